@@ -1,0 +1,105 @@
+//! When to try again: backoff, jitter and Retry-After, all pure functions (laws S7, S20).
+
+use crate::{Policy, Timestamp, limits};
+use jiff::{civil::DateTime, fmt::strtime, tz::Offset};
+use ulid::Ulid;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// A `Retry-After` longer than this is no valid value, in bytes; the longest HTTP date has 33.
+const MAX_RETRY_AFTER_BYTES: usize = 64;
+
+/// What a `Retry-After` field asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// So many milliseconds from now.
+    In(u64),
+    /// At this time.
+    At(Timestamp),
+}
+
+impl RetryAfter {
+    /// Reads the field's value: whole seconds, or an HTTP date in any of its three forms (RFC 9110, 10.2.3 and
+    /// 5.6.7). Anything else, a negative number too, is `None`.
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        if value.len() > MAX_RETRY_AFTER_BYTES {
+            return None;
+        }
+        let value = value.trim_matches([' ', '\t']);
+        if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            // Digits that do not fit are a very long time, not an error.
+            return Some(Self::In(value.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1_000)));
+        }
+        let utc = parse_http_date(value)?;
+        // A date before 1970 is long past.
+        let ms = Offset::UTC.to_timestamp(utc).ok()?.as_millisecond();
+        Some(Self::At(Timestamp(u64::try_from(ms).unwrap_or(0))))
+    }
+
+    /// The delay it asks for at `now`, in ms; 0 for a date that is past.
+    #[must_use]
+    pub const fn delay_ms(self, now: Timestamp) -> u64 {
+        match self {
+            Self::In(ms) => ms,
+            Self::At(time) => time.ms_since(now),
+        }
+    }
+}
+
+fn parse_http_date(value: &str) -> Option<DateTime> {
+    // IMF-fixdate, RFC 850 and asctime. The weekday is checked against the date, two-digit years are in 1969-2068.
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+        .iter()
+        .find_map(|format| strtime::parse(format, value).ok()?.to_datetime().ok())
+}
+
+/// The delay before the attempt after number `attempt` (from 1), in ms: `retry_delay_ms` doubled for each earlier
+/// attempt, at most `max_retry_delay_ms`, and up to 25 % more.
+#[must_use]
+pub fn backoff_ms(policy: &Policy, id: Ulid, attempt: u8) -> u64 {
+    let doublings = u32::from(attempt.saturating_sub(1)).min(32);
+    let plain = u64::from(policy.retry_delay_ms) << doublings;
+    let bounded = plain.min(u64::from(policy.max_retry_delay_ms));
+    // A pure function of request and attempt: no generator, and requests that failed together part.
+    let most = bounded * limits::RETRY_JITTER_PERCENT / 100;
+    bounded + xxh3_64_with_seed(&id.0.to_le_bytes(), u64::from(attempt)) % (most + 1)
+}
+
+/// When the next attempt may start: after the backoff, later if a valid `Retry-After` says so, and never later than
+/// `expires_at`, when there is none.
+#[must_use]
+pub fn not_before(
+    policy: &Policy,
+    id: Ulid,
+    attempt: u8,
+    retry_after: Option<RetryAfter>,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Timestamp {
+    let asked = retry_after.map_or(0, |value| value.delay_ms(now));
+    now.plus_ms(backoff_ms(policy, id, attempt).max(asked)).min(expires_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_of_every_kind() {
+        let at = Some(RetryAfter::At(Timestamp(784_111_777_000)));
+        assert_eq!(RetryAfter::parse("Sun, 06 Nov 1994 08:49:37 GMT"), at);
+        assert_eq!(RetryAfter::parse("Sunday, 06-Nov-94 08:49:37 GMT"), at);
+        assert_eq!(RetryAfter::parse("Sun Nov  6 08:49:37 1994"), at);
+        assert_eq!(RetryAfter::parse(" 120 "), Some(RetryAfter::In(120_000)));
+        assert_eq!(RetryAfter::parse("0"), Some(RetryAfter::In(0)));
+        assert_eq!(RetryAfter::parse("99999999999999999999999"), Some(RetryAfter::In(u64::MAX)));
+        assert_eq!(RetryAfter::parse("Thu, 01 Jan 1970 00:00:00 GMT"), Some(RetryAfter::At(Timestamp(0))));
+        for garbage in
+            ["", "-1", "+5", "1.5", "soon", "12 s", "Sun, 06 Nov 1994 08:49:37 CET", "Mon, 06 Nov 1994 08:49:37 GMT"]
+        {
+            assert_eq!(RetryAfter::parse(garbage), None, "{garbage}");
+        }
+        let too_long = alloc::string::String::from("0").repeat(65);
+        assert_eq!(RetryAfter::parse(&too_long), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! Names of a request: the caller's request id, and the ULID that orders the queue.
+//!
+//! Keeps S17 (a new ULID is greater than every earlier one) and S19 (the request id is fixed by the caller).
+
+use crate::{Refusal, Timestamp, limits};
+use alloc::sync::Arc;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// The caller's name for a request: 1 to 128 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// Checks length and characters.
+    ///
+    /// # Errors
+    /// [`Refusal`] of the field `request_id`.
+    pub fn new(text: &str) -> Result<Self, Refusal> {
+        let field = "request_id";
+        if text.is_empty() {
+            return Err(Refusal::missing(field));
+        }
+        if text.len() > limits::MAX_REQUEST_ID_BYTES {
+            return Err(Refusal::too_long(field, text.len(), limits::MAX_REQUEST_ID_BYTES));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Refusal::malformed(field, "only visible ASCII characters are allowed"));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name of a request whose row could not be read: no caller can have chosen it.
+    pub(crate) fn unreadable() -> Self {
+        Self("".into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The smallest ULID at `now` that is greater than `last`, random in its low 80 bits where it may be.
+///
+/// `entropy`: its low 80 bits are used.
+#[must_use]
+pub fn next_ulid(last: Ulid, now: Timestamp, entropy: u128) -> Ulid {
+    let fresh = Ulid::from_parts(now.min(Timestamp::MAX).0, entropy);
+    if fresh > last {
+        return fresh;
+    }
+    // Same millisecond: the next number. Once in 2^80 that carries into the timestamp, which is still greater.
+    Ulid(last.0.saturating_add(1))
+}
+
+/// When the request was accepted: its ULID's timestamp.
+#[must_use]
+pub fn accepted_at(id: Ulid) -> Timestamp {
+    Timestamp(id.timestamp_ms())
+}
+
+/// When the request expires: a function of its ULID alone, so that it can never change (law S9).
+#[must_use]
+pub fn expires_at(id: Ulid) -> Timestamp {
+    accepted_at(id).plus_ms(limits::MAX_REQUEST_AGE_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_random_part_carries_into_the_time() {
+        let last = Ulid::from_parts(7, u128::MAX);
+        let next = next_ulid(last, Timestamp(7), 0);
+        assert!(next > last);
+        assert_eq!(accepted_at(next), Timestamp(8));
+    }
+
+    #[test]
+    fn request_ids_are_bounded() {
+        assert!(RequestId::new("order-7").is_ok());
+        assert_eq!(RequestId::new("").map_err(|e| e.field), Err("request_id"));
+        assert!(RequestId::new("two words").is_err());
+        assert!(RequestId::new(&"x".repeat(128)).is_ok());
+        assert!(RequestId::new(&"x".repeat(129)).is_err());
+    }
+}

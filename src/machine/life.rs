@@ -1,0 +1,233 @@
+//! A request's life: start, end of an attempt, retry, outcome, callback, end; and what the time brings.
+//!
+//! Keeps S3, S4, S7-S12, S15, S16, L4, L5, L8.
+
+use super::Machine;
+use crate::{
+    CallbackResult, FetchResult, Outcome, Timestamp,
+    backoff::{RetryAfter, not_before},
+    event::{Attempt, Effect, Output, Report},
+    expires_at,
+    id::accepted_at,
+    limits,
+    row::{FinishedRow, Phase, RequestRow},
+};
+use ulid::Ulid;
+
+impl Machine {
+    pub(super) fn insert(&mut self, id: Ulid, row: RequestRow) {
+        self.names.insert(row.request_id.clone(), id);
+        self.index.add(id, row.phase);
+        self.live.insert(id, row);
+        self.touched.push(id);
+    }
+
+    pub(super) fn set_phase(&mut self, id: Ulid, phase: Phase) {
+        if let Some(row) = self.live.get_mut(&id) {
+            self.index.remove(id, row.phase);
+            row.phase = phase;
+            self.index.add(id, phase);
+            self.touched.push(id);
+        }
+    }
+
+    pub(super) const fn attempt(&self, id: Ulid, row: &RequestRow) -> Attempt {
+        Attempt { id, number: row.attempts, epoch: self.meta.epoch }
+    }
+
+    /// A host reports the end of an attempt. Only the current attempt of a request in flight counts (law S10); it
+    /// counts even if its lease has ended, as long as nobody acted on that.
+    pub(super) fn fetched(&mut self, now: Timestamp, attempt: Attempt, result: &FetchResult, out: &mut Output) {
+        let named = self.live.get(&attempt.id).filter(|row| row.attempts == attempt.number);
+        let kept = match named.map(|row| row.phase) {
+            Some(Phase::InFlight { epoch, .. }) if epoch == attempt.epoch => self.end_attempt(now, attempt.id, result),
+            // The same report again: its response is the one being delivered.
+            Some(Phase::Delivering { outcome, .. }) => outcome.has_response() && attempt.epoch == self.meta.epoch,
+            Some(Phase::InFlight { .. } | Phase::Queued { .. }) | None => false,
+        };
+        if !kept && matches!(result, FetchResult::Response { .. }) {
+            out.effect(Effect::Abort { attempt });
+        }
+    }
+
+    /// Decides what follows an attempt's end; says whether its response is to be delivered.
+    fn end_attempt(&mut self, now: Timestamp, id: Ulid, result: &FetchResult) -> bool {
+        let Some(row) = self.live.get(&id) else { return false };
+        let policy = row.policy;
+        let (outcome, retryable, ambiguous, retry_after) = match result {
+            FetchResult::Response { status, retry_after } => {
+                let server_error = (500..600).contains(status) && policy.retry_on_5xx;
+                let retryable = server_error || matches!(status, 408 | 425 | 429);
+                let retry_after = retry_after.as_deref().and_then(RetryAfter::parse);
+                // An answer says that the request was executed: at-most-once takes it as it is.
+                (Outcome::Response { status: *status }, retryable && !policy.at_most_once, false, retry_after)
+            }
+            FetchResult::Failed(failure) => {
+                (Outcome::Failed(*failure), failure.is_retryable(), failure.is_ambiguous(), None)
+            }
+        };
+        let chosen = if ambiguous && policy.at_most_once { Outcome::Unknown } else { outcome };
+        let retryable = retryable && chosen == outcome;
+        self.retry_or_choose(now, id, chosen, retryable, retry_after)
+    }
+
+    /// Queues the request again if it may be, else chooses the outcome. Says whether a response is to be delivered.
+    pub(super) fn retry_or_choose(
+        &mut self,
+        now: Timestamp,
+        id: Ulid,
+        outcome: Outcome,
+        retryable: bool,
+        retry_after: Option<RetryAfter>,
+    ) -> bool {
+        let Some(row) = self.live.get(&id) else { return false };
+        let expires = expires_at(id);
+        if now >= expires {
+            self.choose(now, id, Outcome::Expired);
+            return false;
+        }
+        if retryable && row.attempts <= row.policy.max_retries {
+            let start = not_before(&row.policy, id, row.attempts, retry_after, now, expires);
+            if start < expires {
+                self.set_phase(id, Phase::Queued { not_before: start });
+                return false;
+            }
+        }
+        let delivered = outcome.has_response() && row.has_callback;
+        self.choose(now, id, outcome);
+        delivered
+    }
+
+    /// Chooses the outcome, once and for all (law S11).
+    pub(super) fn choose(&mut self, now: Timestamp, id: Ulid, outcome: Outcome) {
+        let Some(row) = self.live.get(&id) else { return };
+        if row.has_callback {
+            self.set_phase(id, Phase::Delivering { outcome, until: None });
+        } else {
+            self.finish(now, id, outcome);
+        }
+    }
+
+    /// A host reports the end of a callback; answered or failed, it ends the request.
+    pub(super) fn delivered(&mut self, now: Timestamp, attempt: Attempt, result: CallbackResult, out: &mut Output) {
+        let Some(row) = self.live.get(&attempt.id) else { return };
+        match row.phase {
+            Phase::Delivering { outcome, until: Some(_) } if self.attempt(attempt.id, row) == attempt => {
+                self.end_callback(now, attempt.id, outcome, result, out);
+            }
+            Phase::Queued { .. } | Phase::InFlight { .. } | Phase::Delivering { .. } => {}
+        }
+    }
+
+    fn end_callback(&mut self, now: Timestamp, id: Ulid, outcome: Outcome, result: CallbackResult, out: &mut Output) {
+        match result {
+            CallbackResult::Answered => {}
+            CallbackResult::Failed => out.effect(Effect::Report(Report::CallbackFailed { id, outcome })),
+        }
+        self.finish(now, id, outcome);
+    }
+
+    /// The request is over; its name is remembered for a while (law S6).
+    fn finish(&mut self, now: Timestamp, id: Ulid, outcome: Outcome) {
+        let Some(row) = self.live.remove(&id) else { return };
+        self.index.remove(id, row.phase);
+        self.touched.push(id);
+        if row.request_id == crate::RequestId::unreadable() {
+            return;
+        }
+        self.index.add_finished(now, id);
+        let RequestRow { request_id, fingerprint, attempts, .. } = row;
+        self.finished.insert(id, FinishedRow { request_id, fingerprint, outcome, attempts, finished_at: now });
+    }
+
+    /// Does what is due, earliest first: ends of leases, expiries, callbacks without an end.
+    pub(super) fn advance(&mut self, now: Timestamp, budget: &mut usize, out: &mut Output) {
+        while *budget > 0 {
+            let Some((_, id)) = self.index.first_due().filter(|(at, _)| *at <= now) else { return };
+            // An entry without its row cannot be; if it were, it would be due for ever (law S20).
+            let Some(row) = self.live.get(&id) else { panic!("the index names {id}, which is not live") };
+            let attempt = self.attempt(id, row);
+            let phase = row.phase;
+            let expired = now >= expires_at(id);
+            match phase {
+                // Only a note in memory: not counted.
+                Phase::Queued { .. } if !expired => {
+                    self.index.make_ready(id, phase);
+                    continue;
+                }
+                Phase::Queued { .. } => self.choose(now, id, Outcome::Expired),
+                Phase::InFlight { .. } => {
+                    out.effect(Effect::Abort { attempt });
+                    self.end_attempt(now, id, &FetchResult::Failed(crate::Failure::TimedOut));
+                }
+                Phase::Delivering { outcome, .. } => {
+                    self.end_callback(now, id, outcome, CallbackResult::Failed, out);
+                }
+            }
+            *budget -= 1;
+        }
+    }
+
+    /// Starts what may start: callbacks, then fetches, smallest ULID first (law S12).
+    pub(super) fn fill(&mut self, now: Timestamp, budget: &mut usize, out: &mut Output) {
+        loop {
+            self.send_callbacks(now, out);
+            let free = self.index.in_flight() < limits::MAX_IN_FLIGHT
+                && self.index.in_flight() + self.index.held_responses() < limits::MAX_HELD_RESPONSES;
+            let Some(id) = self.index.first_ready().filter(|_| free) else { return };
+            if now < expires_at(id) {
+                self.start(now, id, out);
+            } else if *budget > 0 {
+                *budget -= 1;
+                self.choose(now, id, Outcome::Expired);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn start(&mut self, now: Timestamp, id: Ulid, out: &mut Output) {
+        let epoch = self.meta.epoch;
+        let Some(row) = self.live.get_mut(&id) else { return };
+        row.attempts = row.attempts.saturating_add(1);
+        let timeout_ms = row.policy.timeout_ms;
+        let attempt = Attempt { id, number: row.attempts, epoch };
+        let lease_until = now.plus_ms(u64::from(timeout_ms) + limits::LEASE_GRACE_MS);
+        self.set_phase(id, Phase::InFlight { epoch, lease_until });
+        out.effect(Effect::Fetch { attempt, timeout_ms });
+    }
+
+    fn send_callbacks(&mut self, now: Timestamp, out: &mut Output) {
+        while self.index.callbacks() < limits::MAX_CALLBACKS {
+            let Some(id) = self.index.first_in_outbox() else { return };
+            let Some(row) = self.live.get(&id) else { panic!("the outbox names {id}, which is not live") };
+            let attempt = self.attempt(id, row);
+            let outcome = match row.phase {
+                Phase::Delivering { outcome, .. } => outcome,
+                Phase::Queued { .. } | Phase::InFlight { .. } => panic!("the outbox names {id}, which has no outcome"),
+            };
+            let until = now.plus_ms(limits::CALLBACK_TIMEOUT_MS + limits::LEASE_GRACE_MS);
+            self.set_phase(id, Phase::Delivering { outcome, until: Some(until) });
+            out.effect(Effect::Deliver { attempt, outcome, duration_ms: now.ms_since(accepted_at(id)) });
+        }
+    }
+
+    /// Forgets finished requests whose window is over, and the oldest ones over the bound. Bounded per step like
+    /// everything else; more than that go with the next step that writes.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        for _ in 0..limits::MAX_DUE_PER_STEP {
+            let Some((at, id)) = self.index.first_finished() else { return };
+            let over = now >= at.plus_ms(limits::DEDUPE_WINDOW_MS);
+            if !over && self.finished.len() <= self.config.max_finished {
+                return;
+            }
+            self.index.remove_finished(at, id);
+            if let Some(row) = self.finished.remove(&id) {
+                if self.names.get(&row.request_id) == Some(&id) {
+                    self.names.remove(&row.request_id);
+                }
+            }
+            self.forgotten.push(id);
+        }
+    }
+}

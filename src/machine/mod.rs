@@ -1,0 +1,243 @@
+//! The machine: what is held in memory, how an event enters, and when to wake.
+//!
+//! Memory is a shadow of storage (law S25): a step changes rows in memory and notes which; at its end each noted row
+//! is written as it now stands. The indexes are derived from the rows and never stored.
+
+mod ask;
+mod check;
+mod index;
+mod life;
+mod recover;
+
+use crate::{
+    Config, Timestamp,
+    event::{Event, Output},
+    id::RequestId,
+    limits,
+    row::{FinishedRow, Key, Meta, Phase, Record, RequestRow, Table},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::fmt;
+use index::Index;
+pub use recover::RestoreError;
+use ulid::Ulid;
+
+/// Why a host must wake the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wake {
+    /// A queued request's delay ends.
+    RetryDue,
+    /// A request's attempt is declared lost.
+    LeaseEnd,
+    /// A request turns 30 minutes old.
+    Expiry,
+    /// A callback is given up.
+    CallbackDeadline,
+    /// Eligible work waits at capacity: the safety net.
+    CapacityPoll,
+    /// Something is in flight: the object must not fall asleep.
+    Heartbeat,
+    /// The last remembered request is forgotten.
+    Forget,
+}
+
+/// The one state machine. See the [crate page](crate) for its contract.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    config: Config,
+    meta: Meta,
+    live: BTreeMap<Ulid, RequestRow>,
+    finished: BTreeMap<Ulid, FinishedRow>,
+    /// Rows that are kept as they are: quarantined bytes, and rows of versions this program does not know.
+    kept: BTreeSet<Key>,
+    /// By the caller's id: live and remembered requests.
+    names: BTreeMap<RequestId, Ulid>,
+    index: Index,
+    /// Whether this life has recovered what the last one left.
+    recovered: bool,
+    /// Rows found unreadable by `restore`, until `recover` deals with them.
+    unread: Vec<recover::Unread>,
+    /// Requests touched by the step under way.
+    touched: Vec<Ulid>,
+    forgotten: Vec<Ulid>,
+}
+
+impl Machine {
+    /// Takes in one event at the host's clock `now` and appends what follows to `out`: first the writes, all to be
+    /// committed together, then the effects, to be released after that commit and never before.
+    ///
+    /// Total: no event makes it panic or stick. The work is bounded: at most
+    /// [`MAX_DUE_PER_STEP`](limits::MAX_DUE_PER_STEP) deadlines, and [`MAX_IN_FLIGHT`](limits::MAX_IN_FLIGHT) starts.
+    pub fn step(&mut self, now: Timestamp, event: Event, out: &mut Output) {
+        let now = self.time(now);
+        let writes_before = out.writes().len();
+        if !self.recovered {
+            self.recover(now, out);
+        }
+        let is_tick = matches!(event, Event::Tick);
+        match event {
+            Event::Start | Event::Tick => {}
+            Event::Enqueue { caller, request, entropy } => self.enqueue(now, caller, *request, entropy, out),
+            Event::Cancel { caller, request_id } => self.cancel(now, caller, &request_id, out),
+            Event::Status { caller, request_id } => self.status(now, caller, &request_id, out),
+            Event::Fetched { attempt, result } => self.fetched(now, attempt, &result, out),
+            Event::Delivered { attempt, result } => self.delivered(now, attempt, result, out),
+        }
+        let mut budget = limits::MAX_DUE_PER_STEP;
+        self.advance(now, &mut budget, out);
+        self.fill(now, &mut budget, out);
+        self.forget(now);
+        self.flush(out);
+        let polled = is_tick && self.next_poll().is_some_and(|(at, _)| at <= now);
+        if out.writes().len() > writes_before || polled {
+            self.meta.mark = now;
+            out.put_meta(Record::Meta(self.meta));
+        }
+    }
+
+    /// When the machine must be woken at the latest, and why. `None`: never.
+    ///
+    /// The time may be in the past: then there is more to do at once.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<(Timestamp, Wake)> {
+        let due = self.index.first_due().map(|(at, id)| (at, self.wake_reason(at, id)));
+        let forget = if self.live.is_empty() {
+            self.index.last_finished().map(|at| (at.plus_ms(limits::DEDUPE_WINDOW_MS), Wake::Forget))
+        } else {
+            None
+        };
+        [due, self.next_poll(), forget].into_iter().flatten().min()
+    }
+
+    /// The life of the object that this machine is in; 0 before its first step.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.meta.epoch
+    }
+
+    /// The host's configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The live requests in the order of their ULIDs.
+    pub fn live(&self) -> impl Iterator<Item = (Ulid, &RequestRow)> {
+        self.live.iter().map(|(id, row)| (*id, row))
+    }
+
+    /// How many requests are live.
+    #[must_use]
+    pub fn live_len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// How many requests are in flight.
+    #[must_use]
+    pub const fn in_flight_len(&self) -> usize {
+        self.index.in_flight()
+    }
+
+    /// Every row that the machine believes is stored, payloads and kept rows aside.
+    pub fn rows(&self) -> impl Iterator<Item = Record> + '_ {
+        let live = self.live.iter().map(|(id, row)| Record::Request(*id, row.clone()));
+        let finished = self.finished.iter().map(|(id, row)| Record::Finished(*id, row.clone()));
+        core::iter::once(Record::Meta(self.meta)).chain(live).chain(finished)
+    }
+
+    /// The row of this key as the machine believes it is stored; `None` for payloads and kept rows.
+    #[must_use]
+    pub fn row(&self, key: Key) -> Option<Record> {
+        match key.table {
+            Table::Meta => Some(Record::Meta(self.meta)),
+            Table::Requests => self.live.get(&key.id).map(|row| Record::Request(key.id, row.clone())),
+            Table::Finished => self.finished.get(&key.id).map(|row| Record::Finished(key.id, row.clone())),
+            Table::Payloads | Table::Quarantine => None,
+        }
+    }
+
+    /// Whether two machines stand for the same stored rows: the shadow law (S25), for tests.
+    #[must_use]
+    pub fn same_rows(&self, other: &Self) -> bool {
+        self.meta == other.meta && self.live == other.live && self.finished == other.finished && self.kept == other.kept
+    }
+
+    /// Time never falls below the mark (law S17).
+    fn time(&self, clock: Timestamp) -> Timestamp {
+        clock.min(Timestamp::MAX).max(self.meta.mark)
+    }
+
+    /// The periodic wake-ups, counted from the last commit: while a fetch is in flight, and more often while eligible
+    /// work waits at capacity.
+    fn next_poll(&self) -> Option<(Timestamp, Wake)> {
+        if self.index.has_ready() {
+            Some((self.meta.mark.plus_ms(limits::CAPACITY_POLL_MS), Wake::CapacityPoll))
+        } else if self.index.in_flight() > 0 {
+            Some((self.meta.mark.plus_ms(limits::HEARTBEAT_MS), Wake::Heartbeat))
+        } else {
+            None
+        }
+    }
+
+    fn wake_reason(&self, at: Timestamp, id: Ulid) -> Wake {
+        match self.live.get(&id).map(|row| row.phase) {
+            Some(Phase::Delivering { .. }) => Wake::CallbackDeadline,
+            Some(Phase::Queued { .. } | Phase::InFlight { .. }) if at >= crate::expires_at(id) => Wake::Expiry,
+            Some(Phase::InFlight { .. }) => Wake::LeaseEnd,
+            Some(Phase::Queued { .. }) | None => Wake::RetryDue,
+        }
+    }
+
+    /// Writes each touched request as it now stands, once per step.
+    fn flush(&mut self, out: &mut Output) {
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        for id in self.touched.drain(..) {
+            if let Some(row) = self.live.get(&id) {
+                out.put(Record::Request(id, row.clone()));
+                continue;
+            }
+            out.delete(Key { table: Table::Requests, id });
+            out.delete(Key { table: Table::Payloads, id });
+            if let Some(row) = self.finished.get(&id) {
+                out.put(Record::Finished(id, row.clone()));
+            }
+        }
+        for id in self.forgotten.drain(..) {
+            out.delete(Key { table: Table::Finished, id });
+        }
+    }
+}
+
+impl fmt::Display for Machine {
+    /// The state for people: a head line, then a line per live request.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Meta { epoch, mark, last_id: _ } = self.meta;
+        write!(f, "epoch={epoch} mark={mark} live={} remembered={}", self.live.len(), self.finished.len())?;
+        match self.next_wake() {
+            Some((at, why)) => write!(f, " wake={at} ({why})")?,
+            None => f.write_str(" wake=never")?,
+        }
+        for (id, row) in &self.live {
+            write!(f, "\n  {id} {row}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RetryDue => "retry due",
+            Self::LeaseEnd => "lease end",
+            Self::Expiry => "expiry",
+            Self::CallbackDeadline => "callback deadline",
+            Self::CapacityPoll => "capacity poll",
+            Self::Heartbeat => "heartbeat",
+            Self::Forget => "forget",
+        })
+    }
+}

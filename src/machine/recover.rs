@@ -1,0 +1,247 @@
+//! Restart: from stored rows to a machine, and the first step of a new life.
+//!
+//! Keeps S13 (an unreadable row is quarantined), S24 (an unknown version is kept), S25, L7, and S16 across crashes.
+
+use super::{Machine, index::Index};
+use crate::{
+    Config, Options, Outcome, Timestamp,
+    event::{Effect, Output, Report},
+    expires_at,
+    id::{RequestId, accepted_at},
+    row::{Key, Meta, Phase, Record, RequestRow, Row, RowError, Table, decode},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::fmt;
+use serde::de::DeserializeOwned;
+use ulid::Ulid;
+
+/// A row that `restore` could not read.
+#[derive(Clone, Debug)]
+pub(super) struct Unread {
+    key: Key,
+    value: Vec<u8>,
+    error: RowError,
+}
+
+/// Why a machine cannot be restored. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoreError {
+    /// The object's own row was written by a newer program. Starting would risk what that one promised.
+    MetaVersion(u8),
+    /// A bound in the configuration is 0.
+    EmptyBound(&'static str),
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MetaVersion(version) => {
+                write!(f, "the stored data is of version {version}; this program knows version {}", crate::ROW_VERSION)
+            }
+            Self::EmptyBound(field) => write!(f, "{field}: must be at least 1"),
+        }
+    }
+}
+
+impl core::error::Error for RestoreError {}
+
+/// A row's content, if it is readable; what is not is noted.
+fn read<T: DeserializeOwned>(key: Key, value: Vec<u8>, unread: &mut Vec<Unread>) -> Option<T> {
+    match decode(&value) {
+        Ok(row) => Some(row),
+        Err(error) => {
+            unread.push(Unread { key, value, error });
+            None
+        }
+    }
+}
+
+/// Whether a step can have written this row.
+fn is_plausible(id: Ulid, row: &RequestRow) -> bool {
+    let may_start_again = row.attempts <= row.policy.max_retries;
+    match row.phase {
+        Phase::Queued { not_before } => may_start_again && not_before < expires_at(id),
+        Phase::InFlight { .. } => row.attempts > 0 && row.attempts - 1 <= row.policy.max_retries,
+        Phase::Delivering { .. } => row.has_callback,
+    }
+}
+
+impl Machine {
+    /// The machine that these stored rows stand for. `rows` holds the tables of [`Table::RESTORED`], in any order;
+    /// payload rows may be left out and are ignored.
+    ///
+    /// The first step of the machine, of whatever event, begins a new life of the object.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: the host must not go on, and nothing is lost.
+    pub fn restore(config: Config, rows: impl IntoIterator<Item = Row>) -> Result<Self, RestoreError> {
+        if config.max_live == 0 {
+            return Err(RestoreError::EmptyBound("max_live"));
+        }
+        let mut machine = Self {
+            config,
+            meta: Meta::default(),
+            live: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            kept: BTreeSet::new(),
+            names: BTreeMap::new(),
+            index: Index::default(),
+            recovered: false,
+            unread: Vec::new(),
+            touched: Vec::new(),
+            forgotten: Vec::new(),
+        };
+        let mut meta = None;
+        for Row { key, value } in rows {
+            match key.table {
+                Table::Meta => meta = read(key, value, &mut machine.unread),
+                Table::Requests => {
+                    if let Some(row) = read(key, value, &mut machine.unread) {
+                        machine.live.insert(key.id, row);
+                    }
+                }
+                Table::Finished => {
+                    if let Some(row) = read(key, value, &mut machine.unread) {
+                        machine.finished.insert(key.id, row);
+                    }
+                }
+                Table::Payloads => {}
+                Table::Quarantine => {
+                    machine.kept.insert(key);
+                }
+            }
+        }
+        machine.take_kept_rows()?;
+        machine.meta = match meta {
+            Some(meta) => meta,
+            None => machine.guess_meta(),
+        };
+        machine.set_implausible_aside();
+        machine.build_index();
+        Ok(machine)
+    }
+
+    /// Sets rows of unknown versions aside, untouched.
+    fn take_kept_rows(&mut self) -> Result<(), RestoreError> {
+        for unread in &self.unread {
+            if let RowError::UnknownVersion(version) = unread.error {
+                if unread.key.table == Table::Meta {
+                    return Err(RestoreError::MetaVersion(version));
+                }
+                self.kept.insert(unread.key);
+            }
+        }
+        Ok(())
+    }
+
+    /// A row that decodes but that no step can have written is as unreadable as one that does not.
+    fn set_implausible_aside(&mut self) {
+        let last = Ulid(self.meta.last_id);
+        let implausible: Vec<Ulid> =
+            self.live.iter().filter(|(id, row)| **id > last || !is_plausible(**id, row)).map(|(id, _)| *id).collect();
+        for id in implausible {
+            if let Some(row) = self.live.remove(&id) {
+                let record = Record::Request(id, row);
+                self.unread.push(Unread { key: record.key(), value: record.encode(), error: RowError::Corrupt });
+            }
+        }
+    }
+
+    /// Without a readable meta row: what the other rows prove. Of a new object: nothing.
+    fn guess_meta(&self) -> Meta {
+        let ids = self.live.keys().chain(self.finished.keys()).copied().chain(self.unread.iter().map(|row| row.key.id));
+        let last_id = ids.max().unwrap_or_default();
+        let ended = self.finished.values().map(|row| row.finished_at).max().unwrap_or_default();
+        let epochs = self.live.values().filter_map(|row| match row.phase {
+            Phase::InFlight { epoch, .. } => Some(epoch),
+            Phase::Queued { .. } | Phase::Delivering { .. } => None,
+        });
+        Meta { epoch: epochs.max().unwrap_or_default(), mark: accepted_at(last_id).max(ended), last_id: last_id.0 }
+    }
+
+    fn build_index(&mut self) {
+        for (id, row) in &self.finished {
+            self.index.add_finished(row.finished_at, *id);
+            self.names.insert(row.request_id.clone(), *id);
+        }
+        // Last, so that a live request has its name before a finished one; the older of two before the younger.
+        for (id, row) in self.live.iter().rev() {
+            self.index.add(*id, row.phase);
+            if row.request_id != RequestId::unreadable() {
+                self.names.insert(row.request_id.clone(), *id);
+            }
+        }
+    }
+
+    /// Begins a new life: the next epoch, and whatever was under way counts as a failed attempt.
+    pub(super) fn recover(&mut self, now: Timestamp, out: &mut Output) {
+        self.recovered = true;
+        self.meta.epoch = self.meta.epoch.saturating_add(1);
+        out.put_meta(Record::Meta(self.meta));
+        for unread in core::mem::take(&mut self.unread) {
+            self.deal_with(unread, out);
+        }
+        let under_way: Vec<(Ulid, Phase)> = self
+            .live
+            .iter()
+            .filter(|(_, row)| match row.phase {
+                Phase::Queued { .. } => false,
+                Phase::InFlight { .. } => true,
+                // One that waits for its turn and needs no response waits on.
+                Phase::Delivering { outcome, until } => until.is_some() || outcome.has_response(),
+            })
+            .map(|(id, row)| (*id, row.phase))
+            .collect();
+        for (id, phase) in under_way {
+            match phase {
+                Phase::Delivering { outcome, .. } if !outcome.has_response() => {
+                    // The outcome stands (law S11); its callback is sent again.
+                    self.set_phase(id, Phase::Delivering { outcome, until: None });
+                }
+                // The response died with the last life.
+                Phase::Queued { .. } | Phase::InFlight { .. } | Phase::Delivering { .. } => {
+                    let at_most_once = self.live.get(&id).is_some_and(|row| row.policy.at_most_once);
+                    let outcome = if at_most_once { Outcome::Unknown } else { Outcome::Interrupted };
+                    self.retry_or_choose(now, id, outcome, !at_most_once, None);
+                }
+            }
+        }
+    }
+
+    fn deal_with(&mut self, Unread { key, value, error }: Unread, out: &mut Output) {
+        match error {
+            RowError::UnknownVersion(version) => out.effect(Effect::Report(Report::Foreign { key, version })),
+            RowError::Corrupt => {
+                // The bytes of another table's row under the same id go first; the later ones are the same request's.
+                out.put(Record::Quarantine(key.id, value));
+                self.kept.insert(Key { table: Table::Quarantine, id: key.id });
+                out.effect(Effect::Report(Report::Quarantined { key, error }));
+                match key.table {
+                    Table::Requests => self.end_unreadable(key.id),
+                    Table::Finished => self.forgotten.push(key.id),
+                    // The meta row is replaced by this step.
+                    Table::Meta | Table::Payloads | Table::Quarantine => {}
+                }
+            }
+        }
+    }
+
+    /// Puts a row in the place of one that could not be read, so that its payload's callback hears of it.
+    fn end_unreadable(&mut self, id: Ulid) {
+        let Ok(policy) = Options::default().check() else { panic!("the default options are out of bounds") };
+        let row = RequestRow {
+            request_id: RequestId::unreadable(),
+            fingerprint: 0,
+            has_callback: true,
+            policy,
+            attempts: 0,
+            phase: Phase::Delivering { outcome: Outcome::Unreadable, until: None },
+        };
+        self.index.add(id, row.phase);
+        self.live.insert(id, row);
+        self.touched.push(id);
+    }
+}

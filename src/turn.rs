@@ -1,0 +1,89 @@
+//! The one order of step, commit and effects, for every host.
+//!
+//! Keeps S2, S4, S5 (effects after the commit), S20 and L3 (the alarm, in the same commit).
+
+use crate::{
+    Machine, Timestamp,
+    event::{Event, Output},
+    row::Write,
+};
+
+/// Where a host keeps rows and its one alarm. Synchronous: a map, SQLite and a Durable Object's SQL all are.
+pub trait Store {
+    /// Why a commit failed.
+    type Error;
+
+    /// Commits the writes in order, and the alarm if there is one, all or nothing.
+    ///
+    /// # Errors
+    /// Nothing of it was kept, or nobody can tell. The host must drop the machine and restore it from the store.
+    fn commit(&mut self, writes: &[Write], alarm: Option<Timestamp>) -> Result<(), Self::Error>;
+}
+
+/// What is known of the stored alarm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alarm(Option<Timestamp>);
+
+impl Alarm {
+    /// The stored alarm is not known, or there is none: the next turn sets it if one is needed.
+    pub const UNKNOWN: Self = Self(None);
+
+    /// An alarm is stored for this time.
+    #[must_use]
+    pub const fn stored(at: Timestamp) -> Self {
+        Self(Some(at))
+    }
+
+    /// The time it is stored for, if that is known.
+    #[must_use]
+    pub const fn at(self) -> Option<Timestamp> {
+        self.0
+    }
+
+    /// The alarm to store now, if any. An early alarm is harmless and a late one is not, and storing one costs as
+    /// much as a commit: so it moves earlier at once, is repaired if it lies in the past, and is left alone otherwise.
+    /// Never the present millisecond: a Durable Object loses an alarm that is set to it.
+    fn to_store(self, now: Timestamp, wake: Option<Timestamp>) -> Option<Timestamp> {
+        let wanted = wake?.max(now.plus_ms(1));
+        match self.0 {
+            Some(stored) if stored > now && stored <= wanted => None,
+            Some(_) | None => Some(wanted),
+        }
+    }
+}
+
+/// One turn: takes in `events` at the clock `now`, commits what they write together with the alarm, and leaves in
+/// `out` the effects that may now be performed.
+///
+/// `alarm` is what the host knows of its stored alarm; a [`Event::Tick`] among the events says that it has fired.
+///
+/// # Errors
+/// The store's. `out` is empty: no effect may leave. Drop the machine and restore it from the store.
+pub fn turn<S: Store>(
+    machine: &mut Machine,
+    alarm: &mut Alarm,
+    store: &mut S,
+    now: Timestamp,
+    events: impl IntoIterator<Item = Event>,
+    out: &mut Output,
+) -> Result<(), S::Error> {
+    out.clear();
+    for event in events {
+        if event == Event::Tick {
+            *alarm = Alarm::UNKNOWN;
+        }
+        machine.step(now, event, out);
+    }
+    let to_store = alarm.to_store(now, machine.next_wake().map(|(at, _)| at));
+    if !out.writes().is_empty() || to_store.is_some() {
+        if let Err(error) = store.commit(out.writes(), to_store) {
+            out.clear();
+            return Err(error);
+        }
+    }
+    if to_store.is_some() {
+        *alarm = Alarm(to_store);
+    }
+    out.clear_writes();
+    Ok(())
+}
