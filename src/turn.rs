@@ -75,11 +75,11 @@ pub fn turn<S: Store>(
         machine.step(now, event, out);
     }
     let to_store = alarm.to_store(now, machine.next_wake().map(|(at, _)| at));
-    if !out.writes().is_empty() || to_store.is_some() {
-        if let Err(error) = store.commit(out.writes(), to_store) {
-            out.clear();
-            return Err(error);
-        }
+    if (!out.writes().is_empty() || to_store.is_some())
+        && let Err(error) = store.commit(out.writes(), to_store)
+    {
+        out.clear();
+        return Err(error);
     }
     if to_store.is_some() {
         *alarm = Alarm(to_store);

@@ -222,10 +222,10 @@ impl Machine {
                 return;
             }
             self.index.remove_finished(at, id);
-            if let Some(row) = self.finished.remove(&id) {
-                if self.names.get(&row.request_id) == Some(&id) {
-                    self.names.remove(&row.request_id);
-                }
+            if let Some(row) = self.finished.remove(&id)
+                && self.names.get(&row.request_id) == Some(&id)
+            {
+                self.names.remove(&row.request_id);
             }
             self.forgotten.push(id);
         }
