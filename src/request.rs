@@ -69,6 +69,20 @@ pub struct Policy {
     pub(crate) at_most_once: bool,
 }
 
+impl Policy {
+    /// Attempts after the first.
+    #[must_use]
+    pub const fn max_retries(&self) -> u8 {
+        self.max_retries
+    }
+
+    /// Whether the request must never be sent twice.
+    #[must_use]
+    pub const fn at_most_once(&self) -> bool {
+        self.at_most_once
+    }
+}
+
 impl Options {
     /// Checks each option against its bounds.
     ///

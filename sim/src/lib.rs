@@ -1,1 +1,4 @@
-//! Simulation.
+//! Deterministic simulation.
+
+pub mod laws;
+pub mod proxy;

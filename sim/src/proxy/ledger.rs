@@ -1,0 +1,359 @@
+//! The ground truth of a run: what was committed, and what upstreams and origins saw. Never asked of the machine.
+//!
+//! Laws read it; the world alone writes it. A commit is applied before the laws see it, with what it changed.
+
+use proxy_fetch::{
+    Attempt, CallbackResult, FetchResult, FinishedRow, Key, Meta, Outcome, Phase, Record, Reply, RequestRow, Table,
+    Timestamp, Ulid, Write,
+};
+use std::collections::BTreeMap;
+
+/// A request of the plan, by its number. Its request id is `r` and this number.
+pub type Planned = u32;
+
+/// What one commit made durable.
+#[derive(Debug)]
+pub struct Commit<'a> {
+    /// The object's clock in the turn; the same for all its events.
+    pub now: Timestamp,
+    /// What the turn took in.
+    pub notes: &'a [Note],
+    /// What it wrote, in order.
+    pub writes: &'a [Write],
+    /// The alarm that it stored, if it stored one.
+    pub alarm_set: Option<Timestamp>,
+    /// The alarm that is stored now.
+    pub alarm: Option<Timestamp>,
+    /// The requests whose rows it changed, with what they were before, by position in the ledger.
+    pub changes: &'a [Change],
+}
+
+/// A request's row before a commit; what it is now stands in the ledger.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its entry in the ledger.
+    pub entry: usize,
+    /// What it was; `None`: the commit accepted it.
+    pub before: Option<Stored>,
+}
+
+/// What a turn took in, in short.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// The first turn of an instance.
+    Start,
+    /// An alarm.
+    Tick,
+    /// A call of this number.
+    Call(u64),
+    /// The end of an attempt.
+    Fetched(Attempt, FetchResult),
+    /// The end of a callback.
+    Delivered(Attempt, CallbackResult),
+}
+
+/// A request's committed row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stored {
+    /// Its request row.
+    Live(RequestRow),
+    /// Its row after the end.
+    Finished(FinishedRow),
+    /// Nothing: its window is over, or it was never readable.
+    Forgotten,
+}
+
+/// One accepted request.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Which of the plan.
+    pub planned: Planned,
+    /// Its ULID.
+    pub id: Ulid,
+    /// Its committed row.
+    pub stored: Stored,
+    /// Whether its payload row is stored.
+    pub payload: bool,
+    /// The time (object's clock) of the commit that accepted it.
+    pub accepted: Timestamp,
+    /// The rows of this request were tampered with by a fault: unreadable, or of another version.
+    pub tampered: bool,
+    /// Instances lost (crash, eviction, deploy, failed commit) since it was accepted.
+    pub restarts: u32,
+    /// Fetches that left the object, in order.
+    pub fetches: Vec<Fetch>,
+    /// Callbacks that left the object, in order.
+    pub callbacks: Vec<Callback>,
+    /// Outcomes that its origin was told, in order, told by the origin.
+    pub told: Vec<Outcome>,
+}
+
+/// A fetch that left the object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fetch {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// When it left (object's clock).
+    pub left: Timestamp,
+    /// Times it reached an upstream that acted on it.
+    pub executed: u32,
+    /// Whether it still runs in the object.
+    pub running: bool,
+    /// What the host reported of it, if it did.
+    pub result: Option<FetchResult>,
+}
+
+/// A callback that left the object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Callback {
+    /// The attempt it named.
+    pub attempt: Attempt,
+    /// The outcome it carried.
+    pub outcome: Outcome,
+    /// When it left (object's clock).
+    pub left: Timestamp,
+}
+
+/// What a caller asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Enqueue this request of the plan; `valid: false` for a request that must be refused whenever it comes.
+    Enqueue {
+        /// Which.
+        planned: Planned,
+        /// Whether the request is well-formed.
+        valid: bool,
+    },
+    /// Enqueue a different request under the id of this one.
+    Conflicting {
+        /// Whose id.
+        planned: Planned,
+    },
+    /// Cancel it.
+    Cancel {
+        /// Which.
+        planned: Planned,
+    },
+    /// Ask how it is.
+    Status {
+        /// Which.
+        planned: Planned,
+    },
+}
+
+/// Something that can be seen from outside the machine.
+#[derive(Debug)]
+pub enum Observation<'a> {
+    /// An instance of the object was constructed.
+    Started,
+    /// The instance is gone, with all that it held in memory. Fetches of it run no longer.
+    Lost,
+    /// A commit became durable.
+    Committed(&'a Commit<'a>),
+    /// A fetch left the object; it is the last of the entry's fetches.
+    FetchLeft {
+        /// Whose.
+        entry: usize,
+    },
+    /// An upstream was reached by a fetch of this entry, and acted.
+    Executed {
+        /// Whose.
+        entry: usize,
+        /// Which attempt.
+        number: u8,
+        /// The host it reached.
+        host: &'a str,
+        /// Its headers.
+        headers: &'a [(String, String)],
+    },
+    /// A fetch runs no longer in the object: reported, aborted or timed out.
+    FetchEnded {
+        /// Whose.
+        entry: usize,
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// A callback left the object; it is the last of the entry's callbacks.
+    CallbackLeft {
+        /// Whose.
+        entry: usize,
+    },
+    /// An origin was called back and acted; it is the last of what it was told.
+    Told {
+        /// Whose.
+        entry: usize,
+    },
+    /// A reply left the object.
+    Replied {
+        /// What was asked.
+        ask: Ask,
+        /// The answer.
+        reply: &'a Reply,
+    },
+    /// The object's memory after a turn whose writes are all durable, and what is stored.
+    Settled {
+        /// The machine.
+        machine: &'a proxy_fetch::Machine,
+        /// The stored rows.
+        rows: &'a BTreeMap<Key, Vec<u8>>,
+        /// The stored alarm.
+        alarm: Option<Timestamp>,
+        /// Whether to compare everything, whatever the cost (before a crash, and at the end).
+        thorough: bool,
+    },
+    /// From now on there are no faults.
+    Healed {
+        /// When (true time, as the object's clock counts).
+        now: Timestamp,
+    },
+    /// The run is over: nothing is left to happen.
+    Ended {
+        /// When (true time, as the object's clock counts).
+        now: Timestamp,
+        /// The stored rows.
+        rows: &'a BTreeMap<Key, Vec<u8>>,
+        /// The stored alarm.
+        alarm: Option<Timestamp>,
+    },
+}
+
+/// The ledger of one object.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Accepted requests in the order of their acceptance.
+    pub entries: Vec<Entry>,
+    /// The committed meta row.
+    pub meta: Meta,
+    /// Committed counts by phase: queued, in flight, delivering, finished.
+    pub queued: usize,
+    /// In flight.
+    pub in_flight: usize,
+    /// Delivering.
+    pub delivering: usize,
+    /// Finished, remembered or forgotten.
+    pub finished: usize,
+    /// Fetches that run in the object now.
+    pub running: usize,
+    /// Whether the run's profile has no faults.
+    pub calm: bool,
+    /// The object's bound on live requests.
+    pub max_live: usize,
+    by_id: BTreeMap<Ulid, usize>,
+}
+
+impl Ledger {
+    /// The entry of this ULID.
+    #[must_use]
+    pub fn entry_of(&self, id: Ulid) -> Option<usize> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The entries that are live, oldest first.
+    pub fn live(&self) -> impl Iterator<Item = &Entry> {
+        self.by_id.values().filter_map(|at| self.entries.get(*at)).filter(|entry| entry.row().is_some())
+    }
+
+    /// Applies one commit's writes; `changes` receives what they changed, one entry per request.
+    ///
+    /// # Panics
+    /// If a request row appears without the payload row that says whose it is.
+    pub fn apply(&mut self, now: Timestamp, writes: &[Write], changes: &mut Vec<Change>) {
+        changes.clear();
+        for write in writes {
+            match write {
+                Write::Put(Record::Meta(meta)) => self.meta = *meta,
+                Write::Put(Record::Payload(id, payload)) => {
+                    let planned = planned_of(payload.request_id.as_str());
+                    let entry = self.entry_or_insert(*id, planned, now);
+                    self.entries[entry].payload = true;
+                }
+                Write::Put(Record::Request(id, row)) => {
+                    let entry = self.entry_or_insert(*id, planned_of(row.request_id.as_str()), now);
+                    self.change(entry, Stored::Live(row.clone()), changes);
+                }
+                Write::Put(Record::Finished(id, row)) => {
+                    let entry = self.entry_or_insert(*id, planned_of(row.request_id.as_str()), now);
+                    self.change(entry, Stored::Finished(row.clone()), changes);
+                }
+                Write::Put(Record::Quarantine(..)) => {}
+                Write::Delete(Key { table, id }) => {
+                    let Some(entry) = self.entry_of(*id) else { continue };
+                    match table {
+                        Table::Requests if matches!(self.entries[entry].stored, Stored::Live(_)) => {
+                            self.change(entry, Stored::Forgotten, changes);
+                        }
+                        Table::Finished if matches!(self.entries[entry].stored, Stored::Finished(_)) => {
+                            self.change(entry, Stored::Forgotten, changes);
+                        }
+                        Table::Payloads => self.entries[entry].payload = false,
+                        Table::Requests | Table::Finished | Table::Meta | Table::Quarantine => {}
+                    }
+                }
+            }
+        }
+        // A request that was accepted by this commit has its rows in any order; what it was before is nothing.
+        changes.retain(|change| change.before.as_ref() != Some(&self.entries[change.entry].stored));
+    }
+
+    fn entry_or_insert(&mut self, id: Ulid, planned: Planned, now: Timestamp) -> usize {
+        if let Some(entry) = self.by_id.get(&id) {
+            return *entry;
+        }
+        let entry = self.entries.len();
+        self.entries.push(Entry {
+            planned,
+            id,
+            stored: Stored::Forgotten,
+            payload: false,
+            accepted: now,
+            tampered: false,
+            restarts: 0,
+            fetches: Vec::new(),
+            callbacks: Vec::new(),
+            told: Vec::new(),
+        });
+        // Counted as finished until its row is seen, in this same commit.
+        self.finished += 1;
+        self.by_id.insert(id, entry);
+        entry
+    }
+
+    fn change(&mut self, entry: usize, to: Stored, changes: &mut Vec<Change>) {
+        let from = std::mem::replace(&mut self.entries[entry].stored, to);
+        *self.count_of(&from) -= 1;
+        let to = self.entries[entry].stored.clone();
+        *self.count_of(&to) += 1;
+        if changes.iter().all(|change| change.entry != entry) {
+            // The first row of a request that this commit accepts replaces nothing.
+            let is_new = matches!(from, Stored::Forgotten) && matches!(to, Stored::Live(_));
+            changes.push(Change { entry, before: (!is_new).then_some(from) });
+        }
+    }
+
+    fn count_of(&mut self, stored: &Stored) -> &mut usize {
+        match stored {
+            Stored::Live(row) => match row.phase {
+                Phase::Queued { .. } => &mut self.queued,
+                Phase::InFlight { .. } => &mut self.in_flight,
+                Phase::Delivering { .. } => &mut self.delivering,
+            },
+            Stored::Finished(_) | Stored::Forgotten => &mut self.finished,
+        }
+    }
+}
+
+impl Entry {
+    /// Its request row, while it is live.
+    #[must_use]
+    pub const fn row(&self) -> Option<&RequestRow> {
+        match &self.stored {
+            Stored::Live(row) => Some(row),
+            Stored::Finished(_) | Stored::Forgotten => None,
+        }
+    }
+}
+
+/// The number in a planned request's id; unreadable rows have none and count as the last.
+fn planned_of(request_id: &str) -> Planned {
+    request_id.strip_prefix('r').and_then(|number| number.parse().ok()).unwrap_or(Planned::MAX)
+}

@@ -1,0 +1,2 @@
+//! The proxy-fetch world.
+pub mod ledger;
