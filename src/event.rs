@@ -71,11 +71,12 @@ pub enum Event {
 
 impl Event {
     /// How long a host may hold this event back, in ms, to let it share the commit of the next one. An answered
-    /// callback only ends what is over already; everything else changes what somebody waits for.
+    /// callback only ends what is over already, so a request alone costs two commits; everything else changes what
+    /// somebody waits for. Not longer: a crash in that time calls the origin back again.
     #[must_use]
     pub const fn patience_ms(&self) -> u64 {
         match self {
-            Self::Delivered { .. } => 1_000,
+            Self::Delivered { .. } => 100,
             Self::Start
             | Self::Tick
             | Self::Enqueue { .. }

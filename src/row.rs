@@ -5,7 +5,7 @@
 //! golden of each row stands in `snapshots/`.
 
 use crate::{Outcome, Payload, Policy, RequestId, Timestamp};
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use ulid::Ulid;
@@ -81,8 +81,8 @@ pub enum Record {
     Meta(Meta),
     /// A live request's state.
     Request(Ulid, RequestRow),
-    /// A live request's payload.
-    Payload(Ulid, Box<Payload>),
+    /// A live request's payload; shared, so that a write is cheap to copy.
+    Payload(Ulid, Arc<Payload>),
     /// A finished request.
     Finished(Ulid, FinishedRow),
     /// A row that could not be read, byte for byte.

@@ -10,7 +10,7 @@ use crate::{
     limits,
     row::{Phase, Record, RequestRow},
 };
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use ulid::Ulid;
 
 impl Machine {
@@ -49,7 +49,7 @@ impl Machine {
             phase: Phase::Queued { not_before: now },
         };
         self.insert(id, row);
-        out.put(Record::Payload(id, Box::new(accepted.payload)));
+        out.put(Record::Payload(id, Arc::new(accepted.payload)));
         Ok(id)
     }
 

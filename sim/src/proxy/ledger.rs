@@ -72,6 +72,8 @@ pub struct Entry {
     pub id: Ulid,
     /// Its committed row.
     pub stored: Stored,
+    /// How it ended, once it has; kept when its row is forgotten.
+    pub outcome: Option<Outcome>,
     /// Whether its payload row is stored.
     pub payload: bool,
     /// The time (object's clock) of the commit that accepted it.
@@ -238,6 +240,10 @@ pub struct Ledger {
     pub calm: bool,
     /// The object's bound on live requests.
     pub max_live: usize,
+    /// The object's bound on remembered finished requests; 0: not told.
+    pub max_finished: usize,
+    /// The object's own row was tampered with by a fault: epoch and time mark may have gone back.
+    pub meta_tampered: bool,
     by_id: BTreeMap<Ulid, usize>,
 }
 
@@ -273,6 +279,7 @@ impl Ledger {
                 }
                 Write::Put(Record::Finished(id, row)) => {
                     let entry = self.entry_or_insert(*id, planned_of(row.request_id.as_str()), now);
+                    self.entries[entry].outcome = Some(row.outcome);
                     self.change(entry, Stored::Finished(row.clone()), changes);
                 }
                 Write::Put(Record::Quarantine(..)) => {}
@@ -304,6 +311,7 @@ impl Ledger {
             planned,
             id,
             stored: Stored::Forgotten,
+            outcome: None,
             payload: false,
             accepted: now,
             tampered: false,

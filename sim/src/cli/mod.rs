@@ -1,0 +1,89 @@
+//! The command line: what is asked for, and exit codes. 0: no law is broken; 1: one is; 2: wrong input.
+
+mod replay;
+mod run;
+mod summary;
+
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use proxy_fetch_sim::proxy::Profile;
+use std::process::ExitCode;
+
+/// Simulates proxy-fetch: seeded time, seeded faults, every law checked at every step.
+#[derive(Debug, Parser)]
+#[command(name = "cargo sim", bin_name = "cargo sim", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a campaign of many seeds.
+    Run(RunArgs),
+    /// Run one seed again and print its trace, one line per step.
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    start: u64,
+    /// calm (no faults, strict laws), swarm (each seed draws its own mix of faults) or soak (hours, many requests).
+    #[arg(long, default_value = "swarm")]
+    profile: Profile,
+    /// Threads; by default one per core.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// The seed.
+    seed: u64,
+    /// Stop after this step and print the machine's state.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    at: Option<u64>,
+    /// The profile that the seed was run with.
+    #[arg(long, default_value = "swarm")]
+    profile: Profile,
+    /// Print one JSON object per line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    // A panic of the machine is a finding like any other; it is reported with its seed.
+    std::panic::set_hook(Box::new(|_| {}));
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Replay(args) => replay::replay(&args),
+    }
+}
+
+/// Help goes to people as it is; of an error, its one line.
+fn explain(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        print!("{text}");
+        return ExitCode::SUCCESS;
+    }
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("error: what is to be done?");
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        eprintln!("error: say `run` or `replay`; `cargo sim --help` explains");
+    } else {
+        eprintln!("{first}");
+    }
+    ExitCode::from(2)
+}

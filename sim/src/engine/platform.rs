@@ -1,0 +1,373 @@
+//! The platform's state: objects, their storage and their instances; and what a world may ask of it.
+
+use super::{Draws, Fault, Faults, Micros, Object, Recorder, SECOND, Sizes, World, queue::Queue};
+use std::{collections::VecDeque, fmt};
+
+/// An object's number.
+pub type ObjectId = u32;
+
+/// One life of an object in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InstanceId {
+    /// The object.
+    pub object: ObjectId,
+    /// Its how-manieth instance, from 1.
+    pub life: u32,
+}
+
+/// Why a call did not reach an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// Too many calls in this second (F28).
+    Overloaded,
+    /// Its constructor threw (F11).
+    Broken,
+}
+
+/// What one turn made, or will make, durable.
+#[derive(Debug)]
+pub struct Commit<O: Object> {
+    /// The object's clock in the turn, in ms.
+    pub now_ms: u64,
+    /// What the turn took in.
+    pub notes: Vec<O::Note>,
+    /// What it wrote.
+    pub writes: Vec<O::Write>,
+    /// The alarm that it stored, if it did.
+    pub alarm_set: Option<u64>,
+    /// The alarm that is stored once the commit is durable.
+    pub alarm: Option<u64>,
+    pub(super) effects: Vec<O::Effect>,
+    pub(super) done_at: Micros,
+    pub(super) consumes_alarm: bool,
+    pub(super) fate: Fate,
+}
+
+/// What becomes of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Durable,
+    /// It never becomes durable, and the object is reset by this fault.
+    Fails(Fault),
+    /// It becomes durable, and the object is reset before its effects.
+    ThenException,
+}
+
+#[derive(Debug)]
+pub(super) enum Happening<M> {
+    Turn { instance: InstanceId, at: Micros },
+    CommitDone { instance: InstanceId },
+    Alarm { object: ObjectId, token: u64 },
+    AlarmAgain { object: ObjectId },
+    HangEnds { instance: InstanceId },
+    Evict { object: ObjectId },
+    Message(M),
+}
+
+pub(super) struct Instance<W: World> {
+    pub life: u32,
+    pub machine: W::Object,
+    pub inbox: Vec<<W::Object as Object>::Event>,
+    pub is_new: bool,
+    pub alarm: Option<AlarmRun>,
+    /// When the next turn is; `Micros::MAX`: none is asked for.
+    pub turn_at: Micros,
+    pub turn_when_clear: bool,
+    pub pending: VecDeque<Commit<W::Object>>,
+    pub connections: u32,
+    pub waiting: VecDeque<W::Message>,
+}
+
+/// An alarm that waits in the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AlarmRun {
+    /// The stored one: success deletes it.
+    Stored,
+    /// One that the platform runs though it is not stored, or not any more.
+    Extra,
+}
+
+pub(super) struct Hosted<W: World> {
+    pub settings: <W::Object as Object>::Settings,
+    pub storage: <W::Object as Object>::Storage,
+    pub alarm: Option<u64>,
+    /// Tells the stored alarm from those it replaced.
+    pub alarm_token: u64,
+    /// Whether the stored alarm's handler has run, but not yet durably.
+    pub alarm_running: bool,
+    pub alarm_failures: u32,
+    pub alarm_not_before: Micros,
+    pub alarm_hangs_until: Micros,
+    /// Whether a fault left the object without an alarm that will fire.
+    pub alarm_lost: bool,
+    pub skew_ms: i64,
+    pub lives: u32,
+    pub turns: u64,
+    pub commits: u64,
+    pub alarms: u64,
+    pub constructions: u64,
+    pub throws_in_a_row: u32,
+    pub last_entry: Micros,
+    pub evict_asked: bool,
+    pub second: u64,
+    pub calls_in_second: u32,
+    pub instance: Option<Instance<W>>,
+}
+
+/// A run: its time, its draws, its objects, and what will happen.
+pub struct Sim<W: World> {
+    /// The draws of the seed.
+    pub draws: Draws,
+    /// Digest and lines.
+    pub recorder: Recorder,
+    /// The platform's faults; see [`Sim::heal`].
+    pub faults: Faults,
+    pub(super) sizes: Sizes,
+    pub(super) now: Micros,
+    pub(super) start_ms: u64,
+    pub(super) queue: Queue<Happening<W::Message>>,
+    pub(super) objects: Vec<Hosted<W>>,
+    pub(super) stopped: bool,
+}
+
+/// What an engine draw is for. A world's purposes begin at 100.
+pub(super) mod purpose {
+    pub const TURN: u16 = 1;
+    pub const COMMIT: u16 = 2;
+    pub const RESET: u16 = 3;
+    pub const ALARM_STORED: u16 = 4;
+    pub const ALARM_FIRED: u16 = 5;
+    pub const CONSTRUCT: u16 = 6;
+    pub const EVICT: u16 = 7;
+}
+
+impl<W: World> Sim<W> {
+    /// A run that begins at `start_ms` (ms since the Unix epoch) with nothing in it.
+    #[must_use]
+    pub fn new(seed: u64, start_ms: u64, faults: Faults, sizes: Sizes, recorder: Recorder) -> Self {
+        Self {
+            draws: Draws::new(seed),
+            recorder,
+            faults,
+            sizes,
+            now: 0,
+            start_ms,
+            queue: Queue::new(),
+            objects: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    /// Adds an object with what is stored of it already.
+    pub fn add_object(
+        &mut self,
+        settings: <W::Object as Object>::Settings,
+        storage: <W::Object as Object>::Storage,
+    ) -> ObjectId {
+        self.objects.push(Hosted {
+            settings,
+            storage,
+            alarm: None,
+            alarm_token: 0,
+            alarm_running: false,
+            alarm_failures: 0,
+            alarm_not_before: 0,
+            alarm_hangs_until: 0,
+            alarm_lost: false,
+            skew_ms: 0,
+            lives: 0,
+            turns: 0,
+            commits: 0,
+            alarms: 0,
+            constructions: 0,
+            throws_in_a_row: 0,
+            last_entry: 0,
+            evict_asked: false,
+            second: 0,
+            calls_in_second: 0,
+            instance: None,
+        });
+        (self.objects.len() - 1) as ObjectId
+    }
+
+    /// True time since the run began.
+    #[must_use]
+    pub const fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// True time in ms since the Unix epoch.
+    #[must_use]
+    pub const fn true_ms(&self) -> u64 {
+        self.start_ms + self.now / 1_000
+    }
+
+    /// The object's clock in ms since the Unix epoch: true time as its host has it.
+    #[must_use]
+    pub fn clock_ms(&self, object: ObjectId) -> u64 {
+        self.true_ms().saturating_add_signed(self.objects[object as usize].skew_ms)
+    }
+
+    /// Lets something happen after `delay`.
+    pub fn after(&mut self, delay: Micros, message: W::Message) {
+        self.queue.push(self.now + delay, Happening::Message(message));
+    }
+
+    /// Ends the run after this step.
+    pub const fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Ends all platform faults.
+    pub fn heal(&mut self) {
+        self.faults = Faults::default();
+        for hosted in &mut self.objects {
+            hosted.alarm_hangs_until = 0;
+        }
+    }
+
+    /// What is stored of the object.
+    #[must_use]
+    pub fn storage(&self, object: ObjectId) -> &<W::Object as Object>::Storage {
+        &self.objects[object as usize].storage
+    }
+
+    /// What is stored of the object, to tamper with.
+    pub fn storage_mut(&mut self, object: ObjectId) -> &mut <W::Object as Object>::Storage {
+        &mut self.objects[object as usize].storage
+    }
+
+    /// The alarm that is stored, in ms of the object's clock.
+    #[must_use]
+    pub fn alarm(&self, object: ObjectId) -> Option<u64> {
+        self.objects[object as usize].alarm
+    }
+
+    /// Whether the last alarm of the object was lost by a fault that the platform's contract does not exclude (F15,
+    /// F17): only an incoming event can help it then.
+    #[must_use]
+    pub fn alarm_is_lost(&self, object: ObjectId) -> bool {
+        self.objects[object as usize].alarm_lost
+    }
+
+    /// The machine in memory, if there is an instance.
+    #[must_use]
+    pub fn machine(&self, object: ObjectId) -> Option<&W::Object> {
+        self.objects[object as usize].instance.as_ref().map(|instance| &instance.machine)
+    }
+
+    /// Whether this instance still lives.
+    #[must_use]
+    pub fn is_alive(&self, id: InstanceId) -> bool {
+        self.objects[id.object as usize].instance.as_ref().is_some_and(|instance| instance.life == id.life)
+    }
+
+    /// The living instance of the object.
+    #[must_use]
+    pub fn instance(&self, object: ObjectId) -> Option<InstanceId> {
+        self.objects[object as usize].instance.as_ref().map(|instance| InstanceId { object, life: instance.life })
+    }
+
+    /// A call to the object: an incoming event, which constructs an instance if there is none.
+    ///
+    /// # Errors
+    /// [`CallError`]; nothing reached the object.
+    pub fn call(
+        &mut self,
+        world: &mut W,
+        object: ObjectId,
+        event: <W::Object as Object>::Event,
+    ) -> Result<InstanceId, CallError> {
+        let second = self.now / SECOND;
+        let limit = self.sizes.calls_per_second;
+        let hosted = &mut self.objects[object as usize];
+        if hosted.second != second {
+            (hosted.second, hosted.calls_in_second) = (second, 0);
+        }
+        hosted.calls_in_second += 1;
+        if hosted.calls_in_second > limit {
+            return Err(CallError::Overloaded);
+        }
+        let Some(instance) = self.ensure_instance(world, object) else { return Err(CallError::Broken) };
+        self.entered(object);
+        self.deliver(instance, event);
+        Ok(instance)
+    }
+
+    /// Work that an instance started comes back to it; whether the instance still lived.
+    pub fn resume(&mut self, instance: InstanceId, event: <W::Object as Object>::Event) -> bool {
+        let alive = self.is_alive(instance);
+        if alive {
+            self.deliver(instance, event);
+        }
+        alive
+    }
+
+    fn deliver(&mut self, id: InstanceId, event: <W::Object as Object>::Event) {
+        let patience_us = W::Object::patience_ms(&event) * 1_000;
+        let at = self.now + patience_us.max(self.sizes.gather_us);
+        if let Some(instance) = &mut self.objects[id.object as usize].instance {
+            instance.inbox.push(event);
+        }
+        self.ask_turn(id, at);
+    }
+
+    pub(super) fn ask_turn(&mut self, id: InstanceId, at: Micros) {
+        if let Some(instance) = &mut self.objects[id.object as usize].instance
+            && at < instance.turn_at
+        {
+            instance.turn_at = at;
+            self.queue.push(at, Happening::Turn { instance: id, at });
+        }
+    }
+
+    /// Opens a connection: `message` happens at once, or when one of the instance's connections is closed (F20).
+    /// Says whether it must wait.
+    pub fn connect(&mut self, id: InstanceId, message: W::Message) -> bool {
+        let most = self.sizes.connections;
+        let Some(instance) = &mut self.objects[id.object as usize].instance else { return false };
+        if instance.connections < most {
+            instance.connections += 1;
+            self.queue.push(self.now, Happening::Message(message));
+            return false;
+        }
+        instance.waiting.push_back(message);
+        true
+    }
+
+    /// Closes a connection.
+    pub fn disconnect(&mut self, id: InstanceId) {
+        if !self.is_alive(id) {
+            return;
+        }
+        if let Some(instance) = &mut self.objects[id.object as usize].instance {
+            match instance.waiting.pop_front() {
+                Some(next) => self.queue.push(self.now, Happening::Message(next)),
+                None => instance.connections -= 1,
+            }
+        }
+    }
+
+    /// Says a line of the trace; `what` is made only if lines are wanted.
+    pub fn say(&mut self, who: impl Into<String>, what: impl FnOnce() -> String) {
+        if self.recorder.wants_lines() {
+            let text = what();
+            self.recorder.line(self.now, who, text);
+        }
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "object {} life {}", self.object, self.life)
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Overloaded => "overloaded",
+            Self::Broken => "the constructor threw",
+        })
+    }
+}

@@ -1,0 +1,358 @@
+//! The loop, and what a turn and a commit do: the implicit transaction and the output gate.
+//!
+//! A turn's writes and its alarm become durable together or not at all, in the order of the turns. Its effects wait
+//! for that, and for all earlier commits (the gate). A reset loses memory, and of what was not confirmed a suffix.
+
+use super::{
+    Fault, Micros, Object, ObjectId, SECOND, Turn, World,
+    faults::Eviction,
+    platform::{AlarmRun, Commit, Fate, Happening, InstanceId, Sim, purpose},
+};
+
+/// A commit that takes longer resets the object.
+const COMMIT_LIMIT: Micros = 30 * SECOND;
+/// Without an incoming event for this long an object may be evicted …
+const EVICT_AFTER: Micros = 70 * SECOND;
+/// … and by then it will be.
+const EVICT_BEFORE: Micros = 140 * SECOND;
+
+impl<W: World> Sim<W> {
+    /// Runs until nothing is left to happen, [`Sim::stop`] is called, or `max_steps` are done. Says whether nothing is
+    /// left.
+    pub fn run(&mut self, world: &mut W, max_steps: u64) -> bool {
+        while !self.stopped && self.recorder.steps < max_steps {
+            let Some((at, happening)) = self.queue.pop() else { return true };
+            self.now = at;
+            self.recorder.steps += 1;
+            self.recorder.mix(at);
+            self.happen(world, happening);
+            self.recorder.end_step();
+        }
+        false
+    }
+
+    fn happen(&mut self, world: &mut W, happening: Happening<W::Message>) {
+        match happening {
+            Happening::Message(message) => world.receive(self, message),
+            Happening::Turn { instance, at } => self.turn(world, instance, at),
+            Happening::CommitDone { instance } => self.commits_done(world, instance),
+            Happening::Alarm { object, token } => self.alarm_fires(world, object, Some(token)),
+            Happening::AlarmAgain { object } => self.alarm_fires(world, object, None),
+            Happening::HangEnds { instance } => {
+                if self.is_alive(instance) && self.objects[instance.object as usize].alarm_hangs_until == self.now {
+                    self.reset(world, instance.object, Fault::ALARM_HANGS);
+                }
+            }
+            Happening::Evict { object } => self.evict(world, object),
+        }
+    }
+
+    fn turn(&mut self, world: &mut W, id: InstanceId, at: Micros) {
+        let serial = self.sizes.serial_commits;
+        let now_ms = self.clock_ms(id.object);
+        let hosted = &mut self.objects[id.object as usize];
+        let Some(instance) = hosted.instance.as_mut().filter(|i| i.life == id.life && i.turn_at == at) else { return };
+        instance.turn_at = Micros::MAX;
+        if serial && !instance.pending.is_empty() {
+            instance.turn_when_clear = true;
+            return;
+        }
+        let mut draw = self.draws.at(purpose::TURN, id.object, hosted.turns, 0);
+        hosted.turns += 1;
+        let alarm = instance.alarm.take();
+        let exception = draw.chance(self.faults.exception);
+        let exception_first = exception && draw.below(2) == 0;
+        if exception_first {
+            self.reset(world, id.object, Fault::EXCEPTION);
+            return;
+        }
+        let mut events = std::mem::take(&mut instance.inbox);
+        if alarm.is_some() {
+            // Before or after what else waits: both happen.
+            let place = if draw.below(2) == 0 { 0 } else { events.len() };
+            events.insert(place, W::Object::ALARM);
+        }
+        if std::mem::take(&mut instance.is_new) {
+            events.insert(0, W::Object::START);
+        }
+        if events.is_empty() {
+            return;
+        }
+        if self.recorder.wants_lines() {
+            for event in &events {
+                let text = event.to_string();
+                self.recorder.line(self.now, "object", text);
+            }
+        }
+        let notes: Vec<_> = events.iter().map(W::Object::note).collect();
+        self.recorder.mix(events.len() as u64);
+        let commit_fails = draw.chance(self.faults.commit_fails);
+        let fails_at_once = commit_fails && draw.below(2) == 0;
+        let mut turn = Turn { commit_fails: fails_at_once, ..Turn::default() };
+        instance.machine.turn(now_ms, &mut events, &mut turn);
+        events.clear();
+        instance.inbox = events;
+        if turn.failed {
+            self.reset(world, id.object, Fault::COMMIT_FAILS);
+            return;
+        }
+        self.recorder.mix(turn.effects.len() as u64);
+        let consumes_alarm = alarm == Some(AlarmRun::Stored);
+        let is_empty = turn.writes.is_empty() && turn.alarm.is_none() && !consumes_alarm;
+        let gate_is_open = instance.pending.is_empty();
+        if is_empty && gate_is_open {
+            for effect in turn.effects {
+                self.release(world, id, effect);
+            }
+            self.settled(world, id);
+            return;
+        }
+        if !is_empty && draw.chance(self.faults.crash_before_commit) {
+            self.reset(world, id.object, Fault::CRASH_BEFORE_COMMIT);
+            return;
+        }
+        let mut fate = if exception { Fate::ThenException } else { Fate::Durable };
+        if commit_fails && !is_empty {
+            fate = Fate::Fails(Fault::COMMIT_FAILS);
+        }
+        let mut takes = if is_empty { 0 } else { draw.between(self.sizes.commit_us_min, self.sizes.commit_us_max) };
+        let slow = !is_empty && draw.chance(self.faults.commit_slow);
+        if slow {
+            takes = draw.below(COMMIT_LIMIT);
+            if draw.below(10) == 0 {
+                takes = COMMIT_LIMIT;
+                fate = Fate::Fails(Fault::COMMIT_SLOW);
+            }
+        }
+        let last = instance.pending.back().map_or(0, |commit| commit.done_at);
+        let done_at = last.max(self.now + takes);
+        instance.pending.push_back(Commit {
+            now_ms,
+            notes,
+            writes: turn.writes,
+            alarm_set: turn.alarm,
+            alarm: None,
+            effects: turn.effects,
+            done_at,
+            consumes_alarm,
+            fate,
+        });
+        self.queue.push(done_at, Happening::CommitDone { instance: id });
+        if slow {
+            world.fault(self, id.object, Fault::COMMIT_SLOW);
+        }
+    }
+
+    /// Makes durable what is due, and releases its effects.
+    fn commits_done(&mut self, world: &mut W, id: InstanceId) {
+        loop {
+            let Some(instance) = self.objects[id.object as usize].instance.as_mut().filter(|i| i.life == id.life)
+            else {
+                return;
+            };
+            if instance.pending.front().is_none_or(|commit| commit.done_at > self.now) {
+                break;
+            }
+            let Some(mut commit) = instance.pending.pop_front() else { break };
+            if let Fate::Fails(fault) = commit.fate {
+                // Nothing after it becomes durable either.
+                instance.pending.clear();
+                self.reset(world, id.object, fault);
+                return;
+            }
+            self.make_durable(world, id.object, &mut commit);
+            let crash_after = self.crash_point(id.object, commit.effects.len());
+            for (done, effect) in commit.effects.drain(..).enumerate() {
+                if commit.fate == Fate::ThenException {
+                    break;
+                }
+                if crash_after == Some(done) || !self.is_alive(id) {
+                    break;
+                }
+                self.release(world, id, effect);
+            }
+            if commit.fate == Fate::ThenException {
+                self.reset(world, id.object, Fault::EXCEPTION);
+                return;
+            }
+            if crash_after.is_some() {
+                self.reset(world, id.object, Fault::CRASH);
+                return;
+            }
+        }
+        let clear = self.objects[id.object as usize].instance.as_mut().is_some_and(|instance| instance.pending.is_empty());
+        if clear {
+            self.settled(world, id);
+            let now = self.now;
+            let waits = self.objects[id.object as usize]
+                .instance
+                .as_mut()
+                .is_some_and(|instance| std::mem::take(&mut instance.turn_when_clear));
+            if waits {
+                self.ask_turn(id, now);
+            }
+        }
+    }
+
+    /// After how many effects of a commit the instance crashes, if it does.
+    fn crash_point(&mut self, object: ObjectId, effects: usize) -> Option<usize> {
+        let hosted = &mut self.objects[object as usize];
+        hosted.commits += 1;
+        let mut draw = self.draws.at(purpose::COMMIT, object, hosted.commits, 0);
+        draw.chance(self.faults.crash_after_commit)
+            .then(|| usize::try_from(draw.below(effects as u64 + 1)).unwrap_or_default())
+    }
+
+    fn make_durable(&mut self, world: &mut W, object: ObjectId, commit: &mut Commit<W::Object>) {
+        let hosted = &mut self.objects[object as usize];
+        for write in &commit.writes {
+            let digest = W::Object::apply(&mut hosted.storage, write);
+            self.recorder.mix(digest);
+        }
+        if self.recorder.wants_lines() && !(commit.writes.is_empty() && commit.alarm_set.is_none()) {
+            let start = self.start_ms.saturating_add_signed(self.objects[object as usize].skew_ms);
+            let mut text = format!("commit of {} writes", commit.writes.len());
+            if let Some(at) = commit.alarm_set {
+                let ms = at.saturating_sub(start);
+                text.push_str(&format!(", alarm at {}.{:03}s", ms / 1_000, ms % 1_000));
+            }
+            self.recorder.line(self.now, "object", text);
+        }
+        self.store_alarm(world, object, commit);
+        commit.alarm = self.objects[object as usize].alarm;
+        world.committed(self, object, commit);
+    }
+
+    fn release(&mut self, world: &mut W, id: InstanceId, effect: <W::Object as Object>::Effect) {
+        if self.recorder.wants_lines() {
+            let text = format!("-> {effect}");
+            self.recorder.line(self.now, "object", text);
+        }
+        world.perform(self, id, effect);
+    }
+
+    fn settled(&mut self, world: &mut W, id: InstanceId) {
+        if self.is_alive(id) {
+            world.settled(self, id.object);
+        }
+    }
+
+    /// Ends the object's instance, by a fault. Of the commits that were not confirmed the first few may have become
+    /// durable, without their effects.
+    pub fn reset(&mut self, world: &mut W, object: ObjectId, fault: Fault) {
+        let Some(instance) = &mut self.objects[object as usize].instance else { return };
+        let id = InstanceId { object, life: instance.life };
+        let pending = std::mem::take(&mut instance.pending);
+        self.say("object", || format!("LOST: {}", describe(fault)));
+        world.fault(self, object, fault);
+        let hosted = &self.objects[object as usize];
+        let mut draw = self.draws.at(purpose::RESET, object, u64::from(hosted.lives), 0);
+        let survive = draw.below(pending.len() as u64 + 1) as usize;
+        for mut commit in pending.into_iter().take(survive) {
+            if matches!(commit.fate, Fate::Fails(_)) {
+                break;
+            }
+            self.make_durable(world, object, &mut commit);
+        }
+        let hosted = &mut self.objects[object as usize];
+        hosted.instance = None;
+        hosted.alarm_hangs_until = 0;
+        self.recorder.mix(u64::from(fault.0));
+        world.lost(self, id);
+        self.alarm_after_reset(world, object);
+    }
+
+    /// An instance, constructed if need be; `None` if its constructor throws.
+    pub(super) fn ensure_instance(&mut self, world: &mut W, object: ObjectId) -> Option<InstanceId> {
+        if let Some(id) = self.instance(object) {
+            return Some(id);
+        }
+        let hosted = &mut self.objects[object as usize];
+        let mut draw = self.draws.at(purpose::CONSTRUCT, object, hosted.constructions, 0);
+        hosted.constructions += 1;
+        let injected = draw.chance(self.faults.constructor_throws) && hosted.throws_in_a_row < 6;
+        let skew_bound = self.faults.clock_skew_ms;
+        let skew = draw.between(0, 2 * skew_bound).cast_signed() - skew_bound.cast_signed();
+        let constructed =
+            if injected { Err("out of memory".into()) } else { W::Object::construct(&hosted.settings, &hosted.storage) };
+        let machine = match constructed {
+            Ok(machine) => machine,
+            Err(error) => {
+                hosted.throws_in_a_row += 1;
+                self.say("object", || format!("constructor throws: {error}"));
+                world.fault(self, object, Fault::ISOLATE_KILLED);
+                return None;
+            }
+        };
+        hosted.throws_in_a_row = 0;
+        hosted.lives += 1;
+        let went_back = skew < hosted.skew_ms;
+        if skew_bound > 0 {
+            hosted.skew_ms = skew;
+        }
+        let id = InstanceId { object, life: hosted.lives };
+        hosted.instance = Some(super::platform::Instance {
+            life: id.life,
+            machine,
+            inbox: Vec::new(),
+            is_new: true,
+            alarm: None,
+            turn_at: Micros::MAX,
+            turn_when_clear: false,
+            pending: std::collections::VecDeque::new(),
+            connections: 0,
+            waiting: std::collections::VecDeque::new(),
+        });
+        self.say("object", || format!("constructed, life {}", id.life));
+        if skew_bound > 0 && went_back {
+            world.fault(self, object, Fault::CLOCK_MOVES);
+        }
+        world.started(self, id);
+        Some(id)
+    }
+
+    /// An incoming event: the object was needed.
+    pub(super) fn entered(&mut self, object: ObjectId) {
+        let hosted = &mut self.objects[object as usize];
+        hosted.last_entry = self.now;
+        if self.faults.eviction != Eviction::Never && !hosted.evict_asked {
+            hosted.evict_asked = true;
+            let mut draw = self.draws.at(purpose::EVICT, object, hosted.turns, 0);
+            self.queue.push(self.now + draw.between(EVICT_AFTER, EVICT_BEFORE), Happening::Evict { object });
+        }
+    }
+
+    fn evict(&mut self, world: &mut W, object: ObjectId) {
+        let hosted = &mut self.objects[object as usize];
+        hosted.evict_asked = false;
+        let Some(instance) = &hosted.instance else { return };
+        let busy = !instance.pending.is_empty() || !instance.inbox.is_empty() || instance.connections > 0;
+        let allowed = match self.faults.eviction {
+            Eviction::Never => return,
+            Eviction::Idle => !busy,
+            Eviction::Busy => true,
+        };
+        if allowed && self.now >= hosted.last_entry + EVICT_AFTER {
+            self.reset(world, object, Fault::EVICTION);
+        } else {
+            let last_entry = hosted.last_entry;
+            self.entered(object);
+            self.objects[object as usize].last_entry = last_entry;
+        }
+    }
+}
+
+fn describe(fault: Fault) -> &'static str {
+    match fault {
+        Fault::CRASH => "crash",
+        Fault::CRASH_BEFORE_COMMIT => "crash before the commit",
+        Fault::COMMIT_FAILS => "the commit failed",
+        Fault::COMMIT_SLOW => "the commit took over 30 s",
+        Fault::EXCEPTION => "exception in mid-turn",
+        Fault::EVICTION => "evicted",
+        Fault::DEPLOY => "deploy",
+        Fault::ISOLATE_KILLED => "the isolate was killed",
+        Fault::ALARM_HANGS => "the alarm handler was killed after 15 minutes",
+        _ => "reset",
+    }
+}

@@ -1,0 +1,95 @@
+//! What a run leaves behind: a digest per step always, and lines for people if asked for.
+
+use super::Micros;
+use std::fmt;
+
+/// A line of the trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The step that it belongs to, from 1.
+    pub step: u64,
+    /// True time.
+    pub at: Micros,
+    /// Who did it.
+    pub who: String,
+    /// What was done.
+    pub what: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, at, who, what } = self;
+        let (seconds, millis, micros) = (at / 1_000_000, at / 1_000 % 1_000, at % 1_000);
+        write!(f, "{step:>5} {seconds:>5}.{millis:03}_{micros:03}s  {who:<10} {what}")
+    }
+}
+
+/// Records the digests and the lines of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
+    /// Steps so far.
+    pub steps: u64,
+    digest: u64,
+    digests: Option<Vec<u64>>,
+    lines: Option<Vec<Line>>,
+}
+
+impl Recorder {
+    /// Keeps the digest of each step.
+    #[must_use]
+    pub fn with_digests(mut self) -> Self {
+        self.digests = Some(Vec::new());
+        self
+    }
+
+    /// Keeps the lines.
+    #[must_use]
+    pub fn with_lines(mut self) -> Self {
+        self.lines = Some(Vec::new());
+        self
+    }
+
+    /// The digest of everything so far.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// The digests of all steps, if they were kept.
+    #[must_use]
+    pub fn digests(&self) -> &[u64] {
+        self.digests.as_deref().unwrap_or_default()
+    }
+
+    /// The lines, if they were kept.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        self.lines.as_deref().unwrap_or_default()
+    }
+
+    /// Takes a number into the digest.
+    pub const fn mix(&mut self, number: u64) {
+        // A multiply and a rotation suffice: it must tell runs apart, not resist anybody.
+        self.digest = (self.digest ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+
+    /// Whether lines are wanted: what is costly to say is said only then.
+    #[must_use]
+    pub const fn wants_lines(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    pub(super) fn end_step(&mut self) {
+        let digest = self.digest;
+        if let Some(digests) = &mut self.digests {
+            digests.push(digest);
+        }
+    }
+
+    pub(super) fn line(&mut self, at: Micros, who: impl Into<String>, what: impl Into<String>) {
+        let step = self.steps;
+        if let Some(lines) = &mut self.lines {
+            lines.push(Line { step, at, who: who.into(), what: what.into() });
+        }
+    }
+}

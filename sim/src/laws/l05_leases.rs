@@ -1,0 +1,65 @@
+//! A slot is freed by the end of its lease, and a callback is given up by its own, whatever the remote does.
+
+use super::{Law, Turn, Verdict, ensure, view::Who};
+
+/// L5.
+#[derive(Debug, Default)]
+pub struct Leases;
+
+impl Law for Leases {
+    const ID: &'static str = "L5";
+
+    fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
+        let callback = turn.live.calling().first();
+        let overdue = turn.live.in_flight().iter().chain(callback).find(|(end, _)| *end <= turn.time);
+        // What a step over its budget leaves is due in the next.
+        if let Some((end, at)) = overdue.filter(|_| !turn.is_over_budget()) {
+            let entry = &turn.ledger.entries[*at];
+            ensure!(
+                false,
+                "{} is {} at {}, beyond its end at {end}",
+                Who(entry),
+                super::view::Shown(Some(&entry.stored)),
+                turn.time
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws::testing::{Story, assert_broken, response};
+    use proxy_fetch::Phase;
+
+    #[test]
+    fn slots_and_callbacks_are_freed() {
+        let story = || {
+            let mut story = Story::<Leases>::new();
+            story.in_flight(1, 1).delivering(2, response(200)).commits().at(34_999).mark(34_999).commits().at(35_000);
+            story
+        };
+        story().queued(1, 1, 50_000).finished(2, response(200)).commits();
+        assert_broken(story().queued(1, 1, 50_000).commit(), "r2");
+        assert_broken(story().finished(2, response(200)).commit(), "r1");
+    }
+
+    #[test]
+    fn an_expired_request_holds_no_slot() {
+        let mut story = Story::<Leases>::new();
+        let end = proxy_fetch::limits::MAX_REQUEST_AGE_MS;
+        story.put(1, 1, Phase::InFlight { epoch: 1, lease_until: crate::laws::testing::at(end + 9) }).commits();
+        assert_broken(story.at(end).mark(end).commit(), "beyond its end");
+    }
+
+    #[test]
+    fn over_budget_it_is_due_in_the_next_step() {
+        let mut story = Story::<Leases>::new();
+        story.in_flight(100, 1).commits().at(35_000);
+        for planned in 0..64 {
+            story.finished(planned, response(200));
+        }
+        story.commits();
+    }
+}

@@ -1,0 +1,133 @@
+//! The list of laws, in the order in which they report.
+
+use super::{
+    End, Law, Move, Reached, Settled, Turn, Verdict, Watch, calm::Calm, l01_alarm::AlarmStored, l02_ends::Ends,
+    l03_alarm_ahead::AlarmAhead, l05_leases::Leases, l06_next_alarm::NextAlarm, l07_crash_loops::CrashLoops,
+    l08_no_idle_slot::NoIdleSlot, s01_one_state::OneState, s02_atomic::Atomic, s03_slots::Slots,
+    s04_durable_start::DurableStart, s05_acknowledged::Acknowledged, s06_idempotent::Idempotent,
+    s07_not_before::NotBefore, s08_attempts::Attempts, s09_expiry::Expiry, s10_completions::Completions,
+    s11_one_outcome::OneOutcome, s12_order::Order, s13_quarantine::Quarantine, s14_idle_tick::IdleTick,
+    s15_bounded::Bounded, s16_at_most_once::AtMostOnce, s17_time::Time, s18_callback_target::CallbackTarget,
+    s19_fixed_name::FixedName, s20_no_spinning::NoSpinning, s21_bounded_response::BoundedResponse,
+    s22_addresses::Addresses, s23_rest::Rest, s24_unknown_versions::UnknownVersions, s25_shadow::Shadow,
+};
+use crate::proxy::ledger::{Ask, Callback, Entry, Fetch, Ledger};
+use proxy_fetch::{Reply, Timestamp};
+
+macro_rules! laws {
+    ($($field:ident: $law:ty,)+) => {
+        /// All laws, as one.
+        #[derive(Debug, Default)]
+        pub struct All {
+            $($field: $law,)+
+        }
+
+        impl Watch<All> {
+            /// The names of all laws.
+            #[must_use]
+            pub const fn ids() -> &'static [&'static str] {
+                &[$(<$law as Law>::ID),+]
+            }
+        }
+
+        impl Law for All {
+            const ID: &'static str = "all";
+
+            #[inline]
+            fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
+                $(self.$field.moved(turn, step)?;)+
+                Ok(())
+            }
+
+            #[inline]
+            fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
+                $(self.$field.committed(turn)?;)+
+                Ok(())
+            }
+
+            fn lost(&mut self, ledger: &Ledger) -> Verdict {
+                $(self.$field.lost(ledger)?;)+
+                Ok(())
+            }
+
+            fn fetch_left(&mut self, ledger: &Ledger, entry: &Entry, fetch: &Fetch) -> Verdict {
+                $(self.$field.fetch_left(ledger, entry, fetch)?;)+
+                Ok(())
+            }
+
+            fn executed(&mut self, entry: &Entry, reached: &Reached<'_>) -> Verdict {
+                $(self.$field.executed(entry, reached)?;)+
+                Ok(())
+            }
+
+            fn callback_left(&mut self, ledger: &Ledger, entry: &Entry, callback: &Callback) -> Verdict {
+                $(self.$field.callback_left(ledger, entry, callback)?;)+
+                Ok(())
+            }
+
+            fn told(&mut self, entry: &Entry) -> Verdict {
+                $(self.$field.told(entry)?;)+
+                Ok(())
+            }
+
+            fn replied(&mut self, ledger: &Ledger, ask: Ask, reply: &Reply) -> Verdict {
+                $(self.$field.replied(ledger, ask, reply)?;)+
+                Ok(())
+            }
+
+            fn settled(&mut self, ledger: &Ledger, settled: &Settled<'_>) -> Verdict {
+                $(self.$field.settled(ledger, settled)?;)+
+                Ok(())
+            }
+
+            fn healed(&mut self, now: Timestamp) -> Verdict {
+                $(self.$field.healed(now)?;)+
+                Ok(())
+            }
+
+            fn ended(&mut self, ledger: &Ledger, end: &End<'_>) -> Verdict {
+                $(self.$field.ended(ledger, end)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+
+laws! {
+    s01: OneState,
+    s02: Atomic,
+    s03: Slots,
+    s04: DurableStart,
+    s05: Acknowledged,
+    s06: Idempotent,
+    s07: NotBefore,
+    s08: Attempts,
+    s09: Expiry,
+    s10: Completions,
+    s11: OneOutcome,
+    s12: Order,
+    s13: Quarantine,
+    s14: IdleTick,
+    s15: Bounded,
+    s16: AtMostOnce,
+    s17: Time,
+    s18: CallbackTarget,
+    s19: FixedName,
+    s20: NoSpinning,
+    s21: BoundedResponse,
+    s22: Addresses,
+    s23: Rest,
+    s24: UnknownVersions,
+    s25: Shadow,
+    l01: AlarmStored,
+    l02: Ends,
+    l03: AlarmAhead,
+    l05: Leases,
+    l06: NextAlarm,
+    l07: CrashLoops,
+    l08: NoIdleSlot,
+    calm: Calm,
+}
+
+/// Every law, over one run.
+pub type Laws = Watch<All>;

@@ -1,0 +1,49 @@
+//! At most 5 requests are in flight in every committed state, and at most 5 fetches run in the object.
+
+use super::{Law, Turn, Verdict, ensure, view::Who};
+use crate::proxy::ledger::{Entry, Fetch, Ledger};
+use proxy_fetch::limits::MAX_IN_FLIGHT;
+
+/// S3.
+#[derive(Debug, Default)]
+pub struct Slots;
+
+impl Law for Slots {
+    const ID: &'static str = "S3";
+
+    fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
+        let in_flight = turn.live.in_flight().len();
+        ensure!(in_flight <= MAX_IN_FLIGHT, "{in_flight} requests are in flight");
+        Ok(())
+    }
+
+    fn fetch_left(&mut self, ledger: &Ledger, entry: &Entry, fetch: &Fetch) -> Verdict {
+        ensure!(
+            ledger.running <= MAX_IN_FLIGHT,
+            "{} fetches run once attempt {} of {} has left",
+            ledger.running,
+            fetch.attempt.number,
+            Who(entry)
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws::testing::{OK, Story, assert_broken, response};
+
+    #[test]
+    fn five_and_not_six() {
+        let mut story = Story::<Slots>::new();
+        for planned in 1..=5 {
+            story.in_flight(planned, 1).commits();
+            assert_eq!(story.fetch_leaves(planned, 1), Ok(()));
+        }
+        story.fetch_ends(1, OK).delivering(1, response(200)).in_flight(6, 1).commits();
+        assert_eq!(story.fetch_leaves(6, 1), Ok(()));
+        assert_broken(story.fetch_leaves(6, 1), "6 fetches run once attempt 1 of r6");
+        assert_broken(story.in_flight(7, 1).commit(), "6 requests are in flight");
+    }
+}

@@ -1,0 +1,82 @@
+//! No attempt starts at or after the expiry, which the ULID fixes; what ends then ends as "expired", and nothing before.
+
+use super::{Law, Move, Turn, Verdict, ensure, view::Who};
+use proxy_fetch::{Outcome, Phase, expires_at};
+
+/// S9.
+#[derive(Debug, Default)]
+pub struct Expiry;
+
+impl Law for Expiry {
+    const ID: &'static str = "S9";
+
+    fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
+        let expires = expires_at(step.entry.id);
+        let time = turn.time;
+        ensure!(
+            time < expires || !step.starts(),
+            "{} starts at {time}, though it expired at {expires}",
+            Who(step.entry)
+        );
+        if let Some(Phase::Queued { not_before }) = step.phase() {
+            ensure!(
+                not_before < expires,
+                "{} waits until {not_before} for an attempt that may not start from {expires} on",
+                Who(step.entry)
+            );
+        }
+        let Some(outcome) = step.chosen() else { return Ok(()) };
+        ensure!(
+            time >= expires || outcome != Outcome::Expired,
+            "{} ended as expired at {time}, before {expires}",
+            Who(step.entry)
+        );
+        ensure!(
+            time < expires || matches!(outcome, Outcome::Expired | Outcome::Unreadable),
+            "{} expired at {expires}, but ended at {time} as: {outcome}",
+            Who(step.entry)
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws::testing::{Story, assert_broken, response};
+    use proxy_fetch::limits::MAX_REQUEST_AGE_MS as AGE;
+
+    #[test]
+    fn expired_at_its_age() {
+        let mut story = Story::<Expiry>::new();
+        story.queued(1, 0, 0).commits().at(AGE).delivering(1, Outcome::Expired).commits();
+        story.at(AGE + 9).finished(1, Outcome::Expired).commits();
+        let mut story = Story::<Expiry>::new();
+        story.queued(1, 0, 0).commits().at(AGE - 1).in_flight(1, 1).commits().delivering(1, response(200)).commits();
+        story.at(AGE).finished(1, response(200)).commits();
+    }
+
+    #[test]
+    fn no_start_after_it() {
+        let mut story = Story::<Expiry>::new();
+        story.queued(1, 0, 0).commits();
+        assert_broken(story.at(AGE).in_flight(1, 1).commit(), "though it expired at");
+    }
+
+    #[test]
+    fn no_wait_beyond_it() {
+        let mut story = Story::<Expiry>::new();
+        story.in_flight(1, 1).commits();
+        assert_broken(story.queued(1, 1, AGE).commit(), "waits until");
+    }
+
+    #[test]
+    fn the_outcome_follows_from_the_time() {
+        let mut story = Story::<Expiry>::new();
+        story.in_flight(1, 1).commits();
+        assert_broken(story.at(AGE).delivering(1, response(200)).commit(), "ended at");
+        let mut story = Story::<Expiry>::new();
+        story.in_flight(1, 1).commits();
+        assert_broken(story.at(AGE - 1).delivering(1, Outcome::Expired).commit(), "ended as expired");
+    }
+}

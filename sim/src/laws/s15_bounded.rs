@@ -1,0 +1,121 @@
+//! What a step writes, what is live, what is remembered and what is under way is bounded.
+
+use super::{Law, Move, Turn, Verdict, ensure, view::Who};
+use proxy_fetch::limits::{MAX_CALLBACKS, MAX_DUE_PER_STEP, MAX_HELD_RESPONSES, MAX_IN_FLIGHT};
+
+/// Writes of one step: each deadline ends a request (three rows) and forgets another, and a callback takes its place.
+const WRITES_PER_STEP: usize = 6 * MAX_DUE_PER_STEP;
+/// What the first step of a life adds for each request that was under way.
+const WRITES_OF_A_RESTART: usize = 4 * (MAX_CALLBACKS + MAX_IN_FLIGHT);
+/// And for each row that cannot be read: its bytes, and the rows that take its place or go.
+const WRITES_PER_UNREADABLE: usize = 4;
+
+/// S15.
+#[derive(Debug, Default)]
+pub struct Bounded;
+
+impl Law for Bounded {
+    const ID: &'static str = "S15";
+
+    fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
+        let (live, most) = (turn.live.len(), turn.ledger.max_live);
+        ensure!(
+            step.was.is_some() || step.entry.row().is_none() || most == 0 || live <= most,
+            "{} was accepted as one of {live} live requests; the bound is {most}",
+            Who(step.entry)
+        );
+        Ok(())
+    }
+
+    fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
+        let (writes, notes) = (turn.commit.writes.len(), turn.commit.notes.len());
+        if writes > WRITES_PER_STEP * notes {
+            let unreadable = turn.ledger.entries.iter().filter(|entry| entry.tampered).count();
+            let restart = WRITES_OF_A_RESTART + WRITES_PER_UNREADABLE * unreadable;
+            let most = WRITES_PER_STEP * notes + if turn.live.is_first_of_life() { restart } else { 0 };
+            ensure!(writes <= most, "{notes} events wrote {writes} rows; the bound is {most}");
+        }
+        let (remembered, most) = (turn.live.remembered_len(), turn.ledger.max_finished);
+        // A step that ends more than it forgets leaves the rest to the next.
+        ensure!(
+            most == 0 || remembered <= most + 2 * MAX_DUE_PER_STEP,
+            "{remembered} finished requests are remembered; the bound is {most}"
+        );
+        let calls = turn.live.calling().len();
+        ensure!(calls <= MAX_CALLBACKS, "{calls} callbacks are under way");
+        let held = turn.live.in_flight().len() + turn.live.held();
+        ensure!(held <= MAX_HELD_RESPONSES, "the host may have to hold {held} responses");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws::testing::{Story, assert_broken, response};
+    use crate::proxy::ledger::Note;
+    use proxy_fetch::{Outcome, Phase};
+
+    fn story() -> Story<Bounded> {
+        let mut story = Story::new();
+        story.ledger.max_live = 2;
+        story.note(Note::Call(1));
+        story
+    }
+
+    #[test]
+    fn live_requests() {
+        let mut story = story();
+        story.in_flight(1, 1).in_flight(2, 1).commits();
+        assert_broken(story.note(Note::Call(2)).queued(3, 0, 0).commit(), "one of 3 live requests");
+    }
+
+    #[test]
+    fn writes_of_a_step() {
+        let mut one = story();
+        for _ in 0..WRITES_PER_STEP - 1 {
+            one.delete(proxy_fetch::Table::Finished, 9);
+        }
+        one.commits().note(Note::Tick);
+        for _ in 0..WRITES_PER_STEP {
+            one.delete(proxy_fetch::Table::Finished, 9);
+        }
+        assert_broken(one.commit(), "1 events wrote 385 rows");
+        let mut one = story();
+        one.commits().lose();
+        for _ in 0..WRITES_PER_STEP {
+            one.delete(proxy_fetch::Table::Finished, 9);
+        }
+        one.commits();
+    }
+
+    #[test]
+    fn remembered_requests() {
+        let mut one = story();
+        one.ledger.max_finished = 1;
+        for planned in 1..=129 {
+            one.finished(planned, response(200));
+        }
+        one.note(Note::Call(2)).commits().note(Note::Call(2));
+        assert_broken(one.finished(130, response(200)).commit(), "130 finished requests are remembered");
+    }
+
+    #[test]
+    fn callbacks_and_responses() {
+        let mut one = story();
+        one.ledger.max_live = 0;
+        for planned in 0..256 {
+            one.delivering(planned, Outcome::Expired);
+        }
+        one.note(Note::Call(2)).note(Note::Call(3)).commits().note(Note::Call(4));
+        assert_broken(one.delivering(256, Outcome::Expired).commit(), "257 callbacks");
+        let mut one = story();
+        one.ledger.max_live = 0;
+        let waiting = Phase::Delivering { outcome: response(200), until: None };
+        for planned in 0..64 {
+            one.put(planned, 1, waiting);
+        }
+        one.commits().note(Note::Call(2));
+        assert_broken(one.in_flight(64, 1).commit(), "hold 65 responses");
+    }
+}

@@ -1,0 +1,76 @@
+//! No loop without a delay: every retry waits, and alarms that follow each other at once do work in between.
+
+use super::{Law, Move, Turn, Verdict, ensure, view::Who};
+use proxy_fetch::{Phase, Timestamp, limits};
+
+/// So many alarms in a row, a ms apart at most, may change nothing.
+const MAX_IDLE_ALARMS: u32 = 50;
+const MIN_DELAY_MS: u64 = limits::RETRY_DELAY_RANGE_MS.0 as u64;
+
+/// S20.
+#[derive(Debug, Default)]
+pub struct NoSpinning {
+    last: Timestamp,
+    idle: u32,
+}
+
+impl Law for NoSpinning {
+    const ID: &'static str = "S20";
+
+    fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
+        let waits_again = matches!(step.phase_before(), Some(Phase::InFlight { .. } | Phase::Delivering { .. }));
+        if let Some(Phase::Queued { not_before }) = step.phase().filter(|_| waits_again) {
+            ensure!(
+                not_before >= turn.time.plus_ms(MIN_DELAY_MS),
+                "{} failed at {} and may start again at {not_before}",
+                Who(step.entry),
+                turn.time
+            );
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
+        let now = turn.commit.now;
+        let is_close = now <= self.last.plus_ms(1);
+        self.last = now;
+        if is_close && turn.is_only_ticks() && turn.commit.changes.is_empty() {
+            self.idle += 1;
+        } else {
+            self.idle = 0;
+        }
+        ensure!(self.idle < MAX_IDLE_ALARMS, "{} alarms up to {now} changed nothing, one after the other", self.idle);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws::testing::{Story, assert_broken};
+    use crate::proxy::ledger::Note;
+
+    #[test]
+    fn a_retry_waits() {
+        let mut story = Story::<NoSpinning>::new();
+        story.in_flight(1, 1).in_flight(2, 1).commits().queued(1, 1, MIN_DELAY_MS).commits();
+        assert_broken(story.queued(2, 1, MIN_DELAY_MS - 1).commit(), "may start again at");
+    }
+
+    #[test]
+    fn alarms_do_work() {
+        let mut story = Story::<NoSpinning>::new();
+        for ms in 0..49 {
+            story.at(ms).note(Note::Tick).mark(ms).commits();
+        }
+        story.at(49).note(Note::Tick).in_flight(1, 1).commits();
+        for ms in 50..99 {
+            story.at(ms).note(Note::Tick).mark(ms).commits();
+        }
+        assert_broken(story.at(99).note(Note::Tick).mark(99).commit(), "50 alarms up to");
+        let mut story = Story::<NoSpinning>::new();
+        for ms in 0..99 {
+            story.at(2 * ms).note(Note::Tick).mark(2 * ms).commits();
+        }
+    }
+}

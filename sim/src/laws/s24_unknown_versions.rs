@@ -1,0 +1,84 @@
+//! A row of a version that the program does not know stays as it is.
+
+use super::{End, Law, Settled, Verdict, ensure};
+use crate::proxy::ledger::Ledger;
+use proxy_fetch::{Key, ROW_VERSION, Table};
+use std::collections::BTreeMap;
+
+/// S24.
+#[derive(Debug, Default)]
+pub struct UnknownVersions {
+    kept: BTreeMap<Key, Vec<u8>>,
+}
+
+impl Law for UnknownVersions {
+    const ID: &'static str = "S24";
+
+    fn settled(&mut self, _: &Ledger, settled: &Settled<'_>) -> Verdict {
+        if settled.thorough { self.check(settled.rows) } else { Ok(()) }
+    }
+
+    fn ended(&mut self, _: &Ledger, end: &End<'_>) -> Verdict {
+        self.check(end.rows)
+    }
+}
+
+impl UnknownVersions {
+    fn check(&mut self, rows: &BTreeMap<Key, Vec<u8>>) -> Verdict {
+        for (key, bytes) in &self.kept {
+            let stored = rows.get(key);
+            ensure!(
+                stored == Some(bytes),
+                "the row of {key} was of the unknown version {}; then it was {}",
+                bytes.first().copied().unwrap_or_default(),
+                if stored.is_some() { "changed" } else { "deleted" }
+            );
+        }
+        for (key, bytes) in rows {
+            let is_unknown = bytes.first().is_some_and(|version| *version != ROW_VERSION);
+            // Bytes in quarantine are kept as they were found, whatever they are.
+            if is_unknown && key.table != Table::Quarantine && !self.kept.contains_key(key) {
+                self.kept.insert(*key, bytes.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws::testing::{Story, assert_broken};
+
+    fn kept() -> (Story<UnknownVersions>, Key) {
+        let mut story = Story::new();
+        let machine = story.machine();
+        story.in_flight(1, 1).in_flight(2, 1).commits();
+        let (key, other) = (Key { table: Table::Requests, id: story.id(1) }, story.id(2));
+        story.rows.insert(key, vec![9, 1]);
+        assert_eq!(story.settle(&machine, true), Ok(()));
+        story.rows.insert(Key { table: Table::Quarantine, id: other }, vec![9]);
+        story.rows.remove(&Key { table: Table::Requests, id: other });
+        (story, key)
+    }
+
+    #[test]
+    fn they_stay() {
+        let (mut story, _) = kept();
+        let machine = story.machine();
+        assert_eq!(story.settle(&machine, true), Ok(()));
+        story.rows.retain(|key, _| key.table != Table::Quarantine);
+        assert_eq!(story.end(), Ok(()));
+    }
+
+    #[test]
+    fn they_do_not_change() {
+        let (mut story, key) = kept();
+        let machine = story.machine();
+        story.rows.insert(key, vec![9, 2]);
+        assert_eq!(story.settle(&machine, false), Ok(()));
+        assert_broken(story.settle(&machine, true), "then it was changed");
+        story.rows.remove(&key);
+        assert_broken(story.end(), "then it was deleted");
+    }
+}

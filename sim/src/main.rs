@@ -1,0 +1,9 @@
+//! `cargo sim`: runs campaigns, replays seeds.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

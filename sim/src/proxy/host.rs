@@ -1,0 +1,411 @@
+//! The object's host: it runs fetches and callbacks for the machine, in the memory of one instance.
+//!
+//! When the instance is lost all of this is gone (F7), but what was sent is on its way: the upstream acts, its answer
+//! finds nobody.
+
+use super::{
+    ledger::{Callback, Fetch, Observation},
+    plan::purpose,
+    upstream::{Answer, Body},
+    world::{Message, ProxyWorld, is_in_flight},
+};
+use crate::{
+    engine::{Fault, InstanceId, Sim},
+    laws::Violation,
+};
+use proxy_fetch::{
+    AfterHead, Attempt, CallbackResult, Event, Failure, FetchResult, Hop, Key, Outcome, Payload, Table, Timestamp,
+    limits,
+};
+
+/// A fetch or a callback under way.
+#[derive(Clone, Debug)]
+pub struct Task {
+    pub(super) attempt: Attempt,
+    pub(super) entry: usize,
+    pub(super) instance: InstanceId,
+    /// Nobody waits for it any more.
+    pub(super) over: bool,
+    connected: bool,
+    sent: bool,
+    answer: Answer,
+    /// Where a fetch goes next.
+    hop: Option<Hop>,
+    outcome: Option<Outcome>,
+}
+
+impl ProxyWorld {
+    fn payload(&self, sim: &Sim<Self>, attempt: Attempt) -> Option<Payload> {
+        let key = Key { table: Table::Payloads, id: attempt.id };
+        Payload::decode(sim.storage(super::world::OBJECT).get(&key)?).ok()
+    }
+
+    pub(super) fn start_fetch(&mut self, sim: &mut Sim<Self>, from: InstanceId, attempt: Attempt, timeout_ms: u32) {
+        let Some(entry) = self.ledger.entry_of(attempt.id) else {
+            let what = format!("a fetch of {} leaves, which is not stored", attempt.id);
+            self.violated(sim, Violation { law: "S4", what });
+            return;
+        };
+        let left = Timestamp(sim.clock_ms(from.object));
+        self.ledger.running += 1;
+        self.ledger.entries[entry].fetches.push(Fetch { attempt, left, executed: 0, running: true, result: None });
+        self.observe(sim, &Observation::FetchLeft { entry });
+        let payload = self.payload(sim, attempt);
+        let planned = self.ledger.entries[entry].planned;
+        let first = payload.map(|payload| Hop::first(&self.plan.config, attempt.id, &payload));
+        let mut draw = sim.draws.at(purpose::FETCH, 1, u64::from(planned), u32::from(attempt.number));
+        let answer = self.draw_answer(sim, planned, attempt.number);
+        let number = self.tasks.len() as u32;
+        self.tasks.push(Task {
+            attempt,
+            entry,
+            instance: from,
+            over: false,
+            connected: false,
+            sent: false,
+            answer,
+            hop: None,
+            outcome: None,
+        });
+        self.fetching.insert(attempt, number);
+        match first {
+            None => return self.end_fetch(sim, number, Some(FetchResult::Failed(Failure::Unreadable))),
+            Some(Err(failure)) => return self.end_fetch(sim, number, Some(FetchResult::Failed(failure))),
+            Some(Ok(hop)) => self.tasks[number as usize].hop = Some(hop),
+        }
+        let over_quota = !self.healthy && draw.chance(self.plan.world.over_quota);
+        if over_quota {
+            self.hit_object(Fault(28));
+            if draw.below(2) == 0 {
+                return self.end_fetch(sim, number, Some(FetchResult::Failed(Failure::NotSent)));
+            }
+            // No timer is to be had: only the machine's lease ends this attempt.
+        } else {
+            sim.after(u64::from(timeout_ms) * 1_000, Message::FetchTimer(number));
+        }
+        if sim.connect(from, Message::FetchConnects(number)) {
+            self.hit_if_in_flight(Fault::CONNECTIONS_FULL, entry);
+            sim.say("host", || format!("F20: {attempt} waits for a connection"));
+        } else {
+            self.tasks[number as usize].connected = true;
+        }
+    }
+
+    pub(super) fn fetch_connects(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &mut self.tasks[number as usize];
+        if task.over {
+            // It waited for this slot; the next one gets it.
+            if !task.connected {
+                let instance = task.instance;
+                sim.disconnect(instance);
+            }
+            return;
+        }
+        task.connected = true;
+        let (attempt, entry, planned) = (task.attempt, task.entry, self.ledger.entries[task.entry].planned);
+        let mut draw = sim.draws.at(purpose::FETCH, 2, u64::from(planned), u32::from(attempt.number));
+        let delay = self.network(&mut draw);
+        match self.tasks[number as usize].answer {
+            Answer::NoConnection => {
+                self.hit_if_in_flight(Fault(21), entry);
+                sim.after(delay, Message::FetchBreaks(number, false));
+            }
+            Answer::BreaksFirst => {
+                self.hit_if_in_flight(Fault(21), entry);
+                self.tasks[number as usize].sent = true;
+                sim.after(delay, Message::FetchBreaks(number, true));
+            }
+            Answer::BreaksAfter | Answer::Stalls | Answer::Responds { .. } => {
+                sim.after(delay, Message::FetchReaches(number));
+            }
+        }
+    }
+
+    /// The upstream acts, whether or not anybody still waits for its answer.
+    pub(super) fn fetch_reaches(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &mut self.tasks[number as usize];
+        if !task.over {
+            task.sent = true;
+        }
+        let (attempt, entry, answer) = (task.attempt, task.entry, task.answer);
+        let Some(hop) = task.hop.clone() else { return };
+        let planned = self.ledger.entries[entry].planned;
+        if let Some(fetch) = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
+            fetch.executed += 1;
+        }
+        let host = hop.url.host_str().unwrap_or_default();
+        sim.say("upstream", || format!("{host} acts on {attempt}"));
+        self.observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
+        let mut draw = sim.draws.at(purpose::FETCH, 3, u64::from(planned), u32::from(attempt.number));
+        let back = self.network(&mut draw);
+        match answer {
+            Answer::NoConnection | Answer::BreaksFirst | Answer::Stalls => {}
+            Answer::BreaksAfter => {
+                self.hit_if_in_flight(Fault(21), entry);
+                sim.after(back, Message::FetchBreaks(number, true));
+            }
+            Answer::Responds { head_us, .. } => sim.after(head_us + back, Message::FetchHead(number)),
+        }
+    }
+
+    pub(super) fn fetch_head(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &self.tasks[number as usize];
+        let (entry, attempt, instance) = (task.entry, task.attempt, task.instance);
+        let Answer::Responds { status, body, body_us, redirect, .. } = task.answer else { return };
+        if task.over {
+            self.answer_is_late(sim, entry, attempt);
+            return;
+        }
+        if let Some(redirect) = redirect {
+            self.hit_if_in_flight(Fault(24), entry);
+            let Some(hop) = self.tasks[number as usize].hop.take() else { return };
+            let location = redirect.location(&hop);
+            let planned = self.ledger.entries[entry].planned;
+            let mut draw = sim.draws.at(purpose::FETCH, 4, u64::from(planned), u32::from(hop.redirects));
+            match hop.after_head(&self.plan.config, status, location.as_deref()) {
+                AfterHead::Follow(next) => {
+                    let over = redirect.ends_after(next.redirects);
+                    self.tasks[number as usize].hop = Some(next);
+                    if over && let Answer::Responds { status, redirect, .. } = &mut self.tasks[number as usize].answer {
+                        (*status, *redirect) = (200, None);
+                    }
+                    let delay = self.network(&mut draw);
+                    sim.after(delay, Message::FetchReaches(number));
+                    return;
+                }
+                AfterHead::Fail(failure) => {
+                    return self.end_fetch(sim, number, Some(FetchResult::Failed(failure)));
+                }
+                AfterHead::Read => {}
+            }
+        } else if status != 200 {
+            self.hit_if_in_flight(Fault(24), entry);
+        }
+        if self.plan.slot_until_head {
+            self.tasks[number as usize].connected = false;
+            sim.disconnect(instance);
+        }
+        match body {
+            Body::Hangs => self.hit_if_in_flight(Fault(22), entry),
+            Body::Whole => sim.after(body_us, Message::FetchBody(number)),
+            Body::Truncated | Body::TooLarge | Body::BadHead => {
+                self.hit_if_in_flight(Fault(22), entry);
+                sim.after(body_us, Message::FetchBody(number));
+            }
+        }
+    }
+
+    pub(super) fn fetch_body(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &self.tasks[number as usize];
+        let (entry, attempt) = (task.entry, task.attempt);
+        let Answer::Responds { status, body, retry_after, .. } = task.answer else { return };
+        if task.over {
+            self.answer_is_late(sim, entry, attempt);
+            return;
+        }
+        let result = match body {
+            Body::Whole => FetchResult::Response {
+                status,
+                retry_after: retry_after.map(|kind| kind.text(sim.true_ms())),
+            },
+            Body::Truncated => FetchResult::Failed(Failure::BodyBroken),
+            Body::TooLarge => FetchResult::Failed(Failure::BodyTooLarge),
+            Body::BadHead => FetchResult::Failed(Failure::BadHead),
+            Body::Hangs => return,
+        };
+        self.end_fetch(sim, number, Some(result));
+    }
+
+    pub(super) fn fetch_breaks(&mut self, sim: &mut Sim<Self>, number: u32, sent: bool) {
+        let task = &self.tasks[number as usize];
+        if task.over {
+            let (entry, attempt) = (task.entry, task.attempt);
+            self.answer_is_late(sim, entry, attempt);
+            return;
+        }
+        let failure = if sent { Failure::Broken } else { Failure::NotSent };
+        self.end_fetch(sim, number, Some(FetchResult::Failed(failure)));
+    }
+
+    pub(super) fn fetch_timer(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &self.tasks[number as usize];
+        if task.over {
+            return;
+        }
+        // A request that still waits for its connection was certainly not sent.
+        let failure = if task.connected || task.sent { Failure::TimedOut } else { Failure::NotSent };
+        self.end_fetch(sim, number, Some(FetchResult::Failed(failure)));
+    }
+
+    /// The machine gives an attempt up: its fetch is cancelled, its response dropped.
+    pub(super) fn abort(&mut self, sim: &mut Sim<Self>, attempt: Attempt) {
+        self.held.remove(&attempt);
+        if let Some(number) = self.fetching.get(&attempt).copied() {
+            self.end_fetch(sim, number, None);
+        }
+    }
+
+    fn end_fetch(&mut self, sim: &mut Sim<Self>, number: u32, result: Option<FetchResult>) {
+        let task = &mut self.tasks[number as usize];
+        let (attempt, entry, instance) = (task.attempt, task.entry, task.instance);
+        task.over = true;
+        let connected = std::mem::take(&mut task.connected);
+        self.fetching.remove(&attempt);
+        self.ledger.running -= 1;
+        if let Some(fetch) = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
+            fetch.running = false;
+            fetch.result.clone_from(&result);
+        }
+        if connected {
+            sim.disconnect(instance);
+        }
+        self.observe(sim, &Observation::FetchEnded { entry, attempt });
+        if let Some(result) = result {
+            if matches!(result, FetchResult::Response { .. }) {
+                self.held.insert(attempt);
+            }
+            sim.resume(instance, Event::Fetched { attempt, result });
+        }
+    }
+
+    fn answer_is_late(&mut self, sim: &mut Sim<Self>, entry: usize, attempt: Attempt) {
+        if !is_in_flight(&self.ledger, entry) {
+            self.hit(Fault(23), entry);
+        }
+        sim.say("host", || format!("F23: an answer to {attempt} finds nobody"));
+    }
+
+    pub(super) fn hit_if_in_flight(&mut self, fault: Fault, entry: usize) {
+        if is_in_flight(&self.ledger, entry) {
+            self.hit(fault, entry);
+        }
+    }
+
+    pub(super) fn start_callback(
+        &mut self,
+        sim: &mut Sim<Self>,
+        from: InstanceId,
+        attempt: Attempt,
+        outcome: Outcome,
+    ) {
+        let Some(entry) = self.ledger.entry_of(attempt.id) else {
+            let what = format!("a callback of {} leaves, which is not stored", attempt.id);
+            self.violated(sim, Violation { law: "S11", what });
+            return;
+        };
+        let left = Timestamp(sim.clock_ms(from.object));
+        self.ledger.entries[entry].callbacks.push(Callback { attempt, outcome, left });
+        self.observe(sim, &Observation::CallbackLeft { entry });
+        if outcome.has_response() && !self.held.contains(&attempt) {
+            let what = format!("{attempt} is to be delivered, but its response was dropped");
+            self.violated(sim, Violation { law: "S11", what });
+        }
+        let number = self.tasks.len() as u32;
+        self.tasks.push(Task {
+            attempt,
+            entry,
+            instance: from,
+            over: false,
+            connected: false,
+            sent: false,
+            answer: Answer::Stalls,
+            hop: None,
+            outcome: Some(outcome),
+        });
+        self.calling_back.insert(attempt, number);
+        if self.payload(sim, attempt).is_none() {
+            // Whom to call is unreadable.
+            return self.callback_ends(sim, number, CallbackResult::Failed);
+        }
+        let planned = self.ledger.entries[entry].planned;
+        sim.after(limits::CALLBACK_TIMEOUT_MS * 1_000, Message::CallbackTimer(number));
+        let mut draw = sim.draws.at(purpose::CALLBACK, 0, u64::from(planned), u32::from(attempt.number));
+        let there = self.network(&mut draw);
+        let fails = self.origins_down || (!self.healthy && draw.chance(self.plan.world.callback_fails));
+        if !fails {
+            return sim.after(there, Message::CallbackReaches(number));
+        }
+        self.hit_running(Fault(26), entry);
+        match draw.below(4) {
+            // Reset, overloaded, no such handler, or too large a message: it does not act.
+            0 => sim.after(2 * there, Message::CallbackEnds(number, CallbackResult::Failed)),
+            // It acts, then it is reset or throws.
+            1 => {
+                sim.after(there, Message::CallbackReaches(number));
+                sim.after(there + 1, Message::CallbackEnds(number, CallbackResult::Failed));
+            }
+            // It acts, and never answers.
+            2 => {
+                self.tasks[number as usize].sent = true;
+                sim.after(there, Message::CallbackReaches(number));
+            }
+            // It is slow to act.
+            _ => {
+                let slow = draw.below(29_000_000);
+                sim.after(slow, Message::CallbackReaches(number));
+            }
+        }
+    }
+
+    /// The origin acts, whether or not anybody still waits for its answer.
+    pub(super) fn callback_reaches(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &self.tasks[number as usize];
+        let (entry, attempt, never_answers) = (task.entry, task.attempt, task.sent);
+        let Some(outcome) = task.outcome else { return };
+        self.ledger.entries[entry].told.push(outcome);
+        sim.say("origin", || format!("is told: {attempt} {outcome}"));
+        self.observe(sim, &Observation::Told { entry });
+        let planned = self.ledger.entries[entry].planned;
+        let mut draw = sim.draws.at(purpose::CALLBACK, 1, u64::from(planned), u32::from(attempt.number));
+        if !self.healthy && draw.chance(self.plan.world.callback_enqueues) {
+            self.hit_running(Fault(26), entry);
+            self.enqueue_one_more(sim, planned);
+        }
+        if !never_answers {
+            let back = self.network(&mut draw);
+            sim.after(back, Message::CallbackEnds(number, CallbackResult::Answered));
+        }
+    }
+
+    pub(super) fn callback_ends(&mut self, sim: &mut Sim<Self>, number: u32, result: CallbackResult) {
+        let task = &mut self.tasks[number as usize];
+        if std::mem::replace(&mut task.over, true) {
+            return;
+        }
+        let (attempt, instance) = (task.attempt, task.instance);
+        self.calling_back.remove(&attempt);
+        self.held.remove(&attempt);
+        sim.resume(instance, Event::Delivered { attempt, result });
+    }
+
+    /// All of the instance's work is gone (F7).
+    pub(super) fn lose_work(&mut self, sim: &mut Sim<Self>) {
+        let fetching = std::mem::take(&mut self.fetching);
+        let calling_back = std::mem::take(&mut self.calling_back);
+        self.held.clear();
+        for (attempt, number) in fetching.into_iter().chain(calling_back) {
+            let task = &mut self.tasks[number as usize];
+            let entry = task.entry;
+            task.over = true;
+            let is_fetch = task.outcome.is_none();
+            self.hit_running(Fault::WORK_VANISHES, entry);
+            if is_fetch {
+                self.ledger.running -= 1;
+                let fetches = &mut self.ledger.entries[entry].fetches;
+                if let Some(fetch) = fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
+                    fetch.running = false;
+                }
+                self.observe(sim, &Observation::FetchEnded { entry, attempt });
+            }
+        }
+    }
+
+    fn hit_running(&mut self, fault: Fault, entry: usize) {
+        if self.ledger.entries[entry].row().is_some_and(|row| match row.phase {
+            proxy_fetch::Phase::InFlight { .. } | proxy_fetch::Phase::Delivering { .. } => true,
+            proxy_fetch::Phase::Queued { .. } => false,
+        }) {
+            self.hit(fault, entry);
+        }
+    }
+}

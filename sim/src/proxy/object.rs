@@ -1,0 +1,99 @@
+//! proxy-fetch as an object of the engine: the core's machine, its alarm, and the core's one order of a turn.
+
+use super::ledger::Note;
+use crate::engine::{Object, Turn};
+use proxy_fetch::{Alarm, Config, Effect, Event, Key, Machine, Output, Row, Store, Table, Timestamp, Write, turn};
+use std::collections::BTreeMap;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The stored rows of one object, as bytes.
+pub type Rows = BTreeMap<Key, Vec<u8>>;
+
+/// The object.
+#[derive(Debug)]
+pub struct ProxyObject {
+    /// The machine under test.
+    pub machine: Machine,
+    alarm: Alarm,
+    out: Output,
+}
+
+struct TurnStore<'a>(&'a mut Turn<ProxyObject>);
+
+impl Store for TurnStore<'_> {
+    type Error = ();
+
+    fn commit(&mut self, writes: &[Write], alarm: Option<Timestamp>) -> Result<(), ()> {
+        if self.0.commit_fails {
+            self.0.failed = true;
+            return Err(());
+        }
+        self.0.writes.extend_from_slice(writes);
+        self.0.alarm = alarm.map(|at| at.0);
+        Ok(())
+    }
+}
+
+/// The rows that a machine is restored from.
+pub fn restorable(rows: &Rows) -> impl Iterator<Item = Row> + '_ {
+    rows.iter()
+        .filter(|(key, _)| Table::RESTORED.contains(&key.table))
+        .map(|(key, value)| Row { key: *key, value: value.clone() })
+}
+
+impl Object for ProxyObject {
+    type Settings = Config;
+    type Storage = Rows;
+    type Write = Write;
+    type Event = Event;
+    type Effect = Effect;
+    type Note = Note;
+
+    const START: Event = Event::Start;
+    const ALARM: Event = Event::Tick;
+
+    fn construct(settings: &Config, storage: &Rows) -> Result<Self, String> {
+        let machine = Machine::restore(settings.clone(), restorable(storage)).map_err(|error| error.to_string())?;
+        Ok(Self { machine, alarm: Alarm::UNKNOWN, out: Output::default() })
+    }
+
+    fn apply(storage: &mut Rows, write: &Write) -> u64 {
+        match write {
+            Write::Put(record) => {
+                let bytes = record.encode();
+                let digest = xxh3_64(&bytes);
+                storage.insert(record.key(), bytes);
+                digest
+            }
+            Write::Delete(key) => {
+                storage.remove(key);
+                key.id.0 as u64 ^ u64::from(key.table as u8)
+            }
+        }
+    }
+
+    fn turn(&mut self, now_ms: u64, events: &mut Vec<Event>, out: &mut Turn<Self>) {
+        let mut store = TurnStore(out);
+        let now = Timestamp(now_ms);
+        let done = turn(&mut self.machine, &mut self.alarm, &mut store, now, events.drain(..), &mut self.out);
+        if done.is_ok() {
+            out.effects.extend(self.out.drain_effects());
+        }
+    }
+
+    fn note(event: &Event) -> Note {
+        match event {
+            Event::Start => Note::Start,
+            Event::Tick => Note::Tick,
+            Event::Enqueue { caller, .. } | Event::Cancel { caller, .. } | Event::Status { caller, .. } => {
+                Note::Call(caller.0)
+            }
+            Event::Fetched { attempt, result } => Note::Fetched(*attempt, result.clone()),
+            Event::Delivered { attempt, result } => Note::Delivered(*attempt, *result),
+        }
+    }
+
+    fn patience_ms(event: &Event) -> u64 {
+        event.patience_ms()
+    }
+}

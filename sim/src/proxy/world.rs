@@ -1,0 +1,410 @@
+//! The world around one proxy-fetch object: callers, upstreams and origins, and the ground truth they keep.
+//!
+//! The laws are checked here, at each thing that can be seen from outside.
+
+use super::{
+    callers::Call,
+    coverage::{Coverage, State},
+    host::Task,
+    ledger::{Ask, Change, Commit, Ledger, Observation, Planned},
+    object::ProxyObject,
+    plan::{Plan, purpose},
+};
+use crate::{
+    engine::{self, Fault, InstanceId, MINUTE, Micros, ObjectId, SECOND, Sim},
+    laws::{Laws, Violation},
+};
+use proxy_fetch::{Attempt, Effect, Phase, ROW_VERSION, Table, Timestamp, Ulid};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The one object of this world.
+pub(super) const OBJECT: ObjectId = 0;
+
+/// What happens outside the object.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// A caller asks.
+    Ask(Ask),
+    /// A caller asks the same again, though nothing went wrong.
+    AskAgain(Ask),
+    /// A call reaches the object.
+    CallArrives(u64),
+    /// A caller waits no longer for its reply, or was told that the call failed.
+    CallFails(u64),
+    /// A reply reaches its caller: it was accepted under this ULID, or not.
+    ReplyArrives(u64, Option<Ulid>),
+    /// A fetch has its connection slot.
+    FetchConnects(u32),
+    /// It reaches its upstream.
+    FetchReaches(u32),
+    /// The response's head reaches the object.
+    FetchHead(u32),
+    /// The response's body has arrived, or broken off.
+    FetchBody(u32),
+    /// The fetch breaks; whether it had been sent.
+    FetchBreaks(u32, bool),
+    /// The host's time for the fetch is up.
+    FetchTimer(u32),
+    /// A callback reaches its origin.
+    CallbackReaches(u32),
+    /// Its end reaches the object.
+    CallbackEnds(u32, proxy_fetch::CallbackResult),
+    /// The host's time for the callback is up.
+    CallbackTimer(u32),
+    /// The object's instance is lost.
+    Reset(Fault),
+    /// Origins are back after a reset.
+    OriginsBack,
+    /// The storage is full, or has room again.
+    StorageFull(bool),
+    /// Faults cease.
+    Heal,
+}
+
+/// The world.
+pub struct ProxyWorld {
+    /// What the seed drew.
+    pub plan: Plan,
+    /// The ground truth.
+    pub ledger: Ledger,
+    /// How often faults hit which states.
+    pub coverage: Coverage,
+    /// The first broken law, with its step.
+    pub violation: Option<(u64, Violation)>,
+    pub(super) laws: Option<Laws>,
+    pub(super) calls: Vec<Call>,
+    /// Calls that the living instance has not answered.
+    pub(super) waiting: BTreeSet<u64>,
+    pub(super) tasks: Vec<Task>,
+    /// Running fetches and callbacks of the living instance.
+    pub(super) fetching: BTreeMap<Attempt, u32>,
+    pub(super) calling_back: BTreeMap<Attempt, u32>,
+    /// Responses that the host holds.
+    pub(super) held: BTreeSet<Attempt>,
+    pub(super) healthy: bool,
+    pub(super) origins_down: bool,
+    pub(super) acked: BTreeSet<Planned>,
+    commit_fails_before: engine::Chance,
+    repair_needed: bool,
+    foreign: Vec<(proxy_fetch::Key, u8)>,
+    changes: Vec<Change>,
+    settled: u64,
+}
+
+impl ProxyWorld {
+    /// The world of this plan; `laws`: whether they are checked.
+    #[must_use]
+    pub fn new(plan: Plan, laws: bool) -> Self {
+        let calm = plan.profile == super::plan::Profile::Calm;
+        let mut ledger = Ledger::default();
+        (ledger.calm, ledger.max_live) = (calm, plan.config.max_live);
+        ledger.max_finished = plan.config.max_finished;
+        Self {
+            plan,
+            ledger,
+            coverage: Coverage::default(),
+            violation: None,
+            laws: laws.then(Laws::default),
+            calls: Vec::new(),
+            waiting: BTreeSet::new(),
+            tasks: Vec::new(),
+            fetching: BTreeMap::new(),
+            calling_back: BTreeMap::new(),
+            held: BTreeSet::new(),
+            healthy: calm,
+            origins_down: false,
+            acked: BTreeSet::new(),
+            commit_fails_before: engine::Chance::NEVER,
+            repair_needed: false,
+            foreign: Vec::new(),
+            changes: Vec::new(),
+            settled: 0,
+        }
+    }
+
+    /// Puts the plan on the run's calendar.
+    pub fn begin(&mut self, sim: &mut Sim<Self>) {
+        for (number, request) in self.plan.requests.iter().enumerate() {
+            let planned = number as Planned;
+            let valid = request.malformed.is_none();
+            sim.after(request.at, Message::Ask(Ask::Enqueue { planned, valid }));
+            let later = [
+                (request.cancel_at, Ask::Cancel { planned }),
+                (request.status_at, Ask::Status { planned }),
+                (request.conflict_at, Ask::Conflicting { planned }),
+            ];
+            for (at, ask) in later {
+                if let Some(at) = at {
+                    sim.after(at, Message::Ask(ask));
+                }
+            }
+        }
+        let heal_at = self.plan.heal_at;
+        let mut draw = sim.draws.at(purpose::RESETS, 0, 0, 0);
+        let resets = [
+            (Fault::CRASH, self.plan.world.crashes),
+            (Fault::DEPLOY, self.plan.world.deploys),
+            (Fault::ISOLATE_KILLED, self.plan.world.isolate_kills),
+        ];
+        for (fault, count) in resets {
+            for _ in 0..count {
+                sim.after(draw.below(heal_at + 1), Message::Reset(fault));
+            }
+        }
+        if self.plan.world.storage_full {
+            let from = draw.below(heal_at + 1);
+            sim.after(from, Message::StorageFull(true));
+            sim.after(from + draw.pick(&[SECOND, 10 * SECOND, MINUTE]), Message::StorageFull(false));
+        }
+        sim.after(heal_at, Message::Heal);
+    }
+
+    /// Shows the laws what was seen.
+    pub(super) fn observe(&mut self, sim: &mut Sim<Self>, seen: &Observation<'_>) {
+        let Some(laws) = &mut self.laws else { return };
+        if let Err(violation) = laws.observe(&self.ledger, seen) {
+            self.violated(sim, violation);
+        }
+    }
+
+    pub(super) fn violated(&mut self, sim: &mut Sim<Self>, violation: Violation) {
+        sim.say("LAW", || violation.to_string());
+        let step = sim.recorder.steps;
+        self.violation.get_or_insert((step, violation));
+        sim.stop();
+    }
+
+    /// A fault hits one request.
+    pub(super) fn hit(&mut self, fault: Fault, entry: usize) {
+        let state = State::of(&self.ledger.entries[entry]);
+        self.coverage.hit(fault, state);
+    }
+
+    /// A fault hits the object: each state that a live request is in.
+    pub(super) fn hit_object(&mut self, fault: Fault) {
+        let mut any = false;
+        let mut seen = [false; 6];
+        for entry in self.ledger.live() {
+            any = true;
+            seen[State::of(entry) as usize] = true;
+        }
+        seen[State::Idle as usize] = !any;
+        seen[State::Finished as usize] = self.ledger.finished > 0;
+        for state in State::ALL {
+            if seen[state as usize] {
+                self.coverage.hit(fault, state);
+            }
+        }
+    }
+
+    /// One-way time of a message.
+    pub(super) fn network(&self, draw: &mut engine::Draw) -> Micros {
+        draw.between(self.plan.network_us / 4, self.plan.network_us)
+    }
+
+    fn heal(&mut self, sim: &mut Sim<Self>) {
+        sim.say("world", || "faults cease".into());
+        self.healthy = true;
+        self.origins_down = false;
+        sim.heal();
+        // A program that knows the other version takes over.
+        let foreign = std::mem::take(&mut self.foreign);
+        if !foreign.is_empty() {
+            for (key, first) in foreign {
+                if let Some(byte) = sim.storage_mut(OBJECT).get_mut(&key).and_then(|bytes| bytes.first_mut()) {
+                    *byte = first;
+                }
+                if let Some(entry) = self.ledger.entry_of(key.id) {
+                    self.ledger.entries[entry].tampered = false;
+                }
+            }
+            sim.reset(self, OBJECT, Fault::DEPLOY);
+            self.repair_needed = true;
+        }
+        let now = Timestamp(sim.true_ms());
+        self.observe(sim, &Observation::Healed { now });
+        // The platform has lost the alarm: the next entry after its time, whoever makes it, must repair that (law L3).
+        // Otherwise nobody calls, and the stored alarm alone must do.
+        if self.repair_needed || sim.alarm_is_lost(OBJECT) {
+            let overdue_ms = sim.alarm(OBJECT).map_or(0, |at| at.saturating_sub(sim.clock_ms(OBJECT)));
+            sim.after(overdue_ms * 1_000 + SECOND, Message::Ask(Ask::Status { planned: 0 }));
+        }
+    }
+
+    /// F27 and F33: while no instance lives, a stored row changes.
+    fn tamper(&mut self, sim: &mut Sim<Self>, life: u32) {
+        if self.healthy {
+            return;
+        }
+        let mut draw = sim.draws.at(purpose::TAMPER, 0, u64::from(life), 0);
+        let (corrupt, foreign) =
+            (draw.chance(self.plan.world.row_corrupt), draw.chance(self.plan.world.row_foreign));
+        if !corrupt && !foreign {
+            return;
+        }
+        let keys: Vec<_> = sim
+            .storage(OBJECT)
+            .iter()
+            .filter(|(key, bytes)| {
+                let table = match key.table {
+                    Table::Requests | Table::Finished => true,
+                    Table::Payloads => corrupt,
+                    Table::Meta | Table::Quarantine => false,
+                };
+                table && bytes.first() == Some(&ROW_VERSION)
+            })
+            .map(|(key, _)| *key)
+            .collect();
+        if keys.is_empty() {
+            return;
+        }
+        let key = draw.pick(&keys);
+        let Some(entry) = self.ledger.entry_of(key.id) else { return };
+        let fault = if corrupt { Fault(27) } else { Fault(33) };
+        self.hit(fault, entry);
+        self.ledger.entries[entry].tampered = true;
+        sim.say("world", || format!("{fault}: the stored {key} is {}", if corrupt { "corrupt" } else { "foreign" }));
+        let Some(bytes) = sim.storage_mut(OBJECT).get_mut(&key) else { return };
+        if corrupt {
+            bytes.truncate(1 + bytes.len() / 3);
+        } else if let Some(first) = bytes.first_mut() {
+            self.foreign.push((key, *first));
+            *first = ROW_VERSION + 1;
+        }
+    }
+
+    /// The run is over: the last look.
+    pub fn end(&mut self, sim: &mut Sim<Self>) {
+        self.look(sim, true);
+        let (now, alarm) = (Timestamp(sim.true_ms()), sim.alarm(OBJECT).map(Timestamp));
+        let rows = std::mem::take(sim.storage_mut(OBJECT));
+        self.observe(sim, &Observation::Ended { now, rows: &rows, alarm });
+        *sim.storage_mut(OBJECT) = rows;
+        if self.violation.is_none() && !self.held.is_empty() {
+            let what = format!("{} responses are still held at rest", self.held.len());
+            self.violated(sim, Violation { law: "S15", what });
+        }
+    }
+
+    fn look(&mut self, sim: &mut Sim<Self>, thorough: bool) {
+        let Some(object) = sim.machine(OBJECT) else { return };
+        if thorough {
+            object.machine.check();
+        }
+        let Some(laws) = &mut self.laws else { return };
+        let alarm = sim.alarm(OBJECT).map(Timestamp);
+        let seen = Observation::Settled { machine: &object.machine, rows: sim.storage(OBJECT), alarm, thorough };
+        if let Err(violation) = laws.observe(&self.ledger, &seen) {
+            self.violated(sim, violation);
+        }
+    }
+}
+
+impl engine::World for ProxyWorld {
+    type Object = ProxyObject;
+    type Message = Message;
+
+    fn receive(&mut self, sim: &mut Sim<Self>, message: Message) {
+        match message {
+            Message::Ask(ask) => self.ask(sim, ask, false),
+            Message::AskAgain(ask) => self.ask(sim, ask, true),
+            Message::CallArrives(call) => self.call_arrives(sim, call),
+            Message::CallFails(call) => self.call_fails(sim, call),
+            Message::ReplyArrives(call, id) => self.reply_arrives(sim, call, id),
+            Message::FetchConnects(task) => self.fetch_connects(sim, task),
+            Message::FetchReaches(task) => self.fetch_reaches(sim, task),
+            Message::FetchHead(task) => self.fetch_head(sim, task),
+            Message::FetchBody(task) => self.fetch_body(sim, task),
+            Message::FetchBreaks(task, sent) => self.fetch_breaks(sim, task, sent),
+            Message::FetchTimer(task) => self.fetch_timer(sim, task),
+            Message::CallbackReaches(task) => self.callback_reaches(sim, task),
+            Message::CallbackEnds(task, result) => self.callback_ends(sim, task, result),
+            Message::CallbackTimer(task) => {
+                self.callback_ends(sim, task, proxy_fetch::CallbackResult::Failed);
+            }
+            Message::Reset(fault) => {
+                if fault != Fault::CRASH {
+                    self.origins_down = true;
+                    sim.after(2 * SECOND, Message::OriginsBack);
+                }
+                sim.reset(self, OBJECT, fault);
+            }
+            Message::OriginsBack => self.origins_down = false,
+            Message::StorageFull(full) => {
+                if self.healthy {
+                    return;
+                }
+                if full {
+                    self.hit_object(Fault(27));
+                    self.commit_fails_before = sim.faults.commit_fails;
+                    sim.faults.commit_fails = engine::Chance::ALWAYS;
+                } else {
+                    sim.faults.commit_fails = self.commit_fails_before;
+                }
+            }
+            Message::Heal => self.heal(sim),
+        }
+    }
+
+    fn perform(&mut self, sim: &mut Sim<Self>, from: InstanceId, effect: Effect) {
+        match effect {
+            Effect::Fetch { attempt, timeout_ms } => self.start_fetch(sim, from, attempt, timeout_ms),
+            Effect::Abort { attempt } => self.abort(sim, attempt),
+            Effect::Deliver { attempt, outcome, duration_ms: _ } => self.start_callback(sim, from, attempt, outcome),
+            Effect::Reply { caller, reply } => self.reply(sim, caller.0, &reply),
+            Effect::Report(_) => {}
+        }
+    }
+
+    fn committed(&mut self, sim: &mut Sim<Self>, _object: ObjectId, commit: &engine::Commit<ProxyObject>) {
+        let now = Timestamp(commit.now_ms);
+        let mut changes = std::mem::take(&mut self.changes);
+        self.ledger.apply(now, &commit.writes, &mut changes);
+        if self.laws.is_some() {
+            let seen = Commit {
+                now,
+                notes: &commit.notes,
+                writes: &commit.writes,
+                alarm_set: commit.alarm_set.map(Timestamp),
+                alarm: commit.alarm.map(Timestamp),
+                changes: &changes,
+            };
+            self.observe(sim, &Observation::Committed(&seen));
+        }
+        self.changes = changes;
+    }
+
+    fn settled(&mut self, sim: &mut Sim<Self>, _object: ObjectId) {
+        // Cheap each time, everything now and then.
+        self.settled += 1;
+        self.look(sim, self.settled % 64 == 1);
+    }
+
+    fn started(&mut self, sim: &mut Sim<Self>, _instance: InstanceId) {
+        self.observe(sim, &Observation::Started);
+    }
+
+    fn lost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {
+        self.lose_work(sim);
+        self.fail_calls(sim);
+        for entry in &mut self.ledger.entries {
+            if entry.row().is_some() {
+                entry.restarts += 1;
+            }
+        }
+        self.observe(sim, &Observation::Lost);
+        self.tamper(sim, instance.life);
+    }
+
+    fn fault(&mut self, _sim: &mut Sim<Self>, _object: ObjectId, fault: Fault) {
+        self.hit_object(fault);
+    }
+}
+
+/// Whether this entry's request is in flight with this attempt.
+pub(super) fn is_in_flight(ledger: &Ledger, entry: usize) -> bool {
+    ledger.entries[entry].row().is_some_and(|row| match row.phase {
+        Phase::InFlight { .. } => true,
+        Phase::Queued { .. } | Phase::Delivering { .. } => false,
+    })
+}

@@ -1,0 +1,34 @@
+//! What the `core_*` tests share: a host in memory, generated operations, and the laws that are checked after each
+//! turn. Nothing here shares code with the simulator: it is a second opinion.
+
+// Each test binary uses its own part.
+#![allow(dead_code, clippy::unwrap_used, missing_docs)]
+
+pub mod any;
+pub mod bytes;
+pub mod calls;
+pub mod drain;
+pub mod host;
+pub mod laws;
+pub mod ledger;
+pub mod ops;
+pub mod rig;
+pub mod world;
+
+use proptest::test_runner::{Config, FileFailurePersistence};
+
+/// The configuration of a property: `PROPTEST_CASES`, else `default_cases`; failing seeds go to `file`.
+pub fn config(file: &'static str, default_cases: u32) -> Config {
+    let base = Config::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { base.cases } else { default_cases };
+    let failure_persistence = Some(Box::new(FileFailurePersistence::Direct(file)) as _);
+    Config { cases, failure_persistence, max_shrink_iters: 4_000, ..base }
+}
+
+/// The regression file of a test binary, wherever the test is started.
+#[macro_export]
+macro_rules! regressions {
+    ($name:literal) => {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../proptest-regressions/", $name, ".txt")
+    };
+}
