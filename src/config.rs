@@ -1,7 +1,11 @@
 //! What a host decides once, when it starts: bounds and allow-lists.
 
 use crate::{Callback, Refusal, address, limits, refusal::quoted, request::parse_url};
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use url::Url;
 
 /// A host's configuration of the machine. It is not stored; a restart may change it.
@@ -67,11 +71,22 @@ impl AllowedCallback {
             None => (text, false),
         };
         let url = parse_url(field, plain)?;
-        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err(Refusal::malformed(field, format!("{} is more than scheme, host and port", quoted(text))));
+        let host = url.host_str().unwrap_or_default();
+        // Said exactly, so that nothing that is no part of an origin is passed over, a port before `:*` neither.
+        let any_port_form = format!("{}://{host}", url.scheme());
+        let given = plain.strip_suffix('/').unwrap_or(plain).to_ascii_lowercase();
+        let is_exact = match (url.port_or_known_default(), any_port) {
+            (_, true) | (None, false) => given == any_port_form,
+            (Some(port), false) => given == any_port_form || given == format!("{any_port_form}:{port}"),
+        };
+        if !is_exact {
+            return Err(Refusal::malformed(
+                field,
+                format!("{} is not of the form https://host, https://host:port or https://host:*", quoted(text)),
+            ));
         }
         let port = if any_port { None } else { url.port_or_known_default() };
-        Ok(Self::Origin { scheme: url.scheme().into(), host: url.host_str().unwrap_or_default().into(), port })
+        Ok(Self::Origin { scheme: url.scheme().into(), host: host.into(), port })
     }
 
     fn allows(&self, callback: &Callback, url: Option<&Url>) -> bool {
@@ -92,17 +107,18 @@ impl AllowedCallback {
 impl Config {
     /// Checks a callback target's form and the allow-list (law S18).
     pub(crate) fn check_callback(&self, callback: &Callback) -> Result<(), Refusal> {
-        let (field, url, shown) = match callback {
-            Callback::Url(text) => ("callback_url", Some(parse_url("callback_url", text)?), text),
+        let (field, url) = match callback {
+            Callback::Url(text) => ("callback_url", Some(parse_url("callback_url", text)?)),
             Callback::Object(target) => {
                 target.check()?;
-                ("callback", None, &target.binding)
+                ("callback", None)
             }
         };
         if self.callbacks.iter().any(|allowed| allowed.allows(callback, url.as_ref())) {
             return Ok(());
         }
-        Err(Refusal::not_allowed(field, format!("{} is not among this host's allowed callback targets", quoted(shown))))
+        let shown = quoted(&callback.to_string());
+        Err(Refusal::not_allowed(field, format!("{shown} is not among this host's allowed callback targets")))
     }
 
     /// Checks a destination, the first one or a redirect's, as far as its text tells (law S22). A host that resolves
@@ -111,6 +127,12 @@ impl Config {
     /// # Errors
     /// A [`Refusal`] of the field `url`.
     pub fn check_destination(&self, url: &Url) -> Result<(), Refusal> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(Refusal::not_allowed(
+                "url",
+                format!("the scheme {} is neither http nor https", quoted(url.scheme())),
+            ));
+        }
         if self.allow_private_addresses || url.host().is_some_and(|host| address::may_be_public(&host)) {
             return Ok(());
         }

@@ -30,6 +30,8 @@ pub enum Event {
     Start,
     /// The alarm fired, or the host thinks that something may be due.
     Tick,
+    /// The host is about to end: start no more fetches in this life. What is queued stays as it is for the next one.
+    Stop,
     /// A caller hands in a request.
     Enqueue {
         /// Who gets the reply.
@@ -79,6 +81,7 @@ impl Event {
             Self::Delivered { .. } => 100,
             Self::Start
             | Self::Tick
+            | Self::Stop
             | Self::Enqueue { .. }
             | Self::Cancel { .. }
             | Self::Status { .. }
@@ -270,6 +273,15 @@ impl Output {
     pub(crate) fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
+
+    /// Gives an attempt up. A fetch that has not left yet, because its turn is not committed, never leaves.
+    pub(crate) fn abort(&mut self, attempt: Attempt) {
+        let unsent = |effect: &Effect| matches!(effect, Effect::Fetch { attempt: started, .. } if *started == attempt);
+        match self.effects.iter().rposition(unsent) {
+            Some(at) => drop(self.effects.remove(at)),
+            None => self.effects.push(Effect::Abort { attempt }),
+        }
+    }
 }
 
 impl fmt::Display for Attempt {
@@ -283,6 +295,7 @@ impl fmt::Display for Event {
         match self {
             Self::Start => f.write_str("start"),
             Self::Tick => f.write_str("tick"),
+            Self::Stop => f.write_str("stop"),
             Self::Enqueue { caller, request, entropy: _ } => {
                 write!(f, "enqueue {} {} {}", request.request_id, request.method, request.url)?;
                 if !request.body.is_empty() {

@@ -49,17 +49,18 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The smallest ULID at `now` that is greater than `last`, random in its low 80 bits where it may be.
+/// A ULID at `now` that is greater than `last`, random in its low 80 bits where it may be; `None` when there is none,
+/// in the year 10889.
 ///
 /// `entropy`: its low 80 bits are used.
 #[must_use]
-pub fn next_ulid(last: Ulid, now: Timestamp, entropy: u128) -> Ulid {
+pub fn next_ulid(last: Ulid, now: Timestamp, entropy: u128) -> Option<Ulid> {
     let fresh = Ulid::from_parts(now.min(Timestamp::MAX).0, entropy);
     if fresh > last {
-        return fresh;
+        return Some(fresh);
     }
     // Same millisecond: the next number. Once in 2^80 that carries into the timestamp, which is still greater.
-    Ulid(last.0.saturating_add(1))
+    last.0.checked_add(1).map(Ulid)
 }
 
 /// When the request was accepted: its ULID's timestamp.
@@ -82,8 +83,9 @@ mod tests {
     fn a_full_random_part_carries_into_the_time() {
         let last = Ulid::from_parts(7, u128::MAX);
         let next = next_ulid(last, Timestamp(7), 0);
-        assert!(next > last);
-        assert_eq!(accepted_at(next), Timestamp(8));
+        assert!(next > Some(last));
+        assert_eq!(next.map(accepted_at), Some(Timestamp(8)));
+        assert_eq!(next_ulid(Ulid(u128::MAX), Timestamp(u64::MAX), 0), None);
     }
 
     #[test]

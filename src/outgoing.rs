@@ -69,7 +69,6 @@ impl Hop {
     pub fn first(config: &Config, id: Ulid, payload: &Payload) -> Result<Self, Failure> {
         let url = Url::parse(&payload.url).map_err(|_| Failure::Unreadable)?;
         config.check_destination(&url).map_err(|_| Failure::AddressRefused)?;
-        let named = |wanted: &str| payload.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
         // Fields that `Connection` names are the connection's too (RFC 9110, 7.6.1).
         let listed: Vec<&str> = payload
             .headers
@@ -85,7 +84,7 @@ impl Hop {
             })
             .cloned()
             .collect();
-        if !named("idempotency-key") {
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("idempotency-key")) {
             headers.push(("idempotency-key".into(), id.to_string()));
         }
         Ok(Self { method: payload.method.clone(), url, headers, with_body: !payload.body.is_empty(), redirects: 0 })

@@ -74,6 +74,10 @@ impl Refusal {
         Self::new(RefusalKind::QueueFull, "queue", format!("is full: {max_live} requests are waiting or under way"))
     }
 
+    pub(crate) fn no_ulid_left() -> Self {
+        Self::new(RefusalKind::QueueFull, "queue", "has no ULID left: the clock is at the end of their range")
+    }
+
     pub(crate) fn not_found() -> Self {
         Self::new(RefusalKind::NotFound, "request_id", "is not known here, or its request ended a while ago")
     }

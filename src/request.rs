@@ -83,6 +83,22 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Whether these numbers can have come from [`Options::check`]: stored ones are not believed.
+    pub(crate) fn is_in_bounds(&self) -> bool {
+        let Self { timeout_ms, max_retries, retry_delay_ms, max_retry_delay_ms, retry_on_5xx, at_most_once } = *self;
+        let options = Options {
+            timeout_ms: timeout_ms.into(),
+            max_retries: max_retries.into(),
+            retry_delay_ms: retry_delay_ms.into(),
+            max_retry_delay_ms: max_retry_delay_ms.into(),
+            retry_on_5xx,
+            at_most_once,
+        };
+        options.check() == Ok(*self)
+    }
+}
+
 impl Options {
     /// Checks each option against its bounds.
     ///

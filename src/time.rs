@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// The latest time a ULID can carry (48 bits); later ones are clamped to it.
+    /// The latest time a ULID can carry (48 bits): the end of time, to which clocks and deadlines are clamped. A
+    /// deadline beyond it would never come.
     pub const MAX: Self = Self((1 << 48) - 1);
 
-    /// This time and `ms` milliseconds; saturates.
+    /// This time and `ms` milliseconds, at most [`Timestamp::MAX`].
     #[must_use]
     pub const fn plus_ms(self, ms: u64) -> Self {
-        Self(self.0.saturating_add(ms))
+        let sum = self.0.saturating_add(ms);
+        if sum > Self::MAX.0 { Self::MAX } else { Self(sum) }
     }
 
     /// Milliseconds from `earlier` to this time, 0 if it is not earlier.

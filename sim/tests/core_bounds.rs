@@ -186,16 +186,32 @@ fn s15_the_queue_is_full_by_name() {
     assert_eq!(rig.refused.len(), 1);
 }
 
+/// A row of another version takes the place of the request that it may be (S24).
+#[test]
+fn s15_kept_rows_take_room() {
+    let config = Config { max_live: 2, ..allowing() };
+    let mut rig = Rig::new(&config);
+    rig.enqueue("a", QUIET);
+    let row = rig.mem.rows.iter_mut().find(|(key, _)| key.table == proxy_fetch::Table::Requests).unwrap().1;
+    row[0] = 2;
+    rig.machine = rig.mem.restore(&config).unwrap();
+    rig.running.clear();
+    rig.enqueue("b", QUIET);
+    rig.enqueue("c", QUIET);
+    assert_eq!((rig.machine.live_len(), rig.refused.as_slice()), (1, [RefusalKind::QueueFull].as_slice()));
+}
+
 #[test]
 fn s15_remembered_requests_are_bounded_and_the_oldest_goes_first() {
     let config = Config { max_finished: 20, ..allowing() };
     let mut rig = Rig::new(&config);
     for n in 0..100 {
         rig.enqueue(&format!("n{n}"), QUIET);
-        rig.complete_all(&ANSWER);
-        rig.now += 1;
+        // What ends in a step is remembered until the next one at least.
         let stored = rig.mem.rows.keys().filter(|key| key.table == proxy_fetch::Table::Finished).count();
         assert!(stored <= 20, "{stored} are remembered");
+        rig.complete_all(&ANSWER);
+        rig.now += 1;
     }
     let status = |rig: &mut Rig, name: &str| {
         let effects = rig.step(Event::Status { caller: Caller(0), request_id: name.into() });

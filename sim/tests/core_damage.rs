@@ -6,8 +6,8 @@
 mod support;
 
 use proxy_fetch::{
-    CallbackResult, Caller, Effect, Event, FetchResult, FinishedRow, Key, Meta, Outcome, Record, Request, RequestId,
-    Table, Timestamp, Ulid,
+    CallbackResult, Caller, Effect, Event, FetchResult, FinishedRow, Key, Meta, Outcome, Phase, Record, Request,
+    RequestId, Table, Timestamp, Ulid,
 };
 use std::collections::BTreeMap;
 use support::{
@@ -161,6 +161,32 @@ fn s17_s1_at_the_end_of_time() {
     let mut rig = Rig::new(small(), BTreeMap::new()).unwrap();
     rig.step(u64::MAX, enqueue("a", u128::MAX));
     rig.step(u64::MAX, enqueue("b", u128::MAX));
+}
+
+/// The clock goes back between two commits (F19, native): what the later time has released in memory, the earlier
+/// must not start, and a restart in between must make no difference.
+#[test]
+fn s7_a_clock_that_goes_back_between_two_commits() {
+    let mut rig = Rig::new(small(), BTreeMap::new()).unwrap();
+    let fetched = |rig: &Rig, nth: usize, result| {
+        let (id, row) = rig.machine.live().nth(nth).unwrap();
+        let attempt = proxy_fetch::Attempt { id, number: row.attempts, epoch: rig.machine.epoch() };
+        Event::Fetched { attempt, result }
+    };
+    rig.step(TIME, enqueue("a", 0));
+    let failed = fetched(&rig, 0, FetchResult::Failed(proxy_fetch::Failure::NotSent));
+    rig.step(TIME, failed);
+    let (first, row) = rig.machine.live().next().map(|(id, row)| (id, row.clone())).unwrap();
+    let Phase::Queued { not_before } = row.phase else { panic!("{row}") };
+    for name in ["b", "c", "d", "e", "f"] {
+        rig.step(TIME + 900, enqueue(name, 0));
+    }
+    // Its delay is over, but no slot is free: nothing is written, so the mark stays.
+    rig.step(not_before.0, Event::Tick);
+    let answered = fetched(&rig, 1, FetchResult::Response { status: 200, retry_after: None });
+    let effects = rig.step(TIME + 900, answered);
+    let early = effects.iter().any(|effect| matches!(effect, Effect::Fetch { attempt, .. } if attempt.id == first));
+    assert!(!early, "it starts at {}, not from {not_before}", Timestamp(TIME + 900));
 }
 
 /// A host whose clock once reads 2^48 ms or more: a retry, a lease and a dedupe window still end.

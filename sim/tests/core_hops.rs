@@ -208,6 +208,30 @@ fn s22_credentials_stay_with_their_origin() {
 }
 
 #[test]
+fn s22_no_redirect_leads_inside() {
+    let inside =
+        ["http://127.0.0.1/", "http://2130706433/", "//10.0.0.8/", "http://[::ffff:10.0.0.1]/", "//localhost/"];
+    for location in inside {
+        let hop = first("https://example.com/", "GET", &[]).unwrap();
+        let after = hop.after_head(&Config::default(), 302, Some(location));
+        assert_eq!(after, AfterHead::Fail(Failure::AddressRefused), "{location}");
+    }
+    let open = Config { allow_private_addresses: true, ..Config::default() };
+    let hop = first("https://example.com/", "GET", &[]).unwrap();
+    assert!(matches!(hop.after_head(&open, 302, Some("http://127.0.0.1/")), AfterHead::Follow(_)));
+}
+
+#[test]
+fn fields_of_the_connection_do_not_leave() {
+    let own =
+        ["te", "Upgrade", "HOST", "content-length", "transfer-encoding", "proxy-authorization", "cf-ray", "x-mine"];
+    let mut headers: Vec<(&str, &str)> = own.iter().map(|name| (*name, "v")).collect();
+    headers.extend([("connection", "close, X-Mine"), ("x-other", "v")]);
+    let hop = first("https://example.com/", "GET", &headers).unwrap();
+    assert!(own.iter().all(|name| !has(&hop, name)) && has(&hop, "x-other"), "{:?}", hop.headers);
+}
+
+#[test]
 fn s16_every_first_request_has_an_idempotency_key() {
     let key = |headers: &[(&str, &str)]| {
         let hop = first("https://example.com/", "POST", headers).unwrap();

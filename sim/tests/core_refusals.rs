@@ -185,6 +185,55 @@ fn what_is_just_within_the_bounds_is_accepted() {
     }
 }
 
+/// A request with something in every field.
+fn full() -> Request {
+    Request {
+        headers: vec![("x-a".into(), "1".into()), ("x-b".into(), "2".into())],
+        body: vec![1, 2],
+        callback: object("CART", "1", "done"),
+        ..valid()
+    }
+}
+
+#[test]
+fn s6_a_change_of_any_field_is_a_conflict() {
+    let changes: [fn(&mut Request); 14] = [
+        |r| r.method = "PUT".into(),
+        |r| r.url += "x",
+        |r| r.headers.swap(0, 1),
+        |r| r.headers = vec![("x-a".into(), "1".into())],
+        |r| r.headers = vec![("x-a".into(), "1x-b".into()), (r.headers[1].0.clone(), "2".into())],
+        |r| r.body = vec![1, 3],
+        |r| r.callback = None,
+        |r| r.callback = object("CART", "2", "done"),
+        |r| r.options.timeout_ms += 1,
+        |r| r.options.max_retries += 1,
+        |r| r.options.retry_delay_ms += 1,
+        |r| r.options.max_retry_delay_ms += 1,
+        |r| r.options.retry_on_5xx = false,
+        |r| r.options.at_most_once = true,
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let mut machine = machine();
+        assert_eq!(replies(&mut machine, enqueue(full())), "accepted");
+        let mut request = full();
+        change(&mut request);
+        let reply = replies(&mut machine, enqueue(request));
+        assert!(reply.starts_with("conflict"), "number {index}: {reply}");
+        assert_eq!(replies(&mut machine, enqueue(full())), "accepted", "a repeat");
+        assert_eq!(machine.live_len(), 1);
+    }
+}
+
+/// Fingerprints are stored: a program that computes them otherwise refuses every repeat over an upgrade.
+#[test]
+fn s6_the_fingerprint_never_changes() {
+    let mut machine = machine();
+    assert_eq!(replies(&mut machine, enqueue(full())), "accepted");
+    let fingerprint = machine.live().next().map(|(_, row)| row.fingerprint);
+    assert_eq!(fingerprint, Some(0xa1224afb_e635aa8d_8cd406f9_49129cfe));
+}
+
 #[test]
 fn request_ids_say_what_is_wrong() {
     assert!(RequestId::new("a/b:c").is_ok());

@@ -7,7 +7,7 @@ mod support;
 use proptest::prelude::*;
 use proxy_fetch::{
     Callback, Config, Failure, FinishedRow, Key, Machine, Meta, ObjectCallback, Options, Outcome, Payload, Phase,
-    Policy, Record, RequestId, RequestRow, Row, Table, Timestamp, Ulid,
+    Policy, Record, RequestId, RequestRow, Row, RowError, Table, Timestamp, Ulid,
 };
 use std::fmt::Write as _;
 use support::bytes::{AnyPhase, AnyRequest, Form, fields, hex, unhex};
@@ -239,6 +239,22 @@ const FINISHED: &str = "01 076f726465722d37 ac02 00 f703 02 84d7eab6b733";
 const PAYLOAD: &str = "01 076f726465722d37 04504f5354 1568747470733a2f2f6578616d706c652e636f6d2f61 \
     01 06616363657074 032a2f2a 027b7d 01 01 0443415254 023966 04646f6e65";
 
+/// S24: a later program's row is never taken for one of ours, even if its bytes would fit.
+#[test]
+fn another_version_is_another_format() {
+    for version in [0, 2, u8::MAX] {
+        for record in [row(Phase::Queued { not_before: TIME }), finished(Outcome::Expired)] {
+            let mut bytes = record.encode();
+            bytes[0] = version;
+            assert_eq!(read_back(record.key(), bytes), [], "{record}");
+        }
+        let mut bytes = payload(None).encode();
+        bytes[0] = version;
+        assert_eq!(Payload::decode(&bytes), Err(RowError::UnknownVersion(version)));
+    }
+    assert_eq!(Payload::decode(&[]), Err(RowError::Corrupt));
+}
+
 /// The numbers of the tables are stored by hosts.
 #[test]
 fn table_numbers() {
@@ -312,7 +328,9 @@ proptest! {
     }
 
     #[test]
-    fn meta_rows_round_trip(epoch: u64, mark in 0..1_u64 << 48, last_id: u128) {
+    fn meta_rows_round_trip(epoch: u64, mark in 0..1_u64 << 48, entropy: u128, behind in 0..1_000_u64) {
+        // The last ULID is never ahead of the mark.
+        let last_id = Ulid::from_parts(mark.saturating_sub(behind), entropy).0;
         let record = Record::Meta(Meta { epoch, mark: Timestamp(mark), last_id });
         let machine = Machine::restore(Config::default(), [Row { key: record.key(), value: record.encode() }]).unwrap();
         prop_assert_eq!(machine.rows().collect::<Vec<_>>(), vec![record]);

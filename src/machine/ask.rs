@@ -38,7 +38,7 @@ impl Machine {
         if self.live.len() + self.kept.len() >= self.config.max_live {
             return Err(Refusal::queue_full(self.config.max_live));
         }
-        let id = next_ulid(Ulid(self.meta.last_id), now, entropy);
+        let id = next_ulid(Ulid(self.meta.last_id), now, entropy).ok_or_else(Refusal::no_ulid_left)?;
         self.meta.last_id = id.0;
         let row = RequestRow {
             request_id,
@@ -71,7 +71,7 @@ impl Machine {
                 }
                 Phase::Queued { .. } => None,
                 Phase::InFlight { .. } => {
-                    out.effect(Effect::Abort { attempt: self.attempt(id, row) });
+                    out.abort(self.attempt(id, row));
                     None
                 }
                 Phase::Delivering { outcome, .. } => Some(outcome),

@@ -1,7 +1,7 @@
 //! Derived indexes over the live and the remembered requests: who is ready, what is due when, and how many are where.
 //!
-//! A request has at most one entry in `due`, and its place follows from its row and from whether its delay is over, so
-//! `add` and `remove` are the only two ways to change the index.
+//! A request's places follow from its row and from whether its delay is over, so `add`, `remove` and `end_delays` are
+//! the only ways to change the index.
 
 use crate::{Timestamp, expires_at, row::Phase};
 use alloc::collections::BTreeSet;
@@ -11,7 +11,9 @@ use ulid::Ulid;
 pub(super) struct Index {
     /// Queued, its delay over: eligible, smallest ULID first (law S12).
     ready: BTreeSet<Ulid>,
-    /// Deadlines, one per request that has one.
+    /// Queued, by the end of its delay.
+    waiting: BTreeSet<(Timestamp, Ulid)>,
+    /// Deadlines: expiries, ends of leases, ends of callbacks.
     due: BTreeSet<(Timestamp, Ulid)>,
     /// Outcomes that wait for a callback to be started, smallest ULID first.
     outbox: BTreeSet<Ulid>,
@@ -25,7 +27,9 @@ pub(super) struct Index {
 impl Index {
     pub fn add(&mut self, id: Ulid, phase: Phase) {
         match phase {
-            Phase::Queued { .. } => {}
+            Phase::Queued { not_before } => {
+                self.waiting.insert((not_before, id));
+            }
             Phase::InFlight { .. } => self.in_flight += 1,
             Phase::Delivering { outcome, until } => {
                 self.held_responses += usize::from(outcome.has_response());
@@ -44,10 +48,9 @@ impl Index {
 
     pub fn remove(&mut self, id: Ulid, phase: Phase) {
         match phase {
-            Phase::Queued { .. } => {
-                if self.ready.remove(&id) {
-                    self.due.remove(&(expires_at(id), id));
-                    return;
+            Phase::Queued { not_before } => {
+                if !self.ready.remove(&id) {
+                    self.waiting.remove(&(not_before, id));
                 }
             }
             Phase::InFlight { .. } => self.in_flight -= 1,
@@ -66,13 +69,19 @@ impl Index {
         }
     }
 
-    /// The request's delay is over: from now on only its expiry is due.
-    pub fn make_ready(&mut self, id: Ulid, phase: Phase) {
-        if let Some(at) = deadline(id, phase) {
-            self.due.remove(&(at, id));
+    /// Makes all requests ready whose delay is over. That is a note in memory: it changes no row, and each delay ends
+    /// once, so it needs no bound per step; with one, a larger ULID could start before a smaller one.
+    pub fn end_delays(&mut self, now: Timestamp) {
+        while let Some(&(at, id)) = self.waiting.first()
+            && at <= now
+        {
+            self.waiting.pop_first();
+            self.ready.insert(id);
         }
-        self.due.insert((expires_at(id), id));
-        self.ready.insert(id);
+    }
+
+    pub fn first_delay(&self) -> Option<Timestamp> {
+        self.waiting.first().map(|(at, _)| *at)
     }
 
     pub fn first_due(&self) -> Option<(Timestamp, Ulid)> {
@@ -119,15 +128,20 @@ impl Index {
         self.finished.remove(&(at, id));
     }
 
-    pub fn ready(&self) -> impl Iterator<Item = Ulid> + '_ {
-        self.ready.iter().copied()
+    /// Nothing is ready any more before [`Index::end_delays`] says so, as after a restart.
+    pub fn begin_delays_again(&mut self, not_before: impl Fn(Ulid) -> Option<Timestamp>) {
+        for id in core::mem::take(&mut self.ready) {
+            if let Some(at) = not_before(id) {
+                self.waiting.insert((at, id));
+            }
+        }
     }
 }
 
-/// When a request in this phase, not yet ready, must be looked at.
+/// The deadline of a request in this phase, its delay aside.
 fn deadline(id: Ulid, phase: Phase) -> Option<Timestamp> {
     match phase {
-        Phase::Queued { not_before } => Some(not_before.min(expires_at(id))),
+        Phase::Queued { .. } => Some(expires_at(id)),
         Phase::InFlight { lease_until, .. } => Some(lease_until.min(expires_at(id))),
         Phase::Delivering { until, .. } => until,
     }

@@ -46,7 +46,7 @@ impl Machine {
             Some(Phase::InFlight { .. } | Phase::Queued { .. }) | None => false,
         };
         if !kept && matches!(result, FetchResult::Response { .. }) {
-            out.effect(Effect::Abort { attempt });
+            out.abort(attempt);
         }
     }
 
@@ -142,22 +142,16 @@ impl Machine {
 
     /// Does what is due, earliest first: ends of leases, expiries, callbacks without an end.
     pub(super) fn advance(&mut self, now: Timestamp, budget: &mut usize, out: &mut Output) {
+        self.index.end_delays(now);
         while *budget > 0 {
             let Some((_, id)) = self.index.first_due().filter(|(at, _)| *at <= now) else { return };
             // An entry without its row cannot be; if it were, it would be due for ever (law S20).
             let Some(row) = self.live.get(&id) else { panic!("the index names {id}, which is not live") };
             let attempt = self.attempt(id, row);
-            let phase = row.phase;
-            let expired = now >= expires_at(id);
-            match phase {
-                // Only a note in memory: not counted.
-                Phase::Queued { .. } if !expired => {
-                    self.index.make_ready(id, phase);
-                    continue;
-                }
+            match row.phase {
                 Phase::Queued { .. } => self.choose(now, id, Outcome::Expired),
                 Phase::InFlight { .. } => {
-                    out.effect(Effect::Abort { attempt });
+                    out.abort(attempt);
                     self.end_attempt(now, id, &FetchResult::Failed(crate::Failure::TimedOut));
                 }
                 Phase::Delivering { outcome, .. } => {
@@ -172,7 +166,8 @@ impl Machine {
     pub(super) fn fill(&mut self, now: Timestamp, budget: &mut usize, out: &mut Output) {
         loop {
             self.send_callbacks(now, out);
-            let free = self.index.in_flight() < limits::MAX_IN_FLIGHT
+            let free = !self.stopping
+                && self.index.in_flight() < limits::MAX_IN_FLIGHT
                 && self.index.in_flight() + self.index.held_responses() < limits::MAX_HELD_RESPONSES;
             let Some(id) = self.index.first_ready().filter(|_| free) else { return };
             if now < expires_at(id) {

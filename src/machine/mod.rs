@@ -10,7 +10,7 @@ mod life;
 mod recover;
 
 use crate::{
-    Config, Timestamp,
+    Config, Failure, Outcome, Timestamp,
     event::{Event, Output},
     id::RequestId,
     limits,
@@ -49,6 +49,8 @@ pub enum Wake {
 pub struct Machine {
     config: Config,
     meta: Meta,
+    /// The time of the last step.
+    latest: Timestamp,
     live: BTreeMap<Ulid, RequestRow>,
     finished: BTreeMap<Ulid, FinishedRow>,
     /// Rows that are kept as they are: quarantined bytes, and rows of versions this program does not know.
@@ -58,10 +60,13 @@ pub struct Machine {
     index: Index,
     /// Whether this life has recovered what the last one left.
     recovered: bool,
+    /// Whether this life starts no more fetches.
+    stopping: bool,
     /// Rows found unreadable by `restore`, until `recover` deals with them.
     unread: Vec<recover::Unread>,
     /// Requests touched by the step under way.
     touched: Vec<Ulid>,
+    /// Remembered requests that the step under way forgets.
     forgotten: Vec<Ulid>,
 }
 
@@ -72,14 +77,22 @@ impl Machine {
     /// Total: no event makes it panic or stick. The work is bounded: at most
     /// [`MAX_DUE_PER_STEP`](limits::MAX_DUE_PER_STEP) deadlines, and [`MAX_IN_FLIGHT`](limits::MAX_IN_FLIGHT) starts.
     pub fn step(&mut self, now: Timestamp, event: Event, out: &mut Output) {
-        let now = self.time(now);
+        // Time never falls below the mark (law S17).
+        let now = now.min(Timestamp::MAX).max(self.meta.mark);
+        if now < self.latest {
+            self.begin_delays_again();
+        }
+        self.latest = now;
         let writes_before = out.writes().len();
+        // First, so that what ends in this step is remembered at least until the next.
+        self.forget(now);
         if !self.recovered {
             self.recover(now, out);
         }
         let is_tick = matches!(event, Event::Tick);
         match event {
             Event::Start | Event::Tick => {}
+            Event::Stop => self.stopping = true,
             Event::Enqueue { caller, request, entropy } => self.enqueue(now, caller, *request, entropy, out),
             Event::Cancel { caller, request_id } => self.cancel(now, caller, &request_id, out),
             Event::Status { caller, request_id } => self.status(now, caller, &request_id, out),
@@ -89,7 +102,6 @@ impl Machine {
         let mut budget = limits::MAX_DUE_PER_STEP;
         self.advance(now, &mut budget, out);
         self.fill(now, &mut budget, out);
-        self.forget(now);
         self.flush(out);
         let polled = is_tick && self.next_poll().is_some_and(|(at, _)| at <= now);
         if out.writes().len() > writes_before || polled {
@@ -103,13 +115,14 @@ impl Machine {
     /// The time may be in the past: then there is more to do at once.
     #[must_use]
     pub fn next_wake(&self) -> Option<(Timestamp, Wake)> {
+        let delay = self.index.first_delay().map(|at| (at, Wake::RetryDue));
         let due = self.index.first_due().map(|(at, id)| (at, self.wake_reason(at, id)));
         let forget = if self.live.is_empty() {
             self.index.last_finished().map(|at| (at.plus_ms(limits::DEDUPE_WINDOW_MS), Wake::Forget))
         } else {
             None
         };
-        [due, self.next_poll(), forget].into_iter().flatten().min()
+        [delay, due, self.next_poll(), forget].into_iter().flatten().min()
     }
 
     /// The life of the object that this machine is in; 0 before its first step.
@@ -165,9 +178,13 @@ impl Machine {
         self.meta == other.meta && self.live == other.live && self.finished == other.finished && self.kept == other.kept
     }
 
-    /// Time never falls below the mark (law S17).
-    fn time(&self, clock: Timestamp) -> Timestamp {
-        clock.min(Timestamp::MAX).max(self.meta.mark)
+    /// The clock has gone back since the last step, which wrote nothing: delays that were over are not (law S7).
+    fn begin_delays_again(&mut self) {
+        let live = &self.live;
+        self.index.begin_delays_again(|id| match live.get(&id)?.phase {
+            Phase::Queued { not_before } => Some(not_before),
+            Phase::InFlight { .. } | Phase::Delivering { .. } => None,
+        });
     }
 
     /// The periodic wake-ups, counted from the last commit: while a fetch is in flight, and more often while eligible
@@ -185,9 +202,8 @@ impl Machine {
     fn wake_reason(&self, at: Timestamp, id: Ulid) -> Wake {
         match self.live.get(&id).map(|row| row.phase) {
             Some(Phase::Delivering { .. }) => Wake::CallbackDeadline,
-            Some(Phase::Queued { .. } | Phase::InFlight { .. }) if at >= crate::expires_at(id) => Wake::Expiry,
-            Some(Phase::InFlight { .. }) => Wake::LeaseEnd,
-            Some(Phase::Queued { .. }) | None => Wake::RetryDue,
+            Some(Phase::InFlight { .. }) if at < crate::expires_at(id) => Wake::LeaseEnd,
+            Some(Phase::Queued { .. } | Phase::InFlight { .. }) | None => Wake::Expiry,
         }
     }
 
@@ -201,8 +217,13 @@ impl Machine {
                 continue;
             }
             out.delete(Key { table: Table::Requests, id });
-            out.delete(Key { table: Table::Payloads, id });
-            if let Some(row) = self.finished.get(&id) {
+            let finished = self.finished.get(&id);
+            // A payload that nobody could read stays: it may be of a version that another program knows (law S24).
+            let is_unreadable = finished.is_some_and(|row| row.outcome == Outcome::Failed(Failure::Unreadable));
+            if !is_unreadable {
+                out.delete(Key { table: Table::Payloads, id });
+            }
+            if let Some(row) = finished {
                 out.put(Record::Finished(id, row.clone()));
             }
         }

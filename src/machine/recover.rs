@@ -62,11 +62,22 @@ fn read<T: DeserializeOwned>(key: Key, value: Vec<u8>, unread: &mut Vec<Unread>)
 /// Whether a step can have written this row.
 fn is_plausible(id: Ulid, row: &RequestRow) -> bool {
     let may_start_again = row.attempts <= row.policy.max_retries;
-    match row.phase {
+    let fits = match row.phase {
         Phase::Queued { not_before } => may_start_again && not_before < expires_at(id),
-        Phase::InFlight { .. } => row.attempts > 0 && row.attempts - 1 <= row.policy.max_retries,
+        Phase::InFlight { .. } => row.attempts > 0,
         Phase::Delivering { .. } => row.has_callback,
-    }
+    };
+    fits && row.attempts.saturating_sub(1) <= row.policy.max_retries && row.policy.is_in_bounds()
+}
+
+/// Whether a ULID is from the future, as seen from the last commit.
+fn is_ahead(id: Ulid, mark: Timestamp) -> bool {
+    accepted_at(id) > mark.plus_ms(1)
+}
+
+/// Whether a commit can have left this row: its ULIDs are not ahead of its time, but for one ms at a carry.
+fn is_plausible_meta(meta: &Meta) -> bool {
+    meta.mark <= Timestamp::MAX && accepted_at(Ulid(meta.last_id)) <= meta.mark.plus_ms(1)
 }
 
 impl Machine {
@@ -84,12 +95,14 @@ impl Machine {
         let mut machine = Self {
             config,
             meta: Meta::default(),
+            latest: Timestamp::default(),
             live: BTreeMap::new(),
             finished: BTreeMap::new(),
             kept: BTreeSet::new(),
             names: BTreeMap::new(),
             index: Index::default(),
             recovered: false,
+            stopping: false,
             unread: Vec::new(),
             touched: Vec::new(),
             forgotten: Vec::new(),
@@ -97,7 +110,16 @@ impl Machine {
         let mut meta = None;
         for Row { key, value } in rows {
             match key.table {
-                Table::Meta => meta = read(key, value, &mut machine.unread),
+                Table::Meta if key.id == Ulid::nil() => {
+                    let bytes = value.clone();
+                    meta = read(key, value, &mut machine.unread);
+                    if meta.as_ref().is_some_and(|meta| !is_plausible_meta(meta)) {
+                        meta = None;
+                        machine.unread.push(Unread { key, value: bytes, error: RowError::Corrupt });
+                    }
+                }
+                // There is one such row, and this is not it.
+                Table::Meta => machine.unread.push(Unread { key, value, error: RowError::Corrupt }),
                 Table::Requests => {
                     if let Some(row) = read(key, value, &mut machine.unread) {
                         machine.live.insert(key.id, row);
@@ -120,6 +142,7 @@ impl Machine {
             None => machine.guess_meta(),
         };
         machine.set_implausible_aside();
+        machine.latest = machine.meta.mark;
         machine.build_index();
         Ok(machine)
     }
@@ -139,22 +162,33 @@ impl Machine {
 
     /// A row that decodes but that no step can have written is as unreadable as one that does not.
     fn set_implausible_aside(&mut self) {
-        let last = Ulid(self.meta.last_id);
-        let implausible: Vec<Ulid> =
-            self.live.iter().filter(|(id, row)| **id > last || !is_plausible(**id, row)).map(|(id, _)| *id).collect();
-        for id in implausible {
-            if let Some(row) = self.live.remove(&id) {
-                let record = Record::Request(id, row);
-                self.unread.push(Unread { key: record.key(), value: record.encode(), error: RowError::Corrupt });
+        let mark = self.meta.mark;
+        let live = self.live.iter().filter(|(id, row)| !is_plausible(**id, row) || is_ahead(**id, mark));
+        let live = live.map(|(id, row)| Record::Request(*id, row.clone()));
+        let finished = self.finished.iter().filter(|(id, row)| row.finished_at > mark || self.live.contains_key(id));
+        let finished = finished.map(|(id, row)| Record::Finished(*id, row.clone()));
+        let implausible: Vec<Record> = live.chain(finished).collect();
+        for record in implausible {
+            let key = record.key();
+            match key.table {
+                Table::Requests => drop(self.live.remove(&key.id)),
+                Table::Finished => drop(self.finished.remove(&key.id)),
+                Table::Meta | Table::Payloads | Table::Quarantine => {}
             }
+            self.unread.push(Unread { key, value: record.encode(), error: RowError::Corrupt });
         }
+        // The object's own row may be older than the others, if it was damaged once.
+        let unread = self.unread.iter().map(|row| row.key.id).filter(|id| !is_ahead(*id, mark));
+        let last = self.live.keys().chain(self.finished.keys()).copied().chain(unread).max().unwrap_or_default();
+        self.meta.last_id = self.meta.last_id.max(last.0);
     }
 
     /// Without a readable meta row: what the other rows prove. Of a new object: nothing.
     fn guess_meta(&self) -> Meta {
         let ids = self.live.keys().chain(self.finished.keys()).copied().chain(self.unread.iter().map(|row| row.key.id));
         let last_id = ids.max().unwrap_or_default();
-        let ended = self.finished.values().map(|row| row.finished_at).max().unwrap_or_default();
+        let ended = self.finished.values().map(|row| row.finished_at).filter(|at| *at <= Timestamp::MAX).max();
+        let ended = ended.unwrap_or_default();
         let epochs = self.live.values().filter_map(|row| match row.phase {
             Phase::InFlight { epoch, .. } => Some(epoch),
             Phase::Queued { .. } | Phase::Delivering { .. } => None,
@@ -179,7 +213,7 @@ impl Machine {
     /// Begins a new life: the next epoch, and whatever was under way counts as a failed attempt.
     pub(super) fn recover(&mut self, now: Timestamp, out: &mut Output) {
         self.recovered = true;
-        self.meta.epoch = self.meta.epoch.saturating_add(1);
+        self.meta.epoch = self.meta.epoch.wrapping_add(1);
         out.put_meta(Record::Meta(self.meta));
         for unread in core::mem::take(&mut self.unread) {
             self.deal_with(unread, out);
@@ -215,18 +249,30 @@ impl Machine {
         match error {
             RowError::UnknownVersion(version) => out.effect(Effect::Report(Report::Foreign { key, version })),
             RowError::Corrupt => {
-                // The bytes of another table's row under the same id go first; the later ones are the same request's.
-                out.put(Record::Quarantine(key.id, value));
-                self.kept.insert(Key { table: Table::Quarantine, id: key.id });
+                let kept = self.free_quarantine(key.id);
+                out.put(Record::Quarantine(kept.id, value));
+                self.kept.insert(kept);
                 out.effect(Effect::Report(Report::Quarantined { key, error }));
                 match key.table {
-                    Table::Requests => self.end_unreadable(key.id),
-                    Table::Finished => self.forgotten.push(key.id),
-                    // The meta row is replaced by this step.
+                    Table::Requests if !is_ahead(key.id, self.meta.mark) => self.end_unreadable(key.id),
+                    // A ULID from the future: no request of ours, and its time would never come.
+                    Table::Requests => out.delete(key),
+                    Table::Finished => out.delete(key),
+                    Table::Meta if key.id != Ulid::nil() => out.delete(key),
+                    // The object's own row is replaced by this step.
                     Table::Meta | Table::Payloads | Table::Quarantine => {}
                 }
             }
         }
+    }
+
+    /// Where these bytes can be kept without taking another's place.
+    fn free_quarantine(&self, id: Ulid) -> Key {
+        let mut key = Key { table: Table::Quarantine, id };
+        while self.kept.contains(&key) {
+            key.id = Ulid(key.id.0.wrapping_add(1));
+        }
+        key
     }
 
     /// Puts a row in the place of one that could not be read, so that its payload's callback hears of it.

@@ -12,8 +12,7 @@ use std::{
 
 pub(super) fn run(args: &RunArgs) -> ExitCode {
     let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
-    let campaign =
-        Campaign { start: args.start, seeds: args.seeds, profile: args.profile, jobs, fail_fast: false };
+    let campaign = Campaign { start: args.start, seeds: args.seeds, profile: args.profile, jobs, fail_fast: false };
     // Only drawn on a terminal.
     let bar = ProgressBar::new(args.seeds).with_style(
         ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} seeds, {per_sec}, {eta} left")

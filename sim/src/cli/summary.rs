@@ -22,7 +22,13 @@ fn write_text(out: &mut String, campaign: &Campaign, found: &Summary, wall: Dura
     let seconds = wall.as_secs_f64();
     let simulated = found.simulated as f64 / 1e6;
     let last = campaign.start.saturating_add(campaign.seeds - 1);
-    writeln!(out, "seeds        {} ({} to {last}, {})", HumanCount(found.seeds), campaign.start, campaign.profile.name())?;
+    writeln!(
+        out,
+        "seeds        {} ({} to {last}, {})",
+        HumanCount(found.seeds),
+        campaign.start,
+        campaign.profile.name()
+    )?;
     writeln!(
         out,
         "events       {} in {seconds:.1} s with {} {}: {:.2} million per second",

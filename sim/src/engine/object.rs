@@ -57,12 +57,6 @@ pub struct Turn<O: Object> {
     pub failed: bool,
 }
 
-impl<O: Object> Default for Turn<O> {
-    fn default() -> Self {
-        Self { writes: Vec::new(), alarm: None, effects: Vec::new(), commit_fails: false, failed: false }
-    }
-}
-
 /// Everything around the objects: those who call them, those whom they call, and the ground truth.
 pub trait World: Sized {
     /// The kind of object in it.

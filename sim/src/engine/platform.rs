@@ -43,6 +43,22 @@ pub struct Commit<O: Object> {
     pub(super) fate: Fate,
 }
 
+impl<O: Object> Default for Commit<O> {
+    fn default() -> Self {
+        Self {
+            now_ms: 0,
+            notes: Vec::new(),
+            writes: Vec::new(),
+            alarm_set: None,
+            alarm: None,
+            effects: Vec::new(),
+            done_at: 0,
+            consumes_alarm: false,
+            fate: Fate::Durable,
+        }
+    }
+}
+
 /// What becomes of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -126,6 +142,8 @@ pub struct Sim<W: World> {
     pub(super) now: Micros,
     pub(super) start_ms: u64,
     pub(super) queue: Queue<Happening<W::Message>>,
+    /// Emptied commits, for their memory.
+    pub(super) spare: Vec<Commit<W::Object>>,
     pub(super) objects: Vec<Hosted<W>>,
     pub(super) stopped: bool,
 }
@@ -153,6 +171,7 @@ impl<W: World> Sim<W> {
             now: 0,
             start_ms,
             queue: Queue::new(),
+            spare: Vec::new(),
             objects: Vec::new(),
             stopped: false,
         }

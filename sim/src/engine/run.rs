@@ -84,11 +84,18 @@ impl<W: World> Sim<W> {
                 self.recorder.line(self.now, "object", text);
             }
         }
-        let notes: Vec<_> = events.iter().map(W::Object::note).collect();
+        let mut commit = self.spare.pop().unwrap_or_default();
+        commit.notes.extend(events.iter().map(W::Object::note));
         self.recorder.mix(events.len() as u64);
         let commit_fails = draw.chance(self.faults.commit_fails);
         let fails_at_once = commit_fails && draw.below(2) == 0;
-        let mut turn = Turn { commit_fails: fails_at_once, ..Turn::default() };
+        let mut turn = Turn {
+            writes: std::mem::take(&mut commit.writes),
+            effects: std::mem::take(&mut commit.effects),
+            alarm: None,
+            commit_fails: fails_at_once,
+            failed: false,
+        };
         instance.machine.turn(now_ms, &mut events, &mut turn);
         events.clear();
         instance.inbox = events;
@@ -101,9 +108,11 @@ impl<W: World> Sim<W> {
         let is_empty = turn.writes.is_empty() && turn.alarm.is_none() && !consumes_alarm;
         let gate_is_open = instance.pending.is_empty();
         if is_empty && gate_is_open {
-            for effect in turn.effects {
+            for effect in turn.effects.drain(..) {
                 self.release(world, id, effect);
             }
+            (commit.writes, commit.effects) = (turn.writes, turn.effects);
+            self.recycle(commit);
             self.settled(world, id);
             return;
         }
@@ -128,7 +137,7 @@ impl<W: World> Sim<W> {
         let done_at = last.max(self.now + takes);
         instance.pending.push_back(Commit {
             now_ms,
-            notes,
+            notes: commit.notes,
             writes: turn.writes,
             alarm_set: turn.alarm,
             alarm: None,
@@ -179,8 +188,10 @@ impl<W: World> Sim<W> {
                 self.reset(world, id.object, Fault::CRASH);
                 return;
             }
+            self.recycle(commit);
         }
-        let clear = self.objects[id.object as usize].instance.as_mut().is_some_and(|instance| instance.pending.is_empty());
+        let clear =
+            self.objects[id.object as usize].instance.as_mut().is_some_and(|instance| instance.pending.is_empty());
         if clear {
             self.settled(world, id);
             let now = self.now;
@@ -192,6 +203,13 @@ impl<W: World> Sim<W> {
                 self.ask_turn(id, now);
             }
         }
+    }
+
+    fn recycle(&mut self, mut commit: Commit<W::Object>) {
+        commit.notes.clear();
+        commit.writes.clear();
+        commit.effects.clear();
+        self.spare.push(commit);
     }
 
     /// After how many effects of a commit the instance crashes, if it does.
@@ -273,8 +291,11 @@ impl<W: World> Sim<W> {
         let injected = draw.chance(self.faults.constructor_throws) && hosted.throws_in_a_row < 6;
         let skew_bound = self.faults.clock_skew_ms;
         let skew = draw.between(0, 2 * skew_bound).cast_signed() - skew_bound.cast_signed();
-        let constructed =
-            if injected { Err("out of memory".into()) } else { W::Object::construct(&hosted.settings, &hosted.storage) };
+        let constructed = if injected {
+            Err("out of memory".into())
+        } else {
+            W::Object::construct(&hosted.settings, &hosted.storage)
+        };
         let machine = match constructed {
             Ok(machine) => machine,
             Err(error) => {

@@ -10,7 +10,7 @@ impl Law for AlarmStored {
     const ID: &'static str = "L1";
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
-        if turn.live.is_empty() {
+        if turn.live.is_empty() || turn.ledger.alarm_lost {
             return Ok(());
         }
         let Some(alarm) = turn.commit.alarm else {

@@ -131,3 +131,28 @@ laws! {
 
 /// Every law, over one run.
 pub type Laws = Watch<All>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws::testing::{Story, response};
+    use crate::proxy::ledger::Note;
+
+    #[test]
+    fn each_law_has_a_name_of_its_own() {
+        let mut ids = Laws::ids().to_vec();
+        assert_eq!(ids.len(), 33);
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 33);
+    }
+
+    #[test]
+    fn the_first_of_the_list_reports() {
+        let mut story = Story::<All>::new();
+        story.note(Note::Call(1)).in_flight(1, 1).sets_alarm(9).commits();
+        // No report ended it (S10), and it was not called back (S11).
+        let violation = story.note(Note::Tick).finished(1, response(200)).commit().expect_err("broken");
+        assert_eq!((violation.law, violation.to_string().starts_with("S10: attempt 1 of r1")), ("S10", true));
+    }
+}

@@ -1,9 +1,9 @@
 //! What is live, by what it waits for: kept once for all laws, from committed rows alone.
 //!
 //! Rows of a version that the program does not know stay in the ledger as they were, but nothing can happen to them:
-//! they leave this index when the next life of the object begins.
+//! they leave this index when the next life of the object begins, and come back with the first life that can read them.
 
-use crate::proxy::ledger::{Commit, Entry, Ledger, Stored};
+use crate::proxy::ledger::{Commit, Entry, Ledger, Note, Stored};
 use proxy_fetch::{Phase, Timestamp, Ulid, expires_at, limits};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -38,10 +38,12 @@ pub struct Live {
 impl Live {
     /// Takes a durable commit in. The ledger has it already.
     pub(super) fn apply(&mut self, ledger: &Ledger, commit: &Commit<'_>) {
-        self.is_first_of_life = ledger.meta.epoch != self.epoch;
+        // A damaged object row may lead to an epoch that was there before.
+        self.is_first_of_life = ledger.meta.epoch != self.epoch || commit.notes.first() == Some(&Note::Start);
         self.epoch = ledger.meta.epoch;
         if self.is_first_of_life {
             self.drop_unknown_versions(ledger);
+            self.take_up(ledger, commit);
         }
         self.due_before = self.due;
         let time = ledger.meta.mark.max(commit.now);
@@ -50,6 +52,9 @@ impl Live {
         {
             self.waiting.pop_first();
             self.eligible.insert((ledger.entries[at].id, at));
+        }
+        if time < self.time {
+            self.wait_again(time);
         }
         self.time = time;
         for change in commit.changes {
@@ -130,10 +135,35 @@ impl Live {
     fn drop_unknown_versions(&mut self, ledger: &Ledger) {
         for (at, entry) in ledger.entries.iter().enumerate() {
             let is_replaced = entry.row().is_some_and(|row| row.request_id.as_str().is_empty());
-            if entry.tampered && !is_replaced {
+            if entry.tampered && !entry.state_readable && !is_replaced {
                 self.remove(at, entry.id);
             }
         }
+    }
+
+    /// Time goes back only when the object's own row was damaged: then delays that were over are not.
+    fn wait_again(&mut self, time: Timestamp) {
+        let Self { places, eligible, waiting, .. } = self;
+        eligible.retain(|(_, at)| match places[*at] {
+            Place::Live(Phase::Queued { not_before }) if not_before > time => {
+                waiting.insert((not_before, *at));
+                false
+            }
+            Place::Live(_) | Place::Gone | Place::Remembered => true,
+        });
+    }
+
+    /// Requests whose rows can be read again.
+    fn take_up(&mut self, ledger: &Ledger, commit: &Commit<'_>) {
+        for (at, entry) in ledger.entries.iter().enumerate() {
+            let is_changed = commit.changes.iter().any(|change| change.entry == at);
+            let is_gone = matches!(self.places.get(at), Some(Place::Gone));
+            let can_be_read = !entry.tampered || entry.state_readable;
+            if is_gone && !is_changed && can_be_read && !matches!(entry.stored, Stored::Forgotten) {
+                self.add(at, entry);
+            }
+        }
+        self.remembered.make_contiguous().sort_unstable();
     }
 
     fn next_due(&self, mark: Timestamp) -> Option<Timestamp> {
@@ -229,5 +259,73 @@ impl Live {
     #[must_use]
     pub fn knows(&self, at: usize) -> bool {
         matches!(self.places.get(at), Some(Place::Live(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::laws::{
+        Law,
+        testing::{START, Story, at, response},
+    };
+    use proxy_fetch::Meta;
+
+    /// A law that nothing breaks: only the index is looked at.
+    #[derive(Default)]
+    struct Nothing;
+
+    impl Law for Nothing {
+        const ID: &'static str = "nothing";
+    }
+
+    fn story() -> Story<Nothing> {
+        Story::new()
+    }
+
+    #[test]
+    fn what_is_due_is_the_first_of_all() {
+        let mut story = story();
+        assert_eq!(story.watch.live.due(), None);
+        story.delivering(1, response(200)).commits();
+        assert_eq!((story.watch.live.due(), story.watch.live.held()), (Some(at(35_000)), 1));
+        story.in_flight(2, 1).commits();
+        assert_eq!(story.watch.live.due(), Some(at(30_000)));
+        story.queued(3, 0, 7_000).commits();
+        assert_eq!((story.watch.live.due(), story.watch.live.due_before()), (Some(at(7_000)), Some(at(30_000))));
+        story.queued(4, 0, 0).commits();
+        assert_eq!((story.watch.live.due(), story.watch.live.len()), (Some(at(500)), 4));
+        story.at(7_000).gone(4).finished(2, response(200)).finished(1, response(200)).commits();
+        assert_eq!(story.watch.live.due(), Some(at(7_500)), "its delay is over, and it waits for a slot");
+        assert_eq!((story.watch.live.remembered_len(), story.watch.live.first_remembered()), (2, Some(at(7_000))));
+        story.forgotten(1).forgotten(2).finished(3, response(200)).commits().forgotten(3).commits();
+        assert_eq!((story.watch.live.due(), story.watch.live.first_remembered()), (None, None));
+        assert!(story.watch.live.is_empty());
+    }
+
+    #[test]
+    fn rows_of_an_unknown_version_leave_it_with_the_next_life() {
+        let mut story = story();
+        story.in_flight(1, 1).queued(2, 0, 9).commits();
+        story.ledger.entries.iter_mut().for_each(|entry| entry.tampered = true);
+        story.mark(0).commits();
+        assert!(story.watch.live.knows(0) && story.watch.live.knows(1));
+        story.lose().replaced(1).commits();
+        assert!(story.watch.live.knows(0) && !story.watch.live.knows(1));
+        assert!(story.watch.live.in_flight().is_empty());
+        story.lose().mark(0).commits();
+        assert!(story.watch.live.knows(0), "the row in its place can be read");
+    }
+
+    #[test]
+    fn a_delay_begins_again_when_time_is_lost() {
+        let mut story = story();
+        story.queued(1, 0, 9).commits().at(10).mark(10).commits();
+        assert_eq!(story.watch.live.eligible().len(), 1);
+        story.at(5).lose().commits();
+        let row = proxy_fetch::Record::Meta(Meta { epoch: 2, mark: START, last_id: 0 });
+        story.write(proxy_fetch::Write::Put(row)).commits();
+        assert!(story.watch.live.eligible().is_empty());
+        story.at(9).mark(9).commits();
+        assert_eq!(story.watch.live.eligible().len(), 1);
     }
 }

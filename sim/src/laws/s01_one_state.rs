@@ -20,7 +20,8 @@ impl Law for OneState {
         let goes_back = match (step.was, &entry.stored) {
             // A request is new once; only a commit that accepts it has nothing before it.
             (None, Stored::Live(_) | Stored::Finished(_)) => entry.accepted != turn.commit.now,
-            (None, Stored::Forgotten) => true,
+            // Accepted, ended and over the bound of what is remembered, all in one commit.
+            (None, Stored::Forgotten) => entry.outcome.is_none(),
             (Some(Stored::Live(_)), _) | (Some(Stored::Finished(_)), Stored::Finished(_) | Stored::Forgotten) => false,
             (Some(Stored::Finished(_) | Stored::Forgotten), _) => true,
         };

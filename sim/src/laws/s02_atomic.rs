@@ -39,7 +39,13 @@ impl Law for Atomic {
                 ensure!(is_gone, "{} is finished, but its request row stays", Who(entry));
             }
             (Some(Stored::Live(_)), Stored::Forgotten) => {
-                ensure!(false, "{} disappeared without an outcome; it was {}", Who(entry), Shown(step.was));
+                // It may be forgotten by the commit that ends it, but never without an outcome.
+                ensure!(
+                    entry.outcome.is_some() && Self::may_be_over_bound(turn) || entry.tampered,
+                    "{} disappeared without an outcome; it was {}",
+                    Who(entry),
+                    Shown(step.was)
+                );
             }
             (Some(Stored::Finished(row)), Stored::Forgotten) => {
                 let window_end = row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS);
@@ -61,9 +67,12 @@ impl Law for Atomic {
 
 impl Atomic {
     /// Whether the oldest of the remembered had to go to make room for the youngest.
-    const fn may_be_over_bound(turn: &Turn<'_>) -> bool {
+    fn may_be_over_bound(turn: &Turn<'_>) -> bool {
         let Ledger { max_finished, .. } = *turn.ledger;
-        max_finished == 0 || turn.live.remembered_len() + turn.commit.changes.len() > max_finished
+        // Which rows of a tampered request can be read is not for the ledger to say.
+        max_finished == 0
+            || turn.live.remembered_len() + turn.commit.changes.len() > max_finished
+            || turn.ledger.entries.iter().any(|entry| entry.tampered)
     }
 }
 
@@ -89,8 +98,13 @@ mod tests {
     #[test]
     fn a_live_request_does_not_disappear() {
         let mut story = Story::<Atomic>::new();
+        story.ledger.max_finished = 9;
         story.in_flight(1, 1).commits();
         assert_broken(story.gone(1).commit(), "disappeared without an outcome");
+        let mut story = Story::<Atomic>::new();
+        story.ledger.max_finished = 1;
+        story.in_flight(1, 1).in_flight(2, 1).commits();
+        story.finished(1, response(200)).forgotten(1).finished(2, response(200)).commits();
     }
 
     #[test]

@@ -5,12 +5,14 @@ use super::{
     view::{Shown, Who},
 };
 use crate::proxy::ledger::{Ask, Ledger, Planned, Stored};
-use proxy_fetch::{RefusalKind, Reply, limits};
+use proxy_fetch::{RefusalKind, Reply, Timestamp, limits};
 use std::collections::BTreeMap;
 
 /// S6.
 #[derive(Debug, Default)]
 pub struct Idempotent {
+    /// The clock of the last commit.
+    now: Timestamp,
     /// The latest entry of each planned request.
     latest: BTreeMap<Planned, usize>,
     /// Whether an entry is the request of the plan; `None`: nobody was told.
@@ -19,6 +21,11 @@ pub struct Idempotent {
 
 impl Law for Idempotent {
     const ID: &'static str = "S6";
+
+    fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
+        self.now = turn.commit.now;
+        Ok(())
+    }
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         if step.was.is_some() {
@@ -55,6 +62,14 @@ impl Law for Idempotent {
         }
         match reply {
             Reply::Accepted { id } => {
+                // While its row could not be read, its name was given to another; then it could be read again. Or it
+                // was answered, forgotten and accepted anew by one commit.
+                let other = ledger.entry_of(*id).map(|at| &ledger.entries[at]);
+                let is_other = other
+                    .is_some_and(|other| other.planned == planned && (other.tampered || entry.accepted == self.now));
+                if *id != entry.id && is_other {
+                    return Ok(());
+                }
                 ensure!(*id == entry.id, "r{planned} was accepted as {id}, though it is known as {}", entry.id);
                 let known = *self.is_planned[at].get_or_insert(is_planned);
                 ensure!(

@@ -5,7 +5,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure, outcome_of,
     view::{Shown, Who},
 };
-use crate::proxy::ledger::{Entry, Note};
+use crate::proxy::ledger::{Entry, Note, Stored};
 use proxy_fetch::{Failure, FetchResult, Outcome, Phase, RequestRow, Timestamp, expires_at};
 
 /// S10.
@@ -55,18 +55,20 @@ impl Law for Completions {
 impl Completions {
     fn check_end_of_attempt(turn: &Turn<'_>, step: &Move<'_>, row: &RequestRow) -> Verdict {
         let Phase::InFlight { epoch, .. } = row.phase else { return Ok(()) };
-        let Entry { id, stored, .. } = step.entry;
+        let Entry { id, stored, outcome: ended, .. } = step.entry;
+        // A row that is forgotten at once leaves its outcome in the ledger.
+        let outcome = outcome_of(stored).or(if *stored == Stored::Forgotten { *ended } else { None });
         let mut is_reported = false;
         for note in turn.commit.notes {
             let Note::Fetched(attempt, result) = note else { continue };
             if attempt.id == *id && attempt.number == row.attempts && attempt.epoch == epoch {
                 is_reported = true;
-                if Self::follows(row, result, outcome_of(stored)) {
+                if Self::follows(row, result, outcome) {
                     return Ok(());
                 }
             }
         }
-        let is_cancelled = outcome_of(stored) == Some(Outcome::Cancelled) && turn.has_call();
+        let is_cancelled = outcome == Some(Outcome::Cancelled) && turn.has_call();
         ensure!(
             is_cancelled || is_reported,
             "attempt {} of {} was ended by nothing: {}, then {}",

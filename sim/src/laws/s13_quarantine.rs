@@ -20,6 +20,7 @@ impl Law for Quarantine {
         let is_cut_short = match (step.was, &entry.stored) {
             (Some(Stored::Finished(row)), Stored::Forgotten) => {
                 entry.tampered
+                    && !entry.state_readable
                     && turn.live.is_first_of_life()
                     && turn.time < row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS)
                     && turn.ledger.max_finished > 0

@@ -25,7 +25,7 @@ impl Law for IdleTick {
         let bound = turn.ledger.max_finished;
         let is_over_bound = bound > 0 && turn.live.remembered_len() + turn.commit.changes.len() > bound;
         ensure!(
-            is_due || forgets || is_over_bound,
+            is_due || forgets || is_over_bound || turn.ledger.entries.iter().any(|entry| entry.tampered),
             "an alarm at {} wrote {writes} rows, though nothing was due before {}",
             turn.time,
             turn.live.due_before().unwrap_or(Timestamp::MAX)

@@ -21,7 +21,7 @@ impl Law for Rest {
         }
         // Only a stale one that the platform never fires may be left.
         let stale = end.alarm;
-        if let Some(alarm) = stale {
+        if let Some(alarm) = stale.filter(|_| !ledger.alarm_lost) {
             ensure!(alarm <= end.now, "nothing is live at {}, and an alarm is stored for {alarm}", end.now);
         }
         for key in end.rows.keys() {
@@ -37,7 +37,9 @@ impl Law for Rest {
                 // The alarm that would have forgotten it never fired.
                 Stored::Finished(row) => {
                     key.table == Table::Finished
-                        && (stale.is_some() || end.now < row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS))
+                        && (stale.is_some()
+                            || ledger.alarm_lost
+                            || end.now < row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS))
                 }
                 Stored::Live(_) | Stored::Forgotten => false,
             };

@@ -2,7 +2,7 @@
 
 use super::{End, Law, Settled, Verdict, ensure};
 use crate::proxy::ledger::Ledger;
-use proxy_fetch::{Key, ROW_VERSION, Table};
+use proxy_fetch::{Key, ROW_VERSION, Table, Timestamp};
 use std::collections::BTreeMap;
 
 /// S24.
@@ -16,6 +16,12 @@ impl Law for UnknownVersions {
 
     fn settled(&mut self, _: &Ledger, settled: &Settled<'_>) -> Verdict {
         if settled.thorough { self.check(settled.rows) } else { Ok(()) }
+    }
+
+    /// A program that knows the version takes over.
+    fn healed(&mut self, _: Timestamp) -> Verdict {
+        self.kept.clear();
+        Ok(())
     }
 
     fn ended(&mut self, _: &Ledger, end: &End<'_>) -> Verdict {

@@ -153,15 +153,11 @@ impl ProxyWorld {
             headers: Vec::new(),
             body: vec![b'x'; plan.body as usize],
             callback: plan.callback.then(|| {
-                Callback::Object(ObjectCallback {
-                    binding: "ORIGIN".into(),
-                    object: "o".into(),
-                    method: "done".into(),
-                })
+                Callback::Object(ObjectCallback { binding: "ORIGIN".into(), object: "o".into(), method: "done".into() })
             }),
             options: plan.options,
         };
-        if planned % 4 == 0 {
+        if planned.is_multiple_of(4) {
             request.headers.push(("authorization".into(), format!("secret for {host}")));
         }
         match plan.malformed {
@@ -175,8 +171,7 @@ impl ProxyWorld {
             Some(6) => request.body = vec![0; 5_000],
             Some(7) => request.headers.push(("x".into(), "a\r\nb: c".into())),
             Some(8) => {
-                let target =
-                    ObjectCallback { binding: "EVIL".into(), object: "o".into(), method: "done".into() };
+                let target = ObjectCallback { binding: "EVIL".into(), object: "o".into(), method: "done".into() };
                 request.callback = Some(Callback::Object(target));
             }
             Some(9) => request.url = format!("https://u.test/{}", "x".repeat(9_000)),

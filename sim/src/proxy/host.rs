@@ -40,6 +40,24 @@ impl ProxyWorld {
         Payload::decode(sim.storage(super::world::OBJECT).get(&key)?).ok()
     }
 
+    /// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no secret, no
+    /// redirect) it is not made: that is most of the time.
+    fn first_hop(
+        &self,
+        sim: &Sim<Self>,
+        attempt: Attempt,
+        entry: usize,
+        answer: Answer,
+    ) -> Result<Option<Hop>, Failure> {
+        let entry = &self.ledger.entries[entry];
+        let redirects = matches!(answer, Answer::Responds { redirect: Some(_), .. });
+        if entry.payload && !entry.tampered && attempt.number == 1 && !redirects && !entry.planned.is_multiple_of(4) {
+            return Ok(None);
+        }
+        let payload = self.payload(sim, attempt).ok_or(Failure::Unreadable)?;
+        Hop::first(&self.plan.config, attempt.id, &payload).map(Some)
+    }
+
     pub(super) fn start_fetch(&mut self, sim: &mut Sim<Self>, from: InstanceId, attempt: Attempt, timeout_ms: u32) {
         let Some(entry) = self.ledger.entry_of(attempt.id) else {
             let what = format!("a fetch of {} leaves, which is not stored", attempt.id);
@@ -50,9 +68,7 @@ impl ProxyWorld {
         self.ledger.running += 1;
         self.ledger.entries[entry].fetches.push(Fetch { attempt, left, executed: 0, running: true, result: None });
         self.observe(sim, &Observation::FetchLeft { entry });
-        let payload = self.payload(sim, attempt);
         let planned = self.ledger.entries[entry].planned;
-        let first = payload.map(|payload| Hop::first(&self.plan.config, attempt.id, &payload));
         let mut draw = sim.draws.at(purpose::FETCH, 1, u64::from(planned), u32::from(attempt.number));
         let answer = self.draw_answer(sim, planned, attempt.number);
         let number = self.tasks.len() as u32;
@@ -68,10 +84,9 @@ impl ProxyWorld {
             outcome: None,
         });
         self.fetching.insert(attempt, number);
-        match first {
-            None => return self.end_fetch(sim, number, Some(FetchResult::Failed(Failure::Unreadable))),
-            Some(Err(failure)) => return self.end_fetch(sim, number, Some(FetchResult::Failed(failure))),
-            Some(Ok(hop)) => self.tasks[number as usize].hop = Some(hop),
+        match self.first_hop(sim, attempt, entry, answer) {
+            Ok(hop) => self.tasks[number as usize].hop = hop,
+            Err(failure) => return self.end_fetch(sim, number, Some(FetchResult::Failed(failure))),
         }
         let over_quota = !self.healthy && draw.chance(self.plan.world.over_quota);
         if over_quota {
@@ -128,14 +143,23 @@ impl ProxyWorld {
             task.sent = true;
         }
         let (attempt, entry, answer) = (task.attempt, task.entry, task.answer);
-        let Some(hop) = task.hop.clone() else { return };
         let planned = self.ledger.entries[entry].planned;
-        if let Some(fetch) = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
+        let hop = task.hop.clone();
+        let redirects = hop.as_ref().map_or(0, |hop| hop.redirects);
+        // A redirect goes on with the same attempt; what counts is how often the request itself was executed.
+        let first = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt);
+        if let Some(fetch) = first.filter(|_| redirects == 0) {
             fetch.executed += 1;
         }
-        let host = hop.url.host_str().unwrap_or_default();
-        sim.say("upstream", || format!("{host} acts on {attempt}"));
-        self.observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
+        sim.say("upstream", || {
+            let host =
+                hop.as_ref().and_then(|hop| hop.url.host_str()).map_or(format!("u{planned}.test"), str::to_owned);
+            format!("{host} acts on {attempt}")
+        });
+        if let Some(hop) = &hop {
+            let host = hop.url.host_str().unwrap_or_default();
+            self.observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
+        }
         let mut draw = sim.draws.at(purpose::FETCH, 3, u64::from(planned), u32::from(attempt.number));
         let back = self.network(&mut draw);
         match answer {
@@ -204,10 +228,9 @@ impl ProxyWorld {
             return;
         }
         let result = match body {
-            Body::Whole => FetchResult::Response {
-                status,
-                retry_after: retry_after.map(|kind| kind.text(sim.true_ms())),
-            },
+            Body::Whole => {
+                FetchResult::Response { status, retry_after: retry_after.map(|kind| kind.text(sim.true_ms())) }
+            }
             Body::Truncated => FetchResult::Failed(Failure::BodyBroken),
             Body::TooLarge => FetchResult::Failed(Failure::BodyTooLarge),
             Body::BadHead => FetchResult::Failed(Failure::BadHead),
@@ -281,13 +304,7 @@ impl ProxyWorld {
         }
     }
 
-    pub(super) fn start_callback(
-        &mut self,
-        sim: &mut Sim<Self>,
-        from: InstanceId,
-        attempt: Attempt,
-        outcome: Outcome,
-    ) {
+    pub(super) fn start_callback(&mut self, sim: &mut Sim<Self>, from: InstanceId, attempt: Attempt, outcome: Outcome) {
         let Some(entry) = self.ledger.entry_of(attempt.id) else {
             let what = format!("a callback of {} leaves, which is not stored", attempt.id);
             self.violated(sim, Violation { law: "S11", what });
@@ -313,7 +330,9 @@ impl ProxyWorld {
             outcome: Some(outcome),
         });
         self.calling_back.insert(attempt, number);
-        if self.payload(sim, attempt).is_none() {
+        if !self.ledger.entries[entry].payload
+            || self.ledger.entries[entry].tampered && self.payload(sim, attempt).is_none()
+        {
             // Whom to call is unreadable.
             return self.callback_ends(sim, number, CallbackResult::Failed);
         }

@@ -80,6 +80,8 @@ pub struct Entry {
     pub accepted: Timestamp,
     /// The rows of this request were tampered with by a fault: unreadable, or of another version.
     pub tampered: bool,
+    /// Its state can be read all the same: only its payload was tampered with, or it can be read again.
+    pub state_readable: bool,
     /// Instances lost (crash, eviction, deploy, failed commit) since it was accepted.
     pub restarts: u32,
     /// Fetches that left the object, in order.
@@ -244,6 +246,8 @@ pub struct Ledger {
     pub max_finished: usize,
     /// The object's own row was tampered with by a fault: epoch and time mark may have gone back.
     pub meta_tampered: bool,
+    /// Whether a fault has left the object without an alarm that will fire; see `Sim::alarm_is_lost`.
+    pub alarm_lost: bool,
     by_id: BTreeMap<Ulid, usize>,
 }
 
@@ -315,6 +319,7 @@ impl Ledger {
             payload: false,
             accepted: now,
             tampered: false,
+            state_readable: false,
             restarts: 0,
             fetches: Vec::new(),
             callbacks: Vec::new(),

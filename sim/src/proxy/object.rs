@@ -84,7 +84,8 @@ impl Object for ProxyObject {
     fn note(event: &Event) -> Note {
         match event {
             Event::Start => Note::Start,
-            Event::Tick => Note::Tick,
+            // This platform gives no notice of an end.
+            Event::Tick | Event::Stop => Note::Tick,
             Event::Enqueue { caller, .. } | Event::Cancel { caller, .. } | Event::Status { caller, .. } => {
                 Note::Call(caller.0)
             }

@@ -298,8 +298,14 @@ fn request(draws: &Draws, number: u64, spread: Micros, until: Micros) -> Planned
             at + draw.below(most + 1)
         })
     };
-    let (retry_delay_ms, max_retry_delay_ms) =
-        draw.pick(&[(1_000, 10_000), (1_000, 10_000), (100, 100), (100, 60_000), (60_000, 600_000), (600_000, 600_000)]);
+    let (retry_delay_ms, max_retry_delay_ms) = draw.pick(&[
+        (1_000, 10_000),
+        (1_000, 10_000),
+        (100, 100),
+        (100, 60_000),
+        (60_000, 600_000),
+        (600_000, 600_000),
+    ]);
     PlannedRequest {
         at,
         options: Options {

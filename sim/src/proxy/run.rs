@@ -116,7 +116,7 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
         };
         *outcomes.entry(how.to_owned()).or_default() += 1;
     }
-    let names = Names::of(&world.ledger);
+    let names = if watch.lines { Names::of(&world.ledger) } else { Names::default() };
     let lines = sim.recorder.lines().iter();
     let lines = lines.map(|line| Line { what: names.in_text(&line.what), ..line.clone() }).collect();
     let machine = sim.machine(OBJECT).filter(|_| watch.lines);

@@ -107,14 +107,8 @@ impl ProxyWorld {
         let mut draw = sim.draws.at(purpose::FETCH, 0, u64::from(planned), u32::from(attempt));
         let head_us = draw.between(service_us / 50, service_us);
         let body_us = draw.below(service_us / 10 + 1);
-        let plain = Answer::Responds {
-            status: 200,
-            head_us,
-            body: Body::Whole,
-            body_us,
-            retry_after: None,
-            redirect: None,
-        };
+        let plain =
+            Answer::Responds { status: 200, head_us, body: Body::Whole, body_us, retry_after: None, redirect: None };
         if self.healthy {
             return plain;
         }
@@ -145,7 +139,13 @@ impl ProxyWorld {
             ]);
         } else if draw.chance(faults.redirects) {
             status = draw.pick(&[301, 302, 303, 307, 308]);
-            redirect = Some(draw.pick(&[Redirect::Chain(1), Redirect::Chain(3), Redirect::Loop, Redirect::Private, Redirect::Nowhere]));
+            redirect = Some(draw.pick(&[
+                Redirect::Chain(1),
+                Redirect::Chain(3),
+                Redirect::Loop,
+                Redirect::Private,
+                Redirect::Nowhere,
+            ]));
         }
         Answer::Responds { status, head_us, body, body_us, retry_after, redirect }
     }

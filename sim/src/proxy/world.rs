@@ -210,22 +210,33 @@ impl ProxyWorld {
         // A program that knows the other version takes over.
         let foreign = std::mem::take(&mut self.foreign);
         if !foreign.is_empty() {
+            sim.reset(self, OBJECT, Fault::DEPLOY);
             for (key, first) in foreign {
                 if let Some(byte) = sim.storage_mut(OBJECT).get_mut(&key).and_then(|bytes| bytes.first_mut()) {
                     *byte = first;
                 }
-                if let Some(entry) = self.ledger.entry_of(key.id) {
-                    self.ledger.entries[entry].tampered = false;
+                let Some(at) = self.ledger.entry_of(key.id) else { continue };
+                self.ledger.entries[at].tampered = false;
+                // While it could not be read its name may have been taken: then two stand for one name.
+                let planned = self.ledger.entries[at].planned;
+                let mut named: Vec<_> =
+                    self.ledger.entries.iter_mut().filter(|entry| entry.planned == planned).collect();
+                if named.len() > 1 {
+                    for entry in &mut named {
+                        (entry.tampered, entry.state_readable) = (true, true);
+                    }
                 }
             }
-            sim.reset(self, OBJECT, Fault::DEPLOY);
             self.repair_needed = true;
         }
         let now = Timestamp(sim.true_ms());
         self.observe(sim, &Observation::Healed { now });
         // The platform has lost the alarm: the next entry after its time, whoever makes it, must repair that (law L3).
         // Otherwise nobody calls, and the stored alarm alone must do.
-        if self.repair_needed || sim.alarm_is_lost(OBJECT) {
+        if self.repair_needed {
+            sim.after(SECOND, Message::Ask(Ask::Status { planned: 0 }));
+        }
+        if sim.alarm_is_lost(OBJECT) {
             let overdue_ms = sim.alarm(OBJECT).map_or(0, |at| at.saturating_sub(sim.clock_ms(OBJECT)));
             sim.after(overdue_ms * 1_000 + SECOND, Message::Ask(Ask::Status { planned: 0 }));
         }
@@ -237,8 +248,7 @@ impl ProxyWorld {
             return;
         }
         let mut draw = sim.draws.at(purpose::TAMPER, 0, u64::from(life), 0);
-        let (corrupt, foreign) =
-            (draw.chance(self.plan.world.row_corrupt), draw.chance(self.plan.world.row_foreign));
+        let (corrupt, foreign) = (draw.chance(self.plan.world.row_corrupt), draw.chance(self.plan.world.row_foreign));
         if !corrupt && !foreign {
             return;
         }
@@ -260,9 +270,13 @@ impl ProxyWorld {
         }
         let key = draw.pick(&keys);
         let Some(entry) = self.ledger.entry_of(key.id) else { return };
+        if self.ledger.entries[entry].tampered {
+            return;
+        }
         let fault = if corrupt { Fault(27) } else { Fault(33) };
         self.hit(fault, entry);
         self.ledger.entries[entry].tampered = true;
+        self.ledger.entries[entry].state_readable = key.table == Table::Payloads;
         sim.say("world", || format!("{fault}: the stored {key} is {}", if corrupt { "corrupt" } else { "foreign" }));
         let Some(bytes) = sim.storage_mut(OBJECT).get_mut(&key) else { return };
         if corrupt {
@@ -277,6 +291,7 @@ impl ProxyWorld {
     pub fn end(&mut self, sim: &mut Sim<Self>) {
         self.look(sim, true);
         let (now, alarm) = (Timestamp(sim.true_ms()), sim.alarm(OBJECT).map(Timestamp));
+        self.ledger.alarm_lost = sim.alarm_is_lost(OBJECT);
         let rows = std::mem::take(sim.storage_mut(OBJECT));
         self.observe(sim, &Observation::Ended { now, rows: &rows, alarm });
         *sim.storage_mut(OBJECT) = rows;
@@ -360,6 +375,7 @@ impl engine::World for ProxyWorld {
         let now = Timestamp(commit.now_ms);
         let mut changes = std::mem::take(&mut self.changes);
         self.ledger.apply(now, &commit.writes, &mut changes);
+        self.ledger.alarm_lost = sim.alarm_is_lost(OBJECT);
         if self.laws.is_some() {
             let seen = Commit {
                 now,

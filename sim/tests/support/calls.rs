@@ -6,7 +6,7 @@ use super::{
     world::{Turn, World},
 };
 use proxy_fetch::{
-    Effect, Event, FetchResult, Output, Phase, Refusal, RefusalKind, Reply, RequestRow, Timestamp, Ulid,
+    Attempt, Effect, Event, FetchResult, Output, Phase, Refusal, RefusalKind, Reply, RequestRow, Timestamp, Ulid,
 };
 
 impl World {
@@ -77,10 +77,39 @@ impl World {
 
     /// S10 on a copy: a report that names nothing in flight changes nothing; a late one of the current attempt counts.
     pub fn probe(&mut self, event: &Event, now: Timestamp) {
-        let Event::Fetched { attempt, .. } = event else { return };
         if self.focus != Law::S10 || self.fresh {
             return;
         }
+        match event {
+            Event::Fetched { attempt, .. } => self.probe_fetched(event, *attempt, now),
+            Event::Delivered { attempt, .. } => self.probe_delivered(event, *attempt, now),
+            Event::Start
+            | Event::Tick
+            | Event::Stop
+            | Event::Enqueue { .. }
+            | Event::Cancel { .. }
+            | Event::Status { .. } => {}
+        }
+    }
+
+    fn probe_delivered(&mut self, event: &Event, attempt: Attempt, now: Timestamp) {
+        let mut copy = self.machine.clone();
+        let mut out = Output::default();
+        for _ in 0..3 {
+            copy.step(now, Event::Tick, &mut out);
+        }
+        let current = copy.live().any(|(id, row)| {
+            let under_way = matches!(row.phase, Phase::Delivering { until: Some(_), .. });
+            under_way && attempt == Attempt { id, number: row.attempts, epoch: self.before.meta.epoch }
+        });
+        out.clear();
+        copy.step(now, event.clone(), &mut out);
+        let ended = copy.live().all(|(id, _)| id != attempt.id);
+        let quiet = out.writes().is_empty() && out.effects().is_empty();
+        self.require(Law::S10, if current { ended } else { quiet }, || format!("{event}, {current}: {out:?}"));
+    }
+
+    fn probe_fetched(&mut self, event: &Event, attempt: Attempt, now: Timestamp) {
         let mut copy = self.machine.clone();
         let mut out = Output::default();
         let current = self.before.live.get(&attempt.id).is_some_and(|row| {
@@ -90,7 +119,7 @@ impl World {
         if current {
             self.hit("current report");
             let result = FetchResult::Response { status: 200, retry_after: None };
-            copy.step(now, Event::Fetched { attempt: *attempt, result }, &mut out);
+            copy.step(now, Event::Fetched { attempt, result }, &mut out);
             let row = copy.live().find(|(id, _)| *id == attempt.id).map(|(_, row)| row.phase);
             let counted = !matches!(row, Some(Phase::InFlight { .. } | Phase::Queued { .. }));
             return self.require(Law::S10, counted, || format!("{event} does not count: {row:?}"));
@@ -109,7 +138,7 @@ impl World {
         }
         out.clear();
         copy.step(now, event.clone(), &mut out);
-        let quiet = out.writes().is_empty() && out.effects().iter().all(|e| *e == Effect::Abort { attempt: *attempt });
+        let quiet = out.writes().is_empty() && out.effects().iter().all(|e| *e == Effect::Abort { attempt });
         self.require(Law::S10, quiet, || format!("{event}: {out:?}"));
     }
 }

@@ -5,7 +5,7 @@ use super::{
     ops::{End, Fate, Input, Wait},
     world::World,
 };
-use proxy_fetch::{CallbackResult, Outcome, Table};
+use proxy_fetch::{CallbackResult, Failure, Outcome, Table};
 
 impl World {
     /// Lets the stored alarm fire until it asks for nothing more. The outside answers at once, or never again.
@@ -52,8 +52,14 @@ impl World {
         self.require(Law::S23, wake.is_none(), || format!("at rest, but wake {wake:?}"));
         let left: Vec<_> = self.mem.rows.keys().copied().collect();
         for key in left {
-            let foreign = self.entries.get(&key.id).is_some_and(|entry| entry.spoilt == Spoilt::Foreign);
-            let ok = foreign || matches!(key.table, Table::Meta | Table::Quarantine);
+            let entry = self.entries.get(&key.id);
+            let foreign = entry.is_some_and(|entry| entry.spoilt == Spoilt::Foreign);
+            // A payload that was reported as unreadable may be of another version: it stays (law S24).
+            let unreadable = key.table == Table::Payloads
+                && entry
+                    .and_then(|entry| entry.finished.as_ref())
+                    .is_some_and(|row| row.outcome == Outcome::Failed(Failure::Unreadable));
+            let ok = foreign || unreadable || matches!(key.table, Table::Meta | Table::Quarantine);
             self.require(Law::S23, ok, || format!("{key} is left"));
         }
         let held = self.held.clone();

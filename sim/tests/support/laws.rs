@@ -19,6 +19,9 @@ impl World {
         let next = Snapshot::of(&shadow);
         let missing = self.machine.rows().find(|record| self.mem.rows.get(&record.key()) != Some(&record.encode()));
         self.require(Law::S25, missing.is_none(), || format!("{missing:?} is not stored so"));
+        let (was, is) = (self.before.meta.epoch, next.meta.epoch);
+        let counted = if turn.fresh { is == was + 1 } else { is == was };
+        self.require(Law::S10, counted, || format!("epoch {was} became {is}"));
         self.learn(turn, &next);
         self.rows(turn, &next);
         for effect in turn.effects {
@@ -50,11 +53,9 @@ impl World {
             let name = next.live.get(&id).map(|row| row.request_id.clone());
             let name = name.or_else(|| next.finished.get(&id).map(|row| row.request_id.clone())).unwrap();
             // A request that is over at once has left no payload: the enqueue tells of it.
-            let number = turn.inputs.iter().find_map(|input| match input {
-                Input::Enqueue { name: number, profile, .. } if *name.as_str() == format!("r{number}") => {
-                    Some(*profile)
-                }
-                _ => None,
+            let number = turn.inputs.iter().find_map(|input| {
+                let Input::Enqueue { name: number, profile, .. } = input else { return None };
+                (name.as_str() == format!("r{number}")).then_some(*profile)
             });
             let number = self.payload(id).map_or(number.unwrap_or_default(), |payload| last_number(&payload.url));
             let number = number % u8::try_from(self.profiles.len()).unwrap();
@@ -251,8 +252,8 @@ impl World {
         let stored = row.is_some_and(|row| {
             row.attempts == number && matches!(row.phase, Phase::InFlight { epoch: stored, .. } if stored == epoch)
         });
-        // In a shared commit a later event may end what an earlier one began; the host hears of both at once.
-        let ended = turn.effects.contains(&Effect::Abort { attempt }) || turn.ends.contains_key(&attempt);
+        // What a later event of the same turn gives up never leaves; only its own report may have ended it.
+        let ended = turn.ends.contains_key(&attempt);
         self.require(Law::S4, stored || ended, || format!("{attempt} is not stored as in flight: {row:?}"));
         let entry = self.entries[&id].clone();
         let earlier = self.before.live.get(&id).cloned();

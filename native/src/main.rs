@@ -1,0 +1,5 @@
+//! The binary `proxy-fetch`.
+
+fn main() -> std::process::ExitCode {
+    proxy_fetch_native::cli::main()
+}

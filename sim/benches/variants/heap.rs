@@ -1,0 +1,123 @@
+//! The least that simulates it: a binary heap, a number per request, and nothing that could be wrong.
+
+use super::{EVENTS_PER_REQUEST, NETWORK, REQUESTS, Rng, SERVICE, SLOTS, SPREAD, TIMEOUT};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+};
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Asks,
+    CallArrives,
+    ReplyArrives,
+    FetchReaches,
+    Responds,
+    FetchTimesOut,
+    CallbackReaches,
+    CallbackEnds,
+    CallbackTimesOut,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Planned,
+    Queued,
+    InFlight,
+    Delivering,
+    Finished,
+}
+
+struct World {
+    heap: BinaryHeap<Reverse<(u64, u64, What, u32)>>,
+    asked: u64,
+    now: u64,
+    rng: Rng,
+    states: Vec<State>,
+    waiting: VecDeque<u32>,
+    in_flight: usize,
+    finished: u64,
+}
+
+impl World {
+    fn after(&mut self, delay: u64, what: What, request: u32) {
+        self.heap.push(Reverse((self.now + delay, self.asked, what, request)));
+        self.asked += 1;
+    }
+
+    fn send(&mut self, what: What, request: u32) {
+        let delay = self.rng.between(NETWORK);
+        self.after(delay, what, request);
+    }
+
+    fn fill(&mut self) {
+        while self.in_flight < SLOTS
+            && let Some(request) = self.waiting.pop_front()
+        {
+            self.in_flight += 1;
+            self.states[request as usize] = State::InFlight;
+            self.after(TIMEOUT, What::FetchTimesOut, request);
+            self.send(What::FetchReaches, request);
+        }
+    }
+
+    fn deliver(&mut self, request: u32) {
+        self.in_flight -= 1;
+        self.states[request as usize] = State::Delivering;
+        self.after(TIMEOUT, What::CallbackTimesOut, request);
+        self.send(What::CallbackReaches, request);
+        self.fill();
+    }
+
+    fn happen(&mut self, what: What, request: u32) {
+        let state = self.states[request as usize];
+        match what {
+            What::Asks => self.send(What::CallArrives, request),
+            What::CallArrives => {
+                self.states[request as usize] = State::Queued;
+                self.waiting.push_back(request);
+                self.send(What::ReplyArrives, request);
+                self.fill();
+            }
+            What::ReplyArrives => {}
+            What::FetchReaches => {
+                let delay = self.rng.between(SERVICE) + self.rng.between(NETWORK);
+                self.after(delay, What::Responds, request);
+            }
+            // Whichever comes first; the other finds another state.
+            What::Responds | What::FetchTimesOut if state == State::InFlight => self.deliver(request),
+            What::CallbackReaches => self.send(What::CallbackEnds, request),
+            What::CallbackEnds | What::CallbackTimesOut if state == State::Delivering => {
+                self.states[request as usize] = State::Finished;
+                self.finished += 1;
+            }
+            What::Responds | What::FetchTimesOut | What::CallbackEnds | What::CallbackTimesOut => {}
+        }
+    }
+}
+
+pub fn run(seed: u64) -> u64 {
+    let mut world = World {
+        heap: BinaryHeap::new(),
+        asked: 0,
+        now: 0,
+        rng: Rng(seed),
+        states: vec![State::Planned; REQUESTS as usize],
+        waiting: VecDeque::new(),
+        in_flight: 0,
+        finished: 0,
+    };
+    for request in 0..REQUESTS as u32 {
+        let at = world.rng.between((0, SPREAD));
+        world.after(at, What::Asks, request);
+    }
+    let mut events = 0;
+    while let Some(Reverse((at, _, what, request))) = world.heap.pop() {
+        world.now = at;
+        events += 1;
+        world.happen(what, request);
+    }
+    assert_eq!(world.finished, REQUESTS);
+    assert_eq!(events, REQUESTS * EVENTS_PER_REQUEST);
+    events
+}

@@ -1,0 +1,48 @@
+//! The workload, and the ways to simulate it. A request's life in all of them: its caller asks, the object accepts and
+//! replies, starts it when one of five slots is free, the upstream takes its time, the response comes, and the origin
+//! is called back and answers; attempt and callback have a time-out each.
+
+mod heap;
+mod nodes;
+mod ours;
+mod tasks;
+
+pub const REQUESTS: u64 = 100;
+pub const SLOTS: usize = 5;
+/// Callers ask at random within this time, in µs.
+pub const SPREAD: u64 = 5_000_000;
+/// How long the upstream takes, in µs.
+pub const SERVICE: (u64, u64) = (10_000, 500_000);
+/// One-way time of a message, in µs.
+pub const NETWORK: (u64, u64) = (1_000, 2_000);
+/// Of an attempt, and of a callback, in µs.
+pub const TIMEOUT: u64 = 30_000_000;
+/// What `heap` takes from its queue for each request.
+pub const EVENTS_PER_REQUEST: u64 = 9;
+
+pub struct Variant {
+    pub name: &'static str,
+    /// Runs the workload once with this seed; says how many events it took.
+    pub run: fn(u64) -> u64,
+}
+
+pub const VARIANTS: [Variant; 5] = [
+    Variant { name: "a heap loop", run: heap::run },
+    Variant { name: "b engine, all laws", run: ours::run_with_laws },
+    Variant { name: "b engine, no laws", run: ours::run_without_laws },
+    Variant { name: "c madsim, nodes and messages", run: nodes::run },
+    Variant { name: "c' madsim, tasks and timers only", run: tasks::run },
+];
+
+/// SplitMix64: as cheap as random numbers can be.
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub const fn between(&mut self, (low, high): (u64, u64)) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        low + (z ^ (z >> 31)) % (high - low + 1)
+    }
+}

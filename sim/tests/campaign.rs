@@ -1,0 +1,59 @@
+//! Seeded campaigns. `SIM_SEEDS` and `SIM_START` say how many seeds and from where: a long campaign is this same test.
+#![allow(missing_docs, reason = "a test")]
+
+use proxy_fetch_sim::{
+    campaign::{self, Campaign, replay_command},
+    proxy::Profile,
+};
+use std::{env, num::NonZero, thread};
+
+fn number(name: &str, default: u64) -> u64 {
+    match env::var(name) {
+        Ok(text) => match text.parse() {
+            Ok(number) => number,
+            Err(error) => panic!("{name}={text:?} is no number: {error}"),
+        },
+        Err(_) => default,
+    }
+}
+
+fn campaign(profile: Profile, seeds: u64) {
+    let jobs = thread::available_parallelism().map_or(1, NonZero::get);
+    let start = number("SIM_START", 0);
+    let found = campaign::run(Campaign { start, seeds, profile, jobs, fail_fast: true }, |_| {});
+    if let Some(report) = found.failures.first()
+        && let Some((step, violation)) = &report.violation
+    {
+        let command = replay_command(report.seed, profile);
+        panic!("seed {} broke a law at step {step}\n{violation}\nrepeat it with: {command}", report.seed);
+    }
+    assert_eq!(found.seeds, seeds);
+}
+
+#[test]
+fn swarm() {
+    campaign(Profile::Swarm, number("SIM_SEEDS", 2_000));
+}
+
+#[test]
+fn calm() {
+    campaign(Profile::Calm, number("SIM_SEEDS", 2_000).div_ceil(4));
+}
+
+#[test]
+fn soak() {
+    campaign(Profile::Soak, number("SIM_SEEDS", 2_000).div_ceil(200));
+}
+
+/// A green run that reached little proves little.
+#[test]
+fn a_campaign_reaches_every_state_with_every_fault() {
+    let jobs = thread::available_parallelism().map_or(1, NonZero::get);
+    let found =
+        campaign::run(Campaign { start: 0, seeds: 2_000, profile: Profile::Swarm, jobs, fail_fast: false }, |_| {});
+    let missing = found.coverage.missing();
+    assert!(missing.is_empty(), "never reached: {missing:?}");
+    for outcome in ["response", "failed", "expired", "cancelled", "interrupted", "unknown", "unreadable"] {
+        assert!(found.outcomes.contains_key(outcome), "no request ended as {outcome}");
+    }
+}

@@ -1,0 +1,72 @@
+//! The nodes around the object, and what passes between them.
+
+pub mod callers;
+pub mod object;
+pub mod origin;
+pub mod upstream;
+pub mod witness;
+
+use madsim::{
+    net::Endpoint,
+    rand::{Rng, random, thread_rng},
+    time::{Duration, TimeHandle, timeout},
+};
+use proxy_fetch::Timestamp;
+use serde_json::Value;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::UNIX_EPOCH,
+};
+
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const UPSTREAM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)), 80);
+pub const ORIGIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 4)), 80);
+
+/// The tag of a request; a reply has the tag that its request names.
+const REQUEST: u64 = 1;
+const MAX_MESSAGE: usize = 4_096;
+
+/// The time that all nodes share.
+pub fn now() -> Timestamp {
+    let since = TimeHandle::current().now_time().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp(since.as_millis() as u64)
+}
+
+pub fn between(low: u64, high: u64) -> u64 {
+    thread_rng().gen_range(low..=high)
+}
+
+pub fn chance(percent: u64) -> bool {
+    between(1, 100) <= percent
+}
+
+/// Where a reply goes.
+#[derive(Clone, Copy, Debug)]
+pub struct ReturnTo(SocketAddr, u64);
+
+/// Asks another node; `None`: no answer in time, which says nothing of whether it acted.
+pub async fn ask(net: &Endpoint, to: SocketAddr, message: &Value, patience: Duration) -> Option<Value> {
+    let tag = random::<u64>() | 1 << 63;
+    let mut bytes = tag.to_le_bytes().to_vec();
+    bytes.extend(message.to_string().into_bytes());
+    let answer = async {
+        net.send_to(to, REQUEST, &bytes).await.ok()?;
+        let mut buffer = [0; MAX_MESSAGE];
+        let (len, _) = net.recv_from(tag, &mut buffer).await.ok()?;
+        Some(serde_json::from_slice(&buffer[..len]).unwrap())
+    };
+    timeout(patience, answer).await.ok().flatten()
+}
+
+/// The next request to this node.
+pub async fn receive(net: &Endpoint) -> (Value, ReturnTo) {
+    let mut buffer = [0; MAX_MESSAGE];
+    let (len, from) = net.recv_from(REQUEST, &mut buffer).await.unwrap();
+    let (tag, message) = buffer[..len].split_first_chunk().unwrap();
+    (serde_json::from_slice(message).unwrap(), ReturnTo(from, u64::from_le_bytes(*tag)))
+}
+
+pub async fn answer(net: &Endpoint, to: ReturnTo, message: &Value) {
+    // A reply that cannot be sent is a reply that is lost.
+    let _ = net.send_to(to.0, to.1, &message.to_string().into_bytes()).await;
+}

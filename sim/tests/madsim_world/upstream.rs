@@ -1,0 +1,46 @@
+//! The upstream: it acts on every request that reaches it, and answers as it pleases.
+
+use super::{
+    SECOND, UPSTREAM, answer, between, receive,
+    witness::{Shared, attempt_of},
+};
+use madsim::{
+    net::Endpoint,
+    task::spawn,
+    time::{Duration, sleep},
+};
+use serde_json::{Value, json};
+
+pub async fn run(world: Shared) {
+    let net = Endpoint::bind(UPSTREAM).await.unwrap();
+    loop {
+        let (request, to) = receive(&net).await;
+        let headers: Vec<(String, String)> = serde_json::from_value(request["headers"].clone()).unwrap();
+        let host = request["host"].as_str().unwrap();
+        world.see(|it| it.executed(attempt_of(&request["attempt"]), host, &headers));
+        let (delay, reply) = match between(1, 100) {
+            // It stalls.
+            1..=8 => continue,
+            // It is later than any attempt waits.
+            9..=12 => (31 * SECOND, plain(200)),
+            13..=24 => (soon(), json!({ "status": 503, "retry_after": between(0, 4).to_string() })),
+            25..=28 => (soon(), plain(500)),
+            29..=31 => (soon(), json!({ "status": 429, "retry_after": "soon" })),
+            32..=34 => (soon(), plain(404)),
+            _ => (soon(), plain(200)),
+        };
+        let net = net.clone();
+        spawn(async move {
+            sleep(delay).await;
+            answer(&net, to, &reply).await;
+        });
+    }
+}
+
+fn soon() -> Duration {
+    Duration::from_millis(between(10, 2_000))
+}
+
+fn plain(status: u16) -> Value {
+    json!({ "status": status })
+}

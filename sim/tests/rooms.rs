@@ -1,0 +1,105 @@
+//! The arrows between the rooms: native and sim use the core, the core uses none of them, and the simulator's engine
+//! knows nothing of proxy-fetch. Files stay small.
+#![allow(missing_docs, reason = "a test")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path) -> String {
+    match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => panic!("{}: {error}", path.display()),
+    }
+}
+
+/// All Rust files below a folder of the repository.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { panic!("{} is not there", folder.display()) };
+        for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = read(&path);
+                files.push((path, text));
+            }
+        }
+    }
+    assert!(!files.is_empty(), "{folder} has no sources");
+    files
+}
+
+/// The names in a manifest's table of dependencies.
+fn dependencies(manifest: &str, table: &str) -> Vec<String> {
+    let text = read(&root().join(manifest));
+    let section = text.split(&format!("\n[{table}]\n")).nth(1).unwrap_or_default();
+    let lines = section.lines().take_while(|line| !line.starts_with('['));
+    lines
+        .filter_map(|line| line.split(['=', '.', ' ']).next())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Code without its comments.
+fn code(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_core_depends_on_nothing_that_touches_the_world() {
+    let allowed = ["jiff", "postcard", "serde", "serde_bytes", "ulid", "url", "xxhash-rust"];
+    assert_eq!(dependencies("Cargo.toml", "dependencies"), allowed);
+    for (path, text) in sources("src") {
+        for word in ["std::", "async ", "unsafe ", "SystemTime", "Instant", "HashMap", "tokio", "madsim"] {
+            let text = code(&text);
+            let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+            assert!(!shipped.contains(word), "{} uses {word}", path.display());
+        }
+    }
+    let lib = read(&root().join("src/lib.rs"));
+    assert!(lib.contains("#![no_std]") && lib.contains("#![forbid(unsafe_code)]"));
+}
+
+#[test]
+fn the_engine_knows_nothing_of_proxy_fetch() {
+    for (path, text) in sources("sim/src/engine") {
+        let text = text.to_lowercase();
+        for word in ["proxy", "crate::laws", "callback", "upstream", "retry-after", "enqueue"] {
+            assert!(!text.contains(word), "{} names {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn hosts_do_not_know_the_simulator_nor_it_them() {
+    for table in ["dependencies", "dev-dependencies"] {
+        let native = dependencies("native/Cargo.toml", table);
+        assert!(native.iter().all(|name| name != "proxy-fetch-sim" && !name.starts_with("madsim")), "{native:?}");
+        let sim = dependencies("sim/Cargo.toml", table);
+        assert!(sim.iter().all(|name| name != "proxy-fetch-native" && name != "tokio"), "{sim:?}");
+    }
+    assert!(
+        dependencies("sim/Cargo.toml", "dependencies").iter().all(|name| name != "madsim"),
+        "only tests link madsim"
+    );
+}
+
+#[test]
+fn files_are_small_and_say_what_they_are_for() {
+    for folder in ["src", "sim/src", "sim/tests", "native/src", "native/tests"] {
+        for (path, text) in sources(folder) {
+            let lines = text.lines().count();
+            assert!(lines <= 600, "{} has {lines} lines", path.display());
+            assert!(text.starts_with("//!"), "{} does not say what it is for", path.display());
+        }
+    }
+}
