@@ -23,7 +23,7 @@ const ROUNDS: usize = 7;
 #[cfg(madsim)]
 const ROUND: Duration = Duration::from_millis(500);
 
-/// Events per second and runs per second of one round.
+/// Events and requests per second.
 #[cfg(madsim)]
 #[derive(Clone, Copy)]
 struct Rate {

@@ -10,7 +10,7 @@ use crate::{
     expires_at,
     id::accepted_at,
     limits,
-    row::{FinishedRow, Phase, RequestRow},
+    row::{FinishedRow, Key, Phase, RequestRow, Table},
 };
 use ulid::Ulid;
 
@@ -132,12 +132,21 @@ impl Machine {
         let Some(row) = self.live.remove(&id) else { return };
         self.index.remove(id, row.phase);
         self.touched.push(id);
-        if row.request_id == crate::RequestId::unreadable() {
+        // Nothing is remembered of a nameless request, nor in the place of a row that is kept as it is (law S24).
+        let is_taken = self.kept.contains(&Key { table: Table::Finished, id });
+        if is_taken || row.request_id == crate::RequestId::unreadable() {
+            self.forget_name(id, &row.request_id);
             return;
         }
         self.index.add_finished(now, id);
         let RequestRow { request_id, fingerprint, attempts, .. } = row;
         self.finished.insert(id, FinishedRow { request_id, fingerprint, outcome, attempts, finished_at: now });
+    }
+
+    fn forget_name(&mut self, id: Ulid, request_id: &crate::RequestId) {
+        if self.names.get(request_id) == Some(&id) {
+            self.names.remove(request_id);
+        }
     }
 
     /// Does what is due, earliest first: ends of leases, expiries, callbacks without an end.
@@ -217,10 +226,8 @@ impl Machine {
                 return;
             }
             self.index.remove_finished(at, id);
-            if let Some(row) = self.finished.remove(&id)
-                && self.names.get(&row.request_id) == Some(&id)
-            {
-                self.names.remove(&row.request_id);
+            if let Some(row) = self.finished.remove(&id) {
+                self.forget_name(id, &row.request_id);
             }
             self.forgotten.push(id);
         }

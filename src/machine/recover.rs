@@ -8,7 +8,7 @@ use crate::{
     event::{Effect, Output, Report},
     expires_at,
     id::{RequestId, accepted_at},
-    row::{Key, Meta, Phase, Record, RequestRow, Row, RowError, Table, decode},
+    row::{FinishedRow, Key, Meta, Phase, Record, RequestRow, Row, RowError, Table, decode},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -165,7 +165,9 @@ impl Machine {
         let mark = self.meta.mark;
         let live = self.live.iter().filter(|(id, row)| !is_plausible(**id, row) || is_ahead(**id, mark));
         let live = live.map(|(id, row)| Record::Request(*id, row.clone()));
-        let finished = self.finished.iter().filter(|(id, row)| row.finished_at > mark || self.live.contains_key(id));
+        let is_odd =
+            |id: &Ulid, row: &FinishedRow| row.finished_at > mark || is_ahead(*id, mark) || self.live.contains_key(id);
+        let finished = self.finished.iter().filter(|(id, row)| is_odd(id, row));
         let finished = finished.map(|(id, row)| Record::Finished(*id, row.clone()));
         let implausible: Vec<Record> = live.chain(finished).collect();
         for record in implausible {
@@ -178,7 +180,8 @@ impl Machine {
             self.unread.push(Unread { key, value: record.encode(), error: RowError::Corrupt });
         }
         // The object's own row may be older than the others, if it was damaged once.
-        let unread = self.unread.iter().map(|row| row.key.id).filter(|id| !is_ahead(*id, mark));
+        let corrupt = self.unread.iter().filter(|row| row.error == RowError::Corrupt);
+        let unread = corrupt.map(|row| row.key.id).filter(|id| !is_ahead(*id, mark));
         let last = self.live.keys().chain(self.finished.keys()).copied().chain(unread).max().unwrap_or_default();
         self.meta.last_id = self.meta.last_id.max(last.0);
     }
@@ -254,8 +257,7 @@ impl Machine {
                 self.kept.insert(kept);
                 out.effect(Effect::Report(Report::Quarantined { key, error }));
                 match key.table {
-                    Table::Requests if !is_ahead(key.id, self.meta.mark) => self.end_unreadable(key.id),
-                    // A ULID from the future: no request of ours, and its time would never come.
+                    Table::Requests if self.may_end_unreadable(key.id) => self.end_unreadable(key.id),
                     Table::Requests => out.delete(key),
                     Table::Finished => out.delete(key),
                     Table::Meta if key.id != Ulid::nil() => out.delete(key),
@@ -273,6 +275,11 @@ impl Machine {
             key.id = Ulid(key.id.0.wrapping_add(1));
         }
         key
+    }
+
+    /// Not under a ULID from the future, whose time would never come, and not if the request has ended already.
+    fn may_end_unreadable(&self, id: Ulid) -> bool {
+        !is_ahead(id, self.meta.mark) && !self.finished.contains_key(&id)
     }
 
     /// Puts a row in the place of one that could not be read, so that its payload's callback hears of it.
