@@ -181,12 +181,23 @@ impl Record {
     /// The row's bytes, with the version byte.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        // Room for a small row, so that it is written without growing.
+        self.encode_in(Vec::with_capacity(64))
+    }
+
+    /// The same in the memory of `buffer`, whose content is lost.
+    #[must_use]
+    pub fn encode_in(&self, mut buffer: Vec<u8>) -> Vec<u8> {
+        buffer.clear();
         match self {
-            Self::Meta(row) => encode(row),
-            Self::Request(_, row) => encode(row),
-            Self::Payload(_, row) => encode(row),
-            Self::Finished(_, row) => encode(row),
-            Self::Quarantine(_, bytes) => bytes.clone(),
+            Self::Meta(row) => encode(row, buffer),
+            Self::Request(_, row) => encode(row, buffer),
+            Self::Payload(_, row) => encode(row, buffer),
+            Self::Finished(_, row) => encode(row, buffer),
+            Self::Quarantine(_, bytes) => {
+                buffer.extend_from_slice(bytes);
+                buffer
+            }
         }
     }
 }
@@ -201,9 +212,7 @@ impl Payload {
     }
 }
 
-fn encode<T: Serialize>(row: &T) -> Vec<u8> {
-    // Room for a small row, so that it is written without growing.
-    let mut bytes = Vec::with_capacity(64);
+fn encode<T: Serialize>(row: &T, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.push(ROW_VERSION);
     match postcard::to_extend(row, bytes) {
         Ok(bytes) => bytes,

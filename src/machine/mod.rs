@@ -161,15 +161,22 @@ impl Machine {
         core::iter::once(Record::Meta(self.meta)).chain(live).chain(finished)
     }
 
-    /// The row of this key as the machine believes it is stored; `None` for payloads and kept rows.
+    /// The object's own row as the machine believes it is stored.
     #[must_use]
-    pub fn row(&self, key: Key) -> Option<Record> {
-        match key.table {
-            Table::Meta => Some(Record::Meta(self.meta)),
-            Table::Requests => self.live.get(&key.id).map(|row| Record::Request(key.id, row.clone())),
-            Table::Finished => self.finished.get(&key.id).map(|row| Record::Finished(key.id, row.clone())),
-            Table::Payloads | Table::Quarantine => None,
-        }
+    pub const fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The row of a live request as the machine believes it is stored.
+    #[must_use]
+    pub fn live_row(&self, id: Ulid) -> Option<&RequestRow> {
+        self.live.get(&id)
+    }
+
+    /// The row of a remembered request as the machine believes it is stored.
+    #[must_use]
+    pub fn finished_row(&self, id: Ulid) -> Option<&FinishedRow> {
+        self.finished.get(&id)
     }
 
     /// Whether two machines stand for the same stored rows: the shadow law (S25), for tests.

@@ -53,7 +53,7 @@ pub struct Turn<O: Object> {
     pub effects: Vec<O::Effect>,
     /// Whether the storage will refuse the commit (F3).
     pub commit_fails: bool,
-    /// Set by the object: its commit was refused.
+    /// Set by the object: its commit was refused. It must leave no effects then; what it leaves is performed.
     pub failed: bool,
 }
 

@@ -100,6 +100,9 @@ impl<W: World> Sim<W> {
         events.clear();
         instance.inbox = events;
         if turn.failed {
+            for effect in turn.effects {
+                self.release(world, id, effect);
+            }
             self.reset(world, id.object, Fault::COMMIT_FAILS);
             return;
         }

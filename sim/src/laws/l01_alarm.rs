@@ -31,8 +31,9 @@ impl Law for AlarmStored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws::promised::MAX_REQUEST_AGE_MS as AGE;
     use crate::laws::testing::{Story, assert_broken, response};
-    use proxy_fetch::{Outcome, Phase, limits::MAX_REQUEST_AGE_MS as AGE};
+    use proxy_fetch::{Outcome, Phase};
 
     fn story() -> Story<AlarmStored> {
         Story::new()

@@ -1,15 +1,16 @@
 //! Every accepted request ends: by its expiry, an attempt's and a callback's time, the lateness of an alarm, and what
 //! the platform needs to recover.
 
+use super::promised::{self as limits, expires_at};
 use super::{
     End, Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
 use crate::proxy::ledger::{Ledger, Stored};
-use proxy_fetch::{Timestamp, expires_at, limits};
+use proxy_fetch::Timestamp;
 
 /// The longest attempt, with the grace that the machine gives.
-const ATTEMPT_MS: u64 = limits::TIMEOUT_RANGE_MS.1 as u64 + limits::LEASE_GRACE_MS;
+const ATTEMPT_MS: u64 = limits::MAX_TIMEOUT_MS + limits::LEASE_GRACE_MS;
 /// One callback, with its grace.
 const CALLBACK_MS: u64 = limits::CALLBACK_TIMEOUT_MS + limits::LEASE_GRACE_MS;
 /// An alarm may be that late.
@@ -64,8 +65,8 @@ impl Law for Ends {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws::promised::MAX_REQUEST_AGE_MS as AGE;
     use crate::laws::testing::{Story, assert_broken, response};
-    use limits::MAX_REQUEST_AGE_MS as AGE;
     use proxy_fetch::Outcome;
 
     const SLACK: u64 = ATTEMPT_MS + CALLBACK_MS + LATENESS_MS + RECOVERY_MS;

@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn an_expired_request_holds_no_slot() {
         let mut story = Story::<Leases>::new();
-        let end = proxy_fetch::limits::MAX_REQUEST_AGE_MS;
+        let end = crate::laws::promised::MAX_REQUEST_AGE_MS;
         story.put(1, 1, Phase::InFlight { epoch: 1, lease_until: crate::laws::testing::at(end + 9) }).commits();
         assert_broken(story.at(end).mark(end).commit(), "beyond its end");
     }

@@ -1,11 +1,12 @@
 //! A request that kills the instance each time it runs ends after its last attempt; a new life takes back every slot.
 
+use super::promised::expires_at;
 use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
 use crate::proxy::ledger::{Entry, Fetch, Ledger};
-use proxy_fetch::{Outcome, Phase, backoff_ms, expires_at};
+use proxy_fetch::{Outcome, Phase, backoff_ms};
 
 /// L7.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! No slot is idle while a request may start. With S12 this keeps L4 too: the oldest is next as soon as a slot is free.
 
+use super::promised::expires_at;
 use super::{Law, Turn, Verdict, ensure, view::Who};
-use proxy_fetch::expires_at;
 
 /// L8.
 #[derive(Debug, Default)]
@@ -30,8 +30,9 @@ impl Law for NoIdleSlot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws::promised as limits;
     use crate::laws::testing::{Story, assert_broken, response};
-    use proxy_fetch::{Phase, limits};
+    use proxy_fetch::Phase;
 
     #[test]
     fn a_free_slot_is_taken() {

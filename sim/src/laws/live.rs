@@ -3,8 +3,9 @@
 //! Rows of a version that the program does not know stay in the ledger as they were, but nothing can happen to them:
 //! they leave this index when the next life of the object begins, and come back with the first life that can read them.
 
+use super::promised::{self as limits, expires_at};
 use crate::proxy::ledger::{Commit, Entry, Ledger, Note, Stored};
-use proxy_fetch::{Phase, Timestamp, Ulid, expires_at, limits};
+use proxy_fetch::{Phase, Timestamp, Ulid};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Where an entry stands in the index.

@@ -1,11 +1,12 @@
 //! Nothing is deleted whose successor is not in the same commit, and a payload is stored as long as its request is live.
 
+use super::promised as limits;
 use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
 use crate::proxy::ledger::{Ledger, Stored};
-use proxy_fetch::{Key, Table, Write, limits};
+use proxy_fetch::{Key, Table, Write};
 
 /// S2.
 #[derive(Debug, Default)]

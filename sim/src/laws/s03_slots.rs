@@ -1,8 +1,8 @@
 //! At most 5 requests are in flight in every committed state, and at most 5 fetches run in the object.
 
+use super::promised::MAX_IN_FLIGHT;
 use super::{Law, Turn, Verdict, ensure, view::Who};
 use crate::proxy::ledger::{Entry, Fetch, Ledger};
-use proxy_fetch::limits::MAX_IN_FLIGHT;
 
 /// S3.
 #[derive(Debug, Default)]

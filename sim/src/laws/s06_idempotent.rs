@@ -1,11 +1,12 @@
 //! A repeated enqueue gets the same answer and starts nothing; a different request under a known id is refused.
 
+use super::promised as limits;
 use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
 use crate::proxy::ledger::{Ask, Ledger, Planned, Stored};
-use proxy_fetch::{RefusalKind, Reply, Timestamp, limits};
+use proxy_fetch::{RefusalKind, Reply, Timestamp};
 use std::collections::BTreeMap;
 
 /// S6.

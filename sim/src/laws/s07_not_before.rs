@@ -1,12 +1,13 @@
 //! No attempt starts before its delay is over; the delay is the backoff, or what a valid `Retry-After` asks for, and
 //! only time ends it.
 
+use super::promised::expires_at;
 use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
 use crate::proxy::ledger::Note;
-use proxy_fetch::{FetchResult, Phase, RetryAfter, backoff_ms, expires_at};
+use proxy_fetch::{FetchResult, Phase, RetryAfter, backoff_ms};
 
 /// S7.
 #[derive(Debug, Default)]

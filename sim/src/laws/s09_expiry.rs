@@ -1,7 +1,8 @@
 //! No attempt starts at or after the expiry, which the ULID fixes; what ends then ends as "expired", and nothing before.
 
+use super::promised::expires_at;
 use super::{Law, Move, Turn, Verdict, ensure, view::Who};
-use proxy_fetch::{Outcome, Phase, expires_at};
+use proxy_fetch::{Outcome, Phase};
 
 /// S9.
 #[derive(Debug, Default)]
@@ -43,8 +44,8 @@ impl Law for Expiry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws::promised::MAX_REQUEST_AGE_MS as AGE;
     use crate::laws::testing::{Story, assert_broken, response};
-    use proxy_fetch::limits::MAX_REQUEST_AGE_MS as AGE;
 
     #[test]
     fn expired_at_its_age() {

@@ -1,12 +1,13 @@
 //! Only a report that names the stored attempt of this life ends it, or its deadline, a cancel, or a new life; and what
 //! follows is what the report says.
 
+use super::promised::expires_at;
 use super::{
     Law, Move, Turn, Verdict, ensure, outcome_of,
     view::{Shown, Who},
 };
 use crate::proxy::ledger::{Entry, Note, Stored};
-use proxy_fetch::{Failure, FetchResult, Outcome, Phase, RequestRow, Timestamp, expires_at};
+use proxy_fetch::{Failure, FetchResult, Outcome, Phase, RequestRow, Timestamp};
 
 /// S10.
 #[derive(Debug, Default)]
@@ -129,8 +130,8 @@ impl Completions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws::promised::MAX_REQUEST_AGE_MS as AGE;
     use crate::laws::testing::{OK, Story, assert_broken, response};
-    use proxy_fetch::limits::MAX_REQUEST_AGE_MS as AGE;
 
     fn in_flight() -> Story<Completions> {
         let mut story = Story::new();

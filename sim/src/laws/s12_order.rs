@@ -1,7 +1,7 @@
 //! Among eligible requests the smallest ULID starts first.
 
+use super::promised::expires_at;
 use super::{Law, Move, Turn, Verdict, ensure, view::Who};
-use proxy_fetch::expires_at;
 
 /// S12.
 #[derive(Debug, Default)]
@@ -35,8 +35,8 @@ impl Law for Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws::promised::MAX_REQUEST_AGE_MS as AGE;
     use crate::laws::testing::{Story, assert_broken};
-    use proxy_fetch::limits::MAX_REQUEST_AGE_MS as AGE;
 
     #[test]
     fn the_oldest_that_may() {

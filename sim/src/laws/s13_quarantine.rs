@@ -1,8 +1,9 @@
 //! A row that cannot be read ends its request; its bytes are kept in quarantine. A readable one is never given up.
 
+use super::promised as limits;
 use super::{End, Law, Move, Turn, Verdict, ensure, view::Who};
 use crate::proxy::ledger::{Ledger, Stored};
-use proxy_fetch::{Key, Outcome, Record, Table, Ulid, Write, limits};
+use proxy_fetch::{Key, Outcome, Record, Table, Ulid, Write};
 
 /// S13.
 #[derive(Debug, Default)]

@@ -1,8 +1,9 @@
 //! An alarm that finds nothing due changes nothing.
 
+use super::promised as limits;
 use super::{Law, Turn, Verdict, ensure};
 use crate::proxy::ledger::Stored;
-use proxy_fetch::{Timestamp, limits};
+use proxy_fetch::Timestamp;
 
 /// S14.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! What a step writes, what is live, what is remembered and what is under way is bounded.
 
+use super::promised::{MAX_CALLBACKS, MAX_DUE_PER_STEP, MAX_HELD_RESPONSES, MAX_IN_FLIGHT};
 use super::{Law, Move, Turn, Verdict, ensure, view::Who};
-use proxy_fetch::limits::{MAX_CALLBACKS, MAX_DUE_PER_STEP, MAX_HELD_RESPONSES, MAX_IN_FLIGHT};
 
 /// Writes of one step: each deadline ends a request (three rows) and forgets another, and a callback takes its place.
 const WRITES_PER_STEP: usize = 6 * MAX_DUE_PER_STEP;

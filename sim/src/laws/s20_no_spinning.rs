@@ -1,11 +1,14 @@
 //! No loop without a delay: every retry waits, and alarms that follow each other at once do work in between.
 
+use super::promised as limits;
 use super::{Law, Move, Turn, Verdict, ensure, view::Who};
-use proxy_fetch::{Phase, Timestamp, limits};
+use proxy_fetch::{Phase, Timestamp};
 
-/// So many alarms in a row, a ms apart at most, may change nothing.
+/// So many alarms in a row, each close to the one before, may change nothing.
 const MAX_IDLE_ALARMS: u32 = 50;
-const MIN_DELAY_MS: u64 = limits::RETRY_DELAY_RANGE_MS.0 as u64;
+/// Half a capacity poll. A slow commit lies between two alarms of a loop, so 1 ms would not see it.
+const CLOSE_MS: u64 = limits::CAPACITY_POLL_MS / 2;
+const MIN_DELAY_MS: u64 = limits::MIN_RETRY_DELAY_MS;
 
 /// S20.
 #[derive(Debug, Default)]
@@ -32,7 +35,7 @@ impl Law for NoSpinning {
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         let now = turn.commit.now;
-        let is_close = now <= self.last.plus_ms(1);
+        let is_close = now <= self.last.plus_ms(CLOSE_MS);
         self.last = now;
         if is_close && turn.is_only_ticks() && turn.commit.changes.is_empty() {
             self.idle += 1;
@@ -70,7 +73,8 @@ mod tests {
         assert_broken(story.at(99).note(Note::Tick).mark(99).commit(), "50 alarms up to");
         let mut story = Story::<NoSpinning>::new();
         for ms in 0..99 {
-            story.at(2 * ms).note(Note::Tick).mark(2 * ms).commits();
+            let at = limits::CAPACITY_POLL_MS * ms;
+            story.at(at).note(Note::Tick).mark(at).commits();
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A response over its bounds ends its request at once, with a name for what was wrong, and frees its slot.
 
+use super::promised::expires_at;
 use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
 use crate::proxy::ledger::Note;
-use proxy_fetch::{Failure, FetchResult, Outcome, Phase, expires_at};
+use proxy_fetch::{Failure, FetchResult, Outcome, Phase};
 
 /// S21.
 #[derive(Debug, Default)]

@@ -1,11 +1,12 @@
 //! At rest nothing is left but the object's own row, what is remembered for a while, and what could not be read.
 
+use super::promised as limits;
 use super::{
     End, Law, Verdict, ensure,
     view::{Shown, Who},
 };
 use crate::proxy::ledger::{Ledger, Stored};
-use proxy_fetch::{Table, limits};
+use proxy_fetch::Table;
 
 /// S23.
 #[derive(Debug, Default)]

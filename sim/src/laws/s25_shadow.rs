@@ -5,7 +5,7 @@ use super::{
     view::{Shown, Who},
 };
 use crate::proxy::ledger::{Entry, Ledger, Stored};
-use proxy_fetch::{Key, Machine, Record, Row, Table, Ulid};
+use proxy_fetch::{Key, Machine, Record, Row, Table};
 
 /// S25.
 #[derive(Debug, Default)]
@@ -29,22 +29,22 @@ impl Law for Shadow {
 
     fn settled(&mut self, ledger: &Ledger, settled: &Settled<'_>) -> Verdict {
         let Settled { machine, rows, thorough } = *settled;
-        let meta = Key { table: Table::Meta, id: Ulid::nil() };
-        let held = machine.row(meta);
         // A machine that has not stepped yet may have guessed its row.
         ensure!(
-            held == Some(Record::Meta(ledger.meta)) || machine.epoch() != ledger.meta.epoch,
+            *machine.meta() == ledger.meta || machine.epoch() != ledger.meta.epoch,
             "the machine holds {}; what is stored is {}",
-            held.map_or_else(String::new, |record| record.to_string()),
+            Record::Meta(*machine.meta()),
             Record::Meta(ledger.meta)
         );
         for at in self.changed.drain(..) {
             let entry = &ledger.entries[at];
             Self::compare(machine, entry)?;
             if thorough {
-                for table in [Table::Requests, Table::Finished] {
-                    let key = Key { table, id: entry.id };
-                    let held = machine.row(key).map(|record| record.encode());
+                let id = entry.id;
+                let live = machine.live_row(id).map(|row| Record::Request(id, row.clone()).encode());
+                let finished = machine.finished_row(id).map(|row| Record::Finished(id, row.clone()).encode());
+                for (table, held) in [(Table::Requests, live), (Table::Finished, finished)] {
+                    let key = Key { table, id };
                     ensure!(
                         held.as_ref() == rows.get(&key),
                         "the bytes of {key} ({}) are not those of what the machine holds",
@@ -70,19 +70,25 @@ impl Law for Shadow {
 
 impl Shadow {
     fn compare(machine: &Machine, entry: &Entry) -> Verdict {
-        let live = machine.row(Key { table: Table::Requests, id: entry.id });
-        let finished = machine.row(Key { table: Table::Finished, id: entry.id });
-        let is_same = match (&entry.stored, &live, &finished) {
-            (Stored::Live(stored), Some(Record::Request(_, row)), None) => stored == row,
-            (Stored::Finished(stored), None, Some(Record::Finished(_, row))) => stored == row,
+        let (live, finished) = (machine.live_row(entry.id), machine.finished_row(entry.id));
+        let is_same = match (&entry.stored, live, finished) {
+            (Stored::Live(stored), Some(row), None) => stored == row,
+            (Stored::Finished(stored), None, Some(row)) => stored == row,
             (Stored::Forgotten, None, None) => true,
             (Stored::Live(_) | Stored::Finished(_) | Stored::Forgotten, _, _) => false,
         };
         if is_same {
             return Ok(());
         }
-        let held = live.or(finished).map_or_else(|| "nothing".into(), |record| record.to_string());
-        ensure!(false, "the machine holds {held}; what is stored of {} is {}", Who(entry), Shown(Some(&entry.stored)));
+        let live = live.map(|row| Stored::Live(row.clone()));
+        let held = live.or_else(|| finished.map(|row| Stored::Finished(row.clone())));
+        ensure!(
+            false,
+            "the machine holds {}; what is stored of {} is {}",
+            Shown(held.as_ref()),
+            Who(entry),
+            Shown(Some(&entry.stored))
+        );
         Ok(())
     }
 }
@@ -133,7 +139,7 @@ mod tests {
         let key = Key { table: Table::Requests, id: story.id(1) };
         story.rows.get_mut(&key).expect("stored").push(0);
         assert_broken(story.settle(&machine, true), "the bytes of request");
-        story.rows.insert(Key { table: Table::Meta, id: Ulid::nil() }, vec![9]);
+        story.rows.insert(Key { table: Table::Meta, id: proxy_fetch::Ulid::nil() }, vec![9]);
         assert_broken(story.settle(&machine, true), "cannot be restored");
     }
 

@@ -1,8 +1,9 @@
 //! What the laws look at: an observation with what stands in the ledger about it.
 
 use super::Live;
+use super::promised as limits;
 use crate::proxy::ledger::{Commit, Entry, Ledger, Note, Stored};
-use proxy_fetch::{Key, Machine, Outcome, Phase, RequestRow, Timestamp, Write, limits};
+use proxy_fetch::{Key, Machine, Outcome, Phase, RequestRow, Timestamp, Write};
 use std::{collections::BTreeMap, fmt};
 
 /// A durable commit, and what stands after it.

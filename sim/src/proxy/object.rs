@@ -25,7 +25,6 @@ impl Store for TurnStore<'_> {
 
     fn commit(&mut self, writes: &[Write], alarm: Option<Timestamp>) -> Result<(), ()> {
         if self.0.commit_fails {
-            self.0.failed = true;
             return Err(());
         }
         self.0.writes.extend_from_slice(writes);
@@ -60,10 +59,10 @@ impl Object for ProxyObject {
     fn apply(storage: &mut Rows, write: &Write) -> u64 {
         match write {
             Write::Put(record) => {
-                let bytes = record.encode();
-                let digest = xxh3_64(&bytes);
-                storage.insert(record.key(), bytes);
-                digest
+                // In the place of the old bytes, if there are any.
+                let bytes = storage.entry(record.key()).or_default();
+                *bytes = record.encode_in(std::mem::take(bytes));
+                xxh3_64(bytes)
             }
             Write::Delete(key) => {
                 storage.remove(key);
@@ -76,9 +75,9 @@ impl Object for ProxyObject {
         let mut store = TurnStore(out);
         let now = Timestamp(now_ms);
         let done = turn(&mut self.machine, &mut self.alarm, &mut store, now, events.drain(..), &mut self.out);
-        if done.is_ok() {
-            out.effects.extend(self.out.drain_effects());
-        }
+        out.failed = done.is_err();
+        // Whatever is left here leaves: it is for `turn` to leave nothing after a failed commit.
+        out.effects.extend(self.out.drain_effects());
     }
 
     fn note(event: &Event) -> Note {

@@ -225,6 +225,11 @@ impl Plan {
         }
         plan.faults = platform_faults(draw);
         plan.world = world_faults(draw);
+        if draw.below(12) == 0 {
+            // An outage: no upstream answers until the end, so that most requests grow old.
+            plan.world.stalls = Chance::ALWAYS;
+            plan.heal_at = spread + 40 * MINUTE;
+        }
         plan.requests = (0..count).map(|number| request(draws, number, spread, plan.heal_at)).collect();
         plan
     }

@@ -1,0 +1,35 @@
+//! The numbers that are promised, written down a second time: a law that read them from the machine's own limits would
+//! hold whatever they become.
+
+use proxy_fetch::{Timestamp, Ulid};
+
+/// Fetches under way at once.
+pub const MAX_IN_FLIGHT: usize = 5;
+/// A request ends as "expired" at this age, in ms.
+pub const MAX_REQUEST_AGE_MS: u64 = 1_800_000;
+/// While eligible work waits at capacity an alarm comes this often, in ms.
+pub const CAPACITY_POLL_MS: u64 = 500;
+/// While a fetch is in flight an alarm comes this often, in ms.
+pub const HEARTBEAT_MS: u64 = 30_000;
+/// How long a finished request is remembered, in ms.
+pub const DEDUPE_WINDOW_MS: u64 = 300_000;
+/// The host's time for a callback, in ms.
+pub const CALLBACK_TIMEOUT_MS: u64 = 30_000;
+/// How much longer the machine waits than the host, in ms.
+pub const LEASE_GRACE_MS: u64 = 5_000;
+/// The longest time of an attempt that a caller may ask for, in ms.
+pub const MAX_TIMEOUT_MS: u64 = 300_000;
+/// The shortest delay before a retry that a caller may ask for, in ms.
+pub const MIN_RETRY_DELAY_MS: u64 = 100;
+/// Callbacks under way at once.
+pub const MAX_CALLBACKS: usize = 256;
+/// Responses that the host may have to hold at once.
+pub const MAX_HELD_RESPONSES: usize = 64;
+/// Deadlines that one step may act on.
+pub const MAX_DUE_PER_STEP: usize = 64;
+
+/// When a request expires.
+#[must_use]
+pub const fn expires_at(id: Ulid) -> Timestamp {
+    Timestamp(id.timestamp_ms() + MAX_REQUEST_AGE_MS)
+}
