@@ -70,6 +70,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The host's time for one attempt, in ms.
+    #[must_use]
+    pub const fn timeout_ms(&self) -> u32 {
+        self.timeout_ms
+    }
+
     /// Attempts after the first.
     #[must_use]
     pub const fn max_retries(&self) -> u8 {

@@ -1,6 +1,8 @@
 //! A slot is freed by the end of its lease, and a callback is given up by its own, whatever the remote does.
 
-use super::{Law, Turn, Verdict, ensure, view::Who};
+use super::promised as limits;
+use super::{Law, Move, Turn, Verdict, ensure, view::Who};
+use proxy_fetch::Phase;
 
 /// L5.
 #[derive(Debug, Default)]
@@ -8,6 +10,19 @@ pub struct Leases;
 
 impl Law for Leases {
     const ID: &'static str = "L5";
+
+    /// The ends themselves are what they should be: the host's time and the grace.
+    fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
+        let Some(row) = step.entry.row() else { return Ok(()) };
+        let (end, host_ms) = match row.phase {
+            Phase::InFlight { lease_until, .. } => (lease_until, u64::from(row.policy.timeout_ms())),
+            Phase::Delivering { until: Some(until), .. } => (until, limits::CALLBACK_TIMEOUT_MS),
+            Phase::Queued { .. } | Phase::Delivering { until: None, .. } => return Ok(()),
+        };
+        let latest = turn.time.plus_ms(host_ms + limits::LEASE_GRACE_MS);
+        ensure!(end <= latest, "{} has until {end}, longer than {latest}", Who(step.entry));
+        Ok(())
+    }
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         let callback = turn.live.calling().first();
@@ -30,7 +45,7 @@ impl Law for Leases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws::testing::{Story, assert_broken, response};
+    use crate::laws::testing::{Story, assert_broken, at, response};
     use proxy_fetch::Phase;
 
     #[test]
@@ -61,5 +76,17 @@ mod tests {
             story.finished(planned, response(200));
         }
         story.commits();
+    }
+
+    #[test]
+    fn a_lease_is_the_time_of_the_attempt_and_the_grace() {
+        let until = |ms| {
+            let mut story = Story::<Leases>::new();
+            let phase = Phase::InFlight { epoch: 1, lease_until: at(ms) };
+            story.put(1, 1, phase);
+            story.commit()
+        };
+        assert_eq!(until(35_000), Ok(()));
+        assert_broken(until(35_001), "longer than");
     }
 }

@@ -27,6 +27,8 @@ pub struct Task {
     /// Nobody waits for it any more.
     pub(super) over: bool,
     connected: bool,
+    /// For a connection.
+    waits: bool,
     sent: bool,
     answer: Answer,
     /// Where a fetch goes next.
@@ -78,6 +80,7 @@ impl ProxyWorld {
             instance: from,
             over: false,
             connected: false,
+            waits: false,
             sent: false,
             answer,
             hop: None,
@@ -99,6 +102,7 @@ impl ProxyWorld {
             sim.after(u64::from(timeout_ms) * 1_000, Message::FetchTimer(number));
         }
         if sim.connect(from, Message::FetchConnects(number)) {
+            self.tasks[number as usize].waits = true;
             self.hit_if_in_flight(Fault::CONNECTIONS_FULL, entry);
             sim.say("host", || format!("F20: {attempt} waits for a connection"));
         } else {
@@ -108,9 +112,10 @@ impl ProxyWorld {
 
     pub(super) fn fetch_connects(&mut self, sim: &mut Sim<Self>, number: u32) {
         let task = &mut self.tasks[number as usize];
+        let granted = std::mem::take(&mut task.waits);
         if task.over {
             // It waited for this slot; the next one gets it.
-            if !task.connected {
+            if granted {
                 let instance = task.instance;
                 sim.disconnect(instance);
             }
@@ -324,6 +329,7 @@ impl ProxyWorld {
             instance: from,
             over: false,
             connected: false,
+            waits: false,
             sent: false,
             answer: Answer::Stalls,
             hop: None,

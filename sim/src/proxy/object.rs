@@ -60,7 +60,7 @@ impl Object for ProxyObject {
         match write {
             Write::Put(record) => {
                 // In the place of the old bytes, if there are any.
-                let bytes = storage.entry(record.key()).or_default();
+                let bytes = storage.entry(record.key()).or_insert_with(|| Vec::with_capacity(64));
                 *bytes = record.encode_in(std::mem::take(bytes));
                 xxh3_64(bytes)
             }

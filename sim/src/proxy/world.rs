@@ -20,6 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The one object of this world.
 pub(super) const OBJECT: ObjectId = 0;
 
+/// Comparing all of memory with all that is stored costs as much as there is; this keeps it a small share.
+const LOOK_THOROUGHLY_EVERY: u64 = 256;
+
 /// What happens outside the object.
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -89,6 +92,7 @@ pub struct ProxyWorld {
     foreign: Vec<(proxy_fetch::Key, u8)>,
     changes: Vec<Change>,
     settled: u64,
+    is_new_life: bool,
 }
 
 impl ProxyWorld {
@@ -119,6 +123,7 @@ impl ProxyWorld {
             foreign: Vec::new(),
             changes: Vec::new(),
             settled: 0,
+            is_new_life: false,
         }
     }
 
@@ -390,12 +395,14 @@ impl engine::World for ProxyWorld {
     }
 
     fn settled(&mut self, sim: &mut Sim<Self>, _object: ObjectId) {
-        // Cheap each time; everything now and then, often while there is little to compare.
+        // Cheap each time; everything when a life has begun, now and then, and at the end.
         self.settled += 1;
-        self.look(sim, self.settled.is_power_of_two() || self.settled.is_multiple_of(512));
+        let is_first = std::mem::take(&mut self.is_new_life);
+        self.look(sim, is_first || self.settled.is_multiple_of(LOOK_THOROUGHLY_EVERY));
     }
 
     fn started(&mut self, sim: &mut Sim<Self>, _instance: InstanceId) {
+        self.is_new_life = true;
         self.observe(sim, &Observation::Started);
     }
 
