@@ -74,9 +74,7 @@ situation!(expiry_while_waiting_for_a_retry, |s| {
         Options { max_retries: 10, retry_delay_ms: 600_000, max_retry_delay_ms: 600_000, ..Options::default() },
     );
     s.at(50).answer("a", 503);
-    s.wake();
-    s.after(50).answer("a", 503);
-    s.note("the alarm comes a quarter of an hour late");
+    s.note("nobody wakes the object when the retry is due, at 10 minutes");
     s.at_minutes(31).tick();
 });
 

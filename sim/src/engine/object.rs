@@ -62,7 +62,7 @@ pub trait World: Sized {
     /// The kind of object in it.
     type Object: Object;
     /// What happens outside the objects.
-    type Message;
+    type Message: fmt::Display;
 
     /// Something happens.
     fn receive(&mut self, sim: &mut Sim<Self>, message: Self::Message);

@@ -390,3 +390,17 @@ impl fmt::Display for CallError {
         })
     }
 }
+
+impl<M: fmt::Display> fmt::Display for Happening<M> {
+    /// For a step in which nothing is seen to happen.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Turn { .. } => f.write_str("(a turn with nothing to do)"),
+            Self::CommitDone { .. } => f.write_str("(a commit of nothing, or of a lost instance)"),
+            Self::Alarm { .. } | Self::AlarmAgain { .. } => f.write_str("(an alarm that waits, or is not wanted)"),
+            Self::HangEnds { .. } => f.write_str("(a hung alarm handler is gone already)"),
+            Self::Evict { .. } => f.write_str("(not to be evicted)"),
+            Self::Message(message) => write!(f, "({message})"),
+        }
+    }
+}

@@ -25,7 +25,12 @@ impl<W: World> Sim<W> {
             self.now = at;
             self.recorder.steps += 1;
             self.recorder.mix(at);
+            let quiet = self.recorder.wants_lines().then(|| happening.to_string());
+            let lines = self.recorder.lines().len();
             self.happen(world, happening);
+            if let Some(what) = quiet.filter(|_| self.recorder.lines().len() == lines) {
+                self.recorder.line(at, "", what);
+            }
             self.recorder.end_step();
         }
         false
@@ -80,7 +85,7 @@ impl<W: World> Sim<W> {
         }
         if self.recorder.wants_lines() {
             for event in &events {
-                let text = event.to_string();
+                let text = format!("   < {event}");
                 self.recorder.line(self.now, "object", text);
             }
         }
@@ -238,6 +243,10 @@ impl<W: World> Sim<W> {
                 text.push_str(&format!(", alarm at {}.{:03}s", ms / 1_000, ms % 1_000));
             }
             self.recorder.line(self.now, "object", text);
+            for write in &commit.writes {
+                let text = format!("   | {write}");
+                self.recorder.line(self.now, "object", text);
+            }
         }
         self.store_alarm(world, object, commit);
         commit.alarm = self.objects[object as usize].alarm;
@@ -246,7 +255,7 @@ impl<W: World> Sim<W> {
 
     fn release(&mut self, world: &mut W, id: InstanceId, effect: <W::Object as Object>::Effect) {
         if self.recorder.wants_lines() {
-            let text = format!("-> {effect}");
+            let text = format!("   > {effect}");
             self.recorder.line(self.now, "object", text);
         }
         world.perform(self, id, effect);

@@ -64,7 +64,8 @@ mod tests {
     fn an_expired_request_holds_no_slot() {
         let mut story = Story::<Leases>::new();
         let end = crate::laws::promised::MAX_REQUEST_AGE_MS;
-        story.put(1, 1, Phase::InFlight { epoch: 1, lease_until: crate::laws::testing::at(end + 9) }).commits();
+        story.queued(1, 0, 0).commits();
+        story.at(end - 9).put(1, 1, Phase::InFlight { epoch: 1, lease_until: at(end + 9) }).commits();
         assert_broken(story.at(end).mark(end).commit(), "beyond its end");
     }
 

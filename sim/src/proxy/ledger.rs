@@ -6,7 +6,7 @@ use proxy_fetch::{
     Attempt, CallbackResult, FetchResult, FinishedRow, Key, Meta, Outcome, Phase, Record, Reply, RequestRow, Table,
     Timestamp, Ulid, Write,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// A request of the plan, by its number. Its request id is `r` and this number.
 pub type Planned = u32;
@@ -369,4 +369,15 @@ impl Entry {
 /// The number in a planned request's id; unreadable rows have none and count as the last.
 fn planned_of(request_id: &str) -> Planned {
     request_id.strip_prefix('r').and_then(|number| number.parse().ok()).unwrap_or(Planned::MAX)
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enqueue { planned, .. } => write!(f, "enqueue r{planned}"),
+            Self::Conflicting { planned } => write!(f, "enqueue another request as r{planned}"),
+            Self::Cancel { planned } => write!(f, "cancel r{planned}"),
+            Self::Status { planned } => write!(f, "status of r{planned}"),
+        }
+    }
 }

@@ -15,7 +15,10 @@ use crate::{
     laws::{Laws, Violation},
 };
 use proxy_fetch::{Attempt, Effect, Phase, ROW_VERSION, Table, Timestamp, Ulid};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// The one object of this world.
 pub(super) const OBJECT: ObjectId = 0;
@@ -62,6 +65,30 @@ pub enum Message {
     StorageFull(bool),
     /// Faults cease.
     Heal,
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask(ask) | Self::AskAgain(ask) => write!(f, "a caller asks: {ask}"),
+            Self::CallArrives(call) => write!(f, "call {call} arrives"),
+            Self::CallFails(call) => write!(f, "call {call} has failed"),
+            Self::ReplyArrives(call, _) => write!(f, "the reply to call {call} arrives"),
+            Self::FetchConnects(task) => write!(f, "task {task} has a connection"),
+            Self::FetchReaches(task) => write!(f, "task {task} reaches its upstream"),
+            Self::FetchHead(task) => write!(f, "task {task} has its response's head"),
+            Self::FetchBody(task) => write!(f, "task {task} has its response's body"),
+            Self::FetchBreaks(task, _) => write!(f, "task {task} breaks"),
+            Self::FetchTimer(task) | Self::CallbackTimer(task) => write!(f, "the timer of task {task}"),
+            Self::CallbackReaches(task) => write!(f, "task {task} reaches its origin"),
+            Self::CallbackEnds(task, _) => write!(f, "task {task} ends"),
+            Self::Reset(fault) => write!(f, "{fault} finds no instance"),
+            Self::OriginsBack => f.write_str("origins are back"),
+            Self::StorageFull(true) => f.write_str("the storage is full"),
+            Self::StorageFull(false) => f.write_str("the storage has room again"),
+            Self::Heal => f.write_str("faults cease"),
+        }
+    }
 }
 
 /// The world.
