@@ -36,6 +36,30 @@ pub struct Task {
     outcome: Option<Outcome>,
 }
 
+impl Task {
+    /// A fetch, or a callback if it has an outcome.
+    const fn new(
+        attempt: Attempt,
+        entry: usize,
+        instance: InstanceId,
+        answer: Answer,
+        outcome: Option<Outcome>,
+    ) -> Self {
+        Self {
+            attempt,
+            entry,
+            instance,
+            over: false,
+            connected: false,
+            waits: false,
+            sent: false,
+            answer,
+            hop: None,
+            outcome,
+        }
+    }
+}
+
 impl ProxyWorld {
     fn payload(&self, sim: &Sim<Self>, attempt: Attempt) -> Option<Payload> {
         let key = Key { table: Table::Payloads, id: attempt.id };
@@ -74,18 +98,7 @@ impl ProxyWorld {
         let mut draw = sim.draws.at(purpose::FETCH, 1, u64::from(planned), u32::from(attempt.number));
         let answer = self.draw_answer(sim, planned, attempt.number);
         let number = self.tasks.len() as u32;
-        self.tasks.push(Task {
-            attempt,
-            entry,
-            instance: from,
-            over: false,
-            connected: false,
-            waits: false,
-            sent: false,
-            answer,
-            hop: None,
-            outcome: None,
-        });
+        self.tasks.push(Task::new(attempt, entry, from, answer, None));
         self.fetching.insert(attempt, number);
         match self.first_hop(sim, attempt, entry, answer) {
             Ok(hop) => self.tasks[number as usize].hop = hop,
@@ -323,18 +336,7 @@ impl ProxyWorld {
             self.violated(sim, Violation { law: "S11", what });
         }
         let number = self.tasks.len() as u32;
-        self.tasks.push(Task {
-            attempt,
-            entry,
-            instance: from,
-            over: false,
-            connected: false,
-            waits: false,
-            sent: false,
-            answer: Answer::Stalls,
-            hop: None,
-            outcome: Some(outcome),
-        });
+        self.tasks.push(Task::new(attempt, entry, from, Answer::Stalls, Some(outcome)));
         self.calling_back.insert(attempt, number);
         if !self.ledger.entries[entry].payload
             || self.ledger.entries[entry].tampered && self.payload(sim, attempt).is_none()
