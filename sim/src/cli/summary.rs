@@ -3,7 +3,10 @@
 use indicatif::HumanCount;
 use proxy_fetch_sim::{
     campaign::{Campaign, Summary, replay_command},
-    proxy::coverage::{FAULTS, State, impossible},
+    proxy::{
+        Profile,
+        coverage::{FAULTS, State, impossible},
+    },
 };
 use serde_json::{Value, json};
 use std::{fmt::Write, time::Duration};
@@ -43,14 +46,12 @@ fn write_text(out: &mut String, campaign: &Campaign, found: &Summary, wall: Dura
         found.outcomes.iter().map(|(how, count)| format!("{} {how}", HumanCount(*count))).collect();
     writeln!(out, "requests     {}", outcomes.join(", "))?;
     writeln!(out)?;
-    write_coverage(out, found)?;
-    writeln!(out)?;
-    let missing = found.coverage.missing();
-    if missing.is_empty() {
-        writeln!(out, "covered      every pair of fault and state that can occur (· cannot)")?;
+    if campaign.profile == Profile::Calm {
+        writeln!(out, "faults       none in this profile")?;
     } else {
-        let pairs: Vec<String> = missing.iter().map(|(fault, state)| format!("{fault} {}", state.name())).collect();
-        writeln!(out, "not covered  {}", pairs.join(", "))?;
+        write_coverage(out, found)?;
+        writeln!(out)?;
+        write_missing(out, found)?;
     }
     match found.failures.len() {
         0 => writeln!(out, "violations   none"),
@@ -67,6 +68,15 @@ fn write_text(out: &mut String, campaign: &Campaign, found: &Summary, wall: Dura
             Ok(())
         }
     }
+}
+
+fn write_missing(out: &mut String, found: &Summary) -> std::fmt::Result {
+    let missing = found.coverage.missing();
+    if missing.is_empty() {
+        return writeln!(out, "covered      every pair of fault and state that can occur (· cannot)");
+    }
+    let pairs: Vec<String> = missing.iter().map(|(fault, state)| format!("{fault} {}", state.name())).collect();
+    writeln!(out, "not covered  {}", pairs.join(", "))
 }
 
 fn write_coverage(out: &mut String, found: &Summary) -> std::fmt::Result {

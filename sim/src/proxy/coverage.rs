@@ -98,7 +98,7 @@ pub fn impossible(fault: Fault, state: State) -> Option<&'static str> {
         (23, Idle | InFlight) => Some("an answer to the attempt in flight is not late"),
         (23, Queued) => Some("it was never started"),
         (26, Idle | Queued | Waiting | InFlight | Finished) => Some("only a callback under way meets it"),
-        (27 | 33, Idle) => Some("there is no row to read"),
+        (33, Idle) => Some("there is no row to read"),
         _ => None,
     }
 }
