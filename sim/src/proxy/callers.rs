@@ -6,7 +6,7 @@ use super::{
     world::{Message, OBJECT, ProxyWorld},
 };
 use crate::engine::{CallError, Fault, SECOND, Sim};
-use proxy_fetch::{Callback, Caller, Event, ObjectCallback, Options, RefusalKind, Reply, Request, Ulid};
+use proxy_fetch::{Callback, Caller, Event, ObjectCallback, Options, RefusalKind, Reply, Request};
 
 /// A caller gives up after this many calls.
 const MAX_TRIES: u32 = 12;
@@ -82,23 +82,13 @@ impl ProxyWorld {
             return;
         }
         let delay = self.network(&mut draw);
-        match (reply, ask) {
-            (Reply::Accepted { id }, _) => sim.after(delay, Message::ReplyArrives(number, Some(*id))),
-            (Reply::Refused(refusal), Ask::Enqueue { .. }) if refusal.kind == RefusalKind::QueueFull => {
-                sim.after(delay, Message::CallFails(number));
-            }
-            (Reply::Refused(_) | Reply::Cancelled { .. } | Reply::Status(_), _) => {
-                sim.after(delay, Message::ReplyArrives(number, None));
-            }
-        }
+        let is_full = matches!(reply, Reply::Refused(refusal) if refusal.kind == RefusalKind::QueueFull);
+        let answer = if is_full { Message::CallFails(number) } else { Message::ReplyArrives(number) };
+        sim.after(delay, answer);
     }
 
-    pub(super) fn reply_arrives(&mut self, _sim: &mut Sim<Self>, number: u64, id: Option<Ulid>) {
-        let call = &mut self.calls[number as usize];
-        call.over = true;
-        if let (Ask::Enqueue { planned, .. }, Some(_)) = (call.ask, id) {
-            self.acked.insert(planned);
-        }
+    pub(super) fn reply_arrives(&mut self, number: u64) {
+        self.calls[number as usize].over = true;
     }
 
     /// A caller without an answer asks again, under the same id, until it loses patience.

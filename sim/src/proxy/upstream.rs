@@ -5,7 +5,7 @@ use super::{
     plan::purpose,
     world::{Message, ProxyWorld},
 };
-use crate::engine::{Micros, SECOND, Sim};
+use crate::engine::{Micros, Sim};
 use proxy_fetch::{Hop, Timestamp};
 
 /// What happens to an attempt.
@@ -170,5 +170,3 @@ impl ProxyWorld {
 
 /// Lines of a trace show times of the run, not of the calendar.
 pub(super) const START: Timestamp = Timestamp(1_767_225_600_000);
-
-const _: () = assert!(SECOND == 1_000_000);

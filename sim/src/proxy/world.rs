@@ -14,7 +14,7 @@ use crate::{
     engine::{self, Fault, InstanceId, MINUTE, Micros, ObjectId, SECOND, Sim},
     laws::{Laws, Violation},
 };
-use proxy_fetch::{Attempt, Effect, Phase, ROW_VERSION, Table, Timestamp, Ulid};
+use proxy_fetch::{Attempt, Effect, Phase, ROW_VERSION, Table, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -37,8 +37,8 @@ pub enum Message {
     CallArrives(u64),
     /// A caller waits no longer for its reply, or was told that the call failed.
     CallFails(u64),
-    /// A reply reaches its caller: it was accepted under this ULID, or not.
-    ReplyArrives(u64, Option<Ulid>),
+    /// A reply reaches its caller, who asks no more.
+    ReplyArrives(u64),
     /// A fetch has its connection slot.
     FetchConnects(u32),
     /// It reaches its upstream.
@@ -73,7 +73,7 @@ impl fmt::Display for Message {
             Self::Ask(ask) | Self::AskAgain(ask) => write!(f, "a caller asks: {ask}"),
             Self::CallArrives(call) => write!(f, "call {call} arrives"),
             Self::CallFails(call) => write!(f, "call {call} has failed"),
-            Self::ReplyArrives(call, _) => write!(f, "the reply to call {call} arrives"),
+            Self::ReplyArrives(call) => write!(f, "the reply to call {call} arrives"),
             Self::FetchConnects(task) => write!(f, "task {task} has a connection"),
             Self::FetchReaches(task) => write!(f, "task {task} reaches its upstream"),
             Self::FetchHead(task) => write!(f, "task {task} has its response's head"),
@@ -113,7 +113,6 @@ pub struct ProxyWorld {
     pub(super) held: BTreeSet<Attempt>,
     pub(super) healthy: bool,
     pub(super) origins_down: bool,
-    pub(super) acked: BTreeSet<Planned>,
     commit_fails_before: engine::Chance,
     repair_needed: bool,
     foreign: Vec<(proxy_fetch::Key, u8)>,
@@ -144,7 +143,6 @@ impl ProxyWorld {
             held: BTreeSet::new(),
             healthy: calm,
             origins_down: false,
-            acked: BTreeSet::new(),
             commit_fails_before: engine::Chance::NEVER,
             repair_needed: false,
             foreign: Vec::new(),
@@ -356,7 +354,7 @@ impl engine::World for ProxyWorld {
             Message::AskAgain(ask) => self.ask(sim, ask, true),
             Message::CallArrives(call) => self.call_arrives(sim, call),
             Message::CallFails(call) => self.call_fails(sim, call),
-            Message::ReplyArrives(call, id) => self.reply_arrives(sim, call, id),
+            Message::ReplyArrives(call) => self.reply_arrives(call),
             Message::FetchConnects(task) => self.fetch_connects(sim, task),
             Message::FetchReaches(task) => self.fetch_reaches(sim, task),
             Message::FetchHead(task) => self.fetch_head(sim, task),
