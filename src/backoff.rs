@@ -1,6 +1,7 @@
-//! When to try again: backoff, jitter and Retry-After, all pure functions (laws S7, S20).
+//! Whether and when to try again: what an attempt's end means, backoff, jitter and Retry-After, all pure functions
+//! (laws S7, S20).
 
-use crate::{Policy, Timestamp, limits};
+use crate::{FetchResult, Outcome, Policy, Timestamp, limits};
 use jiff::{civil::DateTime, fmt::strtime, tz::Offset};
 use ulid::Ulid;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -78,6 +79,40 @@ pub fn not_before(
 ) -> Timestamp {
     let asked = retry_after.map_or(0, |value| value.delay_ms(now));
     now.plus_ms(backoff_ms(policy, id, attempt).max(asked)).min(expires_at)
+}
+
+/// What an attempt's end means under a policy.
+pub(crate) struct Judgement {
+    /// The request's outcome, if it is not tried again.
+    pub outcome: Outcome,
+    /// Whether another attempt may help, and is wanted.
+    pub retryable: bool,
+    /// Whether it is unknown if the remote acted.
+    pub ambiguous: bool,
+    /// What the response asks for.
+    pub retry_after: Option<RetryAfter>,
+}
+
+pub(crate) fn judge(policy: &Policy, result: &FetchResult) -> Judgement {
+    match result {
+        FetchResult::Response { status, retry_after } => {
+            let server_error = (500..600).contains(status) && policy.retry_on_5xx;
+            let retryable = server_error || matches!(status, 408 | 425 | 429);
+            Judgement {
+                outcome: Outcome::Response { status: *status },
+                // An answer says that the request was executed: at-most-once takes it as it is.
+                retryable: retryable && !policy.at_most_once,
+                ambiguous: false,
+                retry_after: retry_after.as_deref().and_then(RetryAfter::parse),
+            }
+        }
+        FetchResult::Failed(failure) => Judgement {
+            outcome: Outcome::Failed(*failure),
+            retryable: failure.is_retryable(),
+            ambiguous: failure.is_ambiguous(),
+            retry_after: None,
+        },
+    }
 }
 
 #[cfg(test)]

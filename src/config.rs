@@ -6,10 +6,11 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// A host's configuration of the machine. It is not stored; a restart may change it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// Live requests that the object may hold, 1 or more; over it an enqueue is refused as `queue_full`.
     pub max_live: usize,
@@ -39,7 +40,7 @@ impl Default for Config {
 }
 
 /// One entry of the allow-list of callback targets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AllowedCallback {
     /// Any URL of this origin; `port: None` allows every port.
     Origin {
@@ -106,7 +107,7 @@ impl AllowedCallback {
 
 impl Config {
     /// Checks a callback target's form and the allow-list (law S18).
-    pub(crate) fn check_callback(&self, callback: &Callback) -> Result<(), Refusal> {
+    pub fn check_callback(&self, callback: &Callback) -> Result<(), Refusal> {
         let (field, url) = match callback {
             Callback::Url(text) => ("callback_url", Some(parse_url("callback_url", text)?)),
             Callback::Object(target) => {

@@ -6,16 +6,18 @@ use crate::{
 };
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, mem};
+use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 /// The host's name for a caller that waits for a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Caller(pub u64);
 
 /// One attempt of one request by one life of the object. A report that names another is ignored (law S10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attempt {
     /// The request.
+    #[serde(with = "as_number")]
     pub id: Ulid,
     /// Which attempt, from 1. A request that never started has 0.
     pub number: u8,
@@ -23,8 +25,22 @@ pub struct Attempt {
     pub epoch: u64,
 }
 
+/// A ULID in a record. The crate's own form needs std.
+mod as_number {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use ulid::Ulid;
+
+    pub fn serialize<S: Serializer>(id: &Ulid, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u128(id.0)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ulid, D::Error> {
+        u128::deserialize(deserializer).map(Ulid)
+    }
+}
+
 /// Everything that can happen to the machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// The host has restored the machine: recover what the last life left.
     Start,

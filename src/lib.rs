@@ -4,6 +4,9 @@
 //! stores it in a queue ordered by ULID, fetches (at most 5 at once), retries, expires what is 30 minutes old, survives
 //! restarts, and calls the object back.
 //!
+//! Where scale matters more than latency and guarantees, a Cloudflare Queue can take its place: [`queue`] is the machine
+//! of its consumer, under the same policies.
+//!
 //! # The law of the machine
 //!
 //! The machine does nothing. It has no clock, no randomness, no I/O: it takes in one [`Event`] at a given time and says
@@ -94,10 +97,14 @@ mod backoff;
 mod config;
 mod event;
 mod id;
+#[cfg(feature = "json")]
+pub mod json;
 pub mod limits;
 mod machine;
 mod outcome;
 mod outgoing;
+pub mod queue;
+mod recorded;
 mod refusal;
 mod request;
 mod row;
@@ -111,6 +118,7 @@ pub use id::{RequestId, accepted_at, expires_at, next_ulid};
 pub use machine::{Machine, RestoreError, Wake};
 pub use outcome::{CallbackResult, Failure, FetchResult, Outcome};
 pub use outgoing::{AfterHead, Hop, is_end_to_end};
+pub use recorded::Recorded;
 pub use refusal::{Refusal, RefusalKind};
 pub use request::{Callback, ObjectCallback, Options, Payload, Policy, Request};
 pub use row::{FinishedRow, Key, Meta, Phase, ROW_VERSION, Record, RequestRow, Row, RowError, Table, Write};

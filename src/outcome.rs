@@ -4,7 +4,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What the host reports of one attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FetchResult {
     /// The whole response was read within its bounds. The host holds it until the machine says deliver or abort.
     Response {
@@ -134,7 +134,7 @@ impl Outcome {
 }
 
 /// What the host reports of a callback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CallbackResult {
     /// The origin took it.
     Answered,

@@ -10,7 +10,7 @@ use url::Url;
 use xxhash_rust::xxh3::Xxh3;
 
 /// A request as a caller hands it in. Nothing in it is trusted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The caller's name for it, fixed before the call (law S19).
     pub request_id: String,
@@ -21,6 +21,7 @@ pub struct Request {
     /// Header names and values, in order.
     pub headers: Vec<(String, String)>,
     /// The body; empty for none.
+    #[serde(with = "serde_bytes")]
     pub body: Vec<u8>,
     /// Whom to call back; `None`: nobody (fire and forget).
     pub callback: Option<Callback>,
@@ -29,7 +30,7 @@ pub struct Request {
 }
 
 /// Options as a caller hands them in, unchecked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// Per attempt (connect, head and body), in ms: 100 to 300,000; default 30,000.
     pub timeout_ms: i64,

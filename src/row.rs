@@ -212,7 +212,8 @@ impl Payload {
     }
 }
 
-fn encode<T: Serialize>(row: &T, mut bytes: Vec<u8>) -> Vec<u8> {
+/// Appends the version byte and the row.
+pub(crate) fn encode<T: Serialize>(row: &T, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.push(ROW_VERSION);
     match postcard::to_extend(row, bytes) {
         Ok(bytes) => bytes,

@@ -7,6 +7,7 @@ use crate::{
     event::{Event, Output},
     row::Write,
 };
+use core::mem;
 
 /// Where a host keeps rows and its one alarm. Synchronous: a map, SQLite and a Durable Object's SQL all are.
 pub trait Store {
@@ -42,9 +43,16 @@ impl Alarm {
 
     /// The alarm to store now, if any. An early alarm is harmless and a late one is not, and storing one costs as
     /// much as a commit: so it moves earlier at once, is repaired if it lies in the past, and is left alone otherwise.
-    /// Never the present millisecond: a Durable Object loses an alarm that is set to it.
-    fn to_store(self, now: Timestamp, wake: Option<Timestamp>) -> Option<Timestamp> {
-        let wanted = wake?.max(now.plus_ms(1));
+    ///
+    /// `fired` is the alarm whose handler this turn is. A Durable Object loses an alarm that its handler sets to the time
+    /// of the one that runs. So it is never set to the present millisecond, nor to the time of an alarm that has come early
+    /// (by the clock of a host that the object has moved to).
+    fn to_store(self, now: Timestamp, wake: Option<Timestamp>, fired: Option<Self>) -> Option<Timestamp> {
+        let next = now.plus_ms(1);
+        let mut wanted = wake?.max(next);
+        if fired == Some(Self(Some(wanted))) {
+            wanted = if wanted > next { Timestamp(wanted.0 - 1) } else { wanted.plus_ms(1) };
+        }
         match self.0 {
             Some(stored) if stored > now && stored <= wanted => None,
             Some(_) | None => Some(wanted),
@@ -55,7 +63,8 @@ impl Alarm {
 /// One turn: takes in `events` at the clock `now`, commits what they write together with the alarm, and leaves in
 /// `out` the effects that may now be performed.
 ///
-/// `alarm` is what the host knows of its stored alarm; a [`Event::Tick`] among the events says that it has fired.
+/// `alarm` is what the host knows of its stored alarm; a [`Event::Tick`] among the events says that it has fired. A host
+/// that is told which one it was sets `alarm` to that first.
 ///
 /// # Errors
 /// The store's. `out` is empty: no effect may leave. Drop the machine and restore it from the store.
@@ -68,13 +77,14 @@ pub fn turn<S: Store>(
     out: &mut Output,
 ) -> Result<(), S::Error> {
     out.clear();
+    let mut fired = None;
     for event in events {
         if event == Event::Tick {
-            *alarm = Alarm::UNKNOWN;
+            let _ = fired.get_or_insert(mem::take(alarm));
         }
         machine.step(now, event, out);
     }
-    let to_store = alarm.to_store(now, machine.next_wake().map(|(at, _)| at));
+    let to_store = alarm.to_store(now, machine.next_wake().map(|(at, _)| at), fired);
     if (!out.writes().is_empty() || to_store.is_some())
         && let Err(error) = store.commit(out.writes(), to_store)
     {

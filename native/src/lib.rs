@@ -2,14 +2,11 @@
 //!
 //! - [`shell`]: the loop around the machine. It runs on any runtime, because all it knows of the world is the trait
 //!   [`Platform`](shell::Platform); without the feature `server` nothing else is left of this crate.
-//! - [`wire`] and [`callback`]: the JSON that callers send and origins get.
 //! - `leaf`: the real world behind the platform: tokio, SQLite, an HTTP client.
 //! - `api`: the HTTP API, which puts calls into the shell's mailbox.
 //! - `cli` and `serve`: the command line, and one process put together.
 
-pub mod callback;
 pub mod shell;
-pub mod wire;
 
 #[cfg(feature = "server")]
 pub mod api;

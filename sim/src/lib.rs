@@ -2,6 +2,8 @@
 //!
 //! [`engine`] simulates a platform for any durable object. [`proxy`] is the world of proxy-fetch on it, [`laws`] is
 //! what must hold in that world, and [`campaign`] runs many seeds.
+//! [`queue`] is the world of the Queue variant, with laws of its own.
+//! [`verify`] takes the turns again that a host on the real runtime recorded.
 
 #![forbid(unsafe_code)]
 
@@ -9,3 +11,5 @@ pub mod campaign;
 pub mod engine;
 pub mod laws;
 pub mod proxy;
+pub mod queue;
+pub mod verify;

@@ -171,8 +171,11 @@ situation!(early_and_duplicate_alarm, |s| {
     s.enqueue("a");
     s.at(10).tick();
     s.at(50).answer("a", 503);
+    s.note("early: never set to the time of the alarm that runs, which would lose it");
     s.at(60).tick();
     s.wake();
+    s.wake();
+    s.note("the same alarm once more: nothing is due");
     s.tick();
 });
 

@@ -5,7 +5,7 @@
 use super::Machine;
 use crate::{
     CallbackResult, FetchResult, Outcome, Timestamp,
-    backoff::{RetryAfter, not_before},
+    backoff::{Judgement, RetryAfter, judge, not_before},
     event::{Attempt, Effect, Output, Report},
     expires_at,
     id::accepted_at,
@@ -54,18 +54,7 @@ impl Machine {
     fn end_attempt(&mut self, now: Timestamp, id: Ulid, result: &FetchResult) -> bool {
         let Some(row) = self.live.get(&id) else { return false };
         let policy = row.policy;
-        let (outcome, retryable, ambiguous, retry_after) = match result {
-            FetchResult::Response { status, retry_after } => {
-                let server_error = (500..600).contains(status) && policy.retry_on_5xx;
-                let retryable = server_error || matches!(status, 408 | 425 | 429);
-                let retry_after = retry_after.as_deref().and_then(RetryAfter::parse);
-                // An answer says that the request was executed: at-most-once takes it as it is.
-                (Outcome::Response { status: *status }, retryable && !policy.at_most_once, false, retry_after)
-            }
-            FetchResult::Failed(failure) => {
-                (Outcome::Failed(*failure), failure.is_retryable(), failure.is_ambiguous(), None)
-            }
-        };
+        let Judgement { outcome, retryable, ambiguous, retry_after } = judge(&policy, result);
         let chosen = if ambiguous && policy.at_most_once { Outcome::Unknown } else { outcome };
         let retryable = retryable && chosen == outcome;
         self.retry_or_choose(now, id, chosen, retryable, retry_after)

@@ -19,7 +19,7 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use problem::Problem;
-use serde::Serialize;
+use proxy_fetch::json::{accepted_json, cancelled_json, status_json};
 use submit::Reader;
 
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ async fn submit(State(api): State<Api>, request: Request) -> Result<Response, Pr
         Ok(result) => result?,
         Err(error) => panic!("the enqueue ended badly: {error}"),
     };
-    let mut response = json(StatusCode::ACCEPTED, &view::Accepted { request_id: &request_id });
+    let mut response = json(StatusCode::ACCEPTED, accepted_json(&request_id));
     let path = format!("/v1/fetches/{}", utf8_percent_encode(&request_id, NON_ALPHANUMERIC));
     if let Ok(location) = HeaderValue::try_from(path) {
         response.headers_mut().insert(LOCATION, location);
@@ -69,18 +69,18 @@ type RequestId = Result<Path<String>, PathRejection>;
 
 async fn status(State(api): State<Api>, request_id: RequestId) -> Result<Response, Problem> {
     let status = api.mailbox.status(id(request_id)?).await?;
-    Ok(json(StatusCode::OK, &view::StatusJson::new(&status)))
+    Ok(json(StatusCode::OK, status_json(&status)))
 }
 
 async fn cancel(State(api): State<Api>, request_id: RequestId) -> Result<Response, Problem> {
     let request_id = id(request_id)?;
     api.mailbox.cancel(request_id.clone()).await?;
-    Ok(json(StatusCode::OK, &view::Cancelled::new(&request_id)))
+    Ok(json(StatusCode::OK, cancelled_json(&request_id)))
 }
 
 async fn health(State(api): State<Api>) -> Result<Response, Problem> {
     let health = api.mailbox.health().await?;
-    Ok(json(StatusCode::OK, &view::HealthJson::new(health)))
+    Ok(json(StatusCode::OK, view::health_json(health)))
 }
 
 async fn unknown_path(uri: Uri) -> Problem {
@@ -100,12 +100,7 @@ fn id(request_id: RequestId) -> Result<String, Problem> {
     Ok(request_id)
 }
 
-fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let mut bytes = match serde_json::to_vec(value) {
-        Ok(bytes) => bytes,
-        // Texts and numbers under text keys: nothing that JSON refuses.
-        Err(error) => panic!("an answer cannot be encoded: {error}"),
-    };
+fn json(status: StatusCode, mut bytes: Vec<u8>) -> Response {
     // A terminal shows the next prompt on its own line.
     bytes.push(b'\n');
     let mut response = Response::new(bytes.into());

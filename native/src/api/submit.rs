@@ -1,7 +1,6 @@
 //! `POST /v1/fetches`: from bytes to a request. Reading is bounded in bytes, in time, and over all callers together.
 
 use super::problem::Problem;
-use crate::wire::{self, Headers};
 use axum::{
     body::Body,
     extract::Request,
@@ -11,8 +10,7 @@ use axum::{
     },
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use proxy_fetch::{Callback, Options, Ulid};
-use serde::Deserialize;
+use proxy_fetch::{Ulid, json::parse_request};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -28,46 +26,6 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_WAITING_BYTES: usize = 64 * 1_024 * 1_024;
 /// What the budget is counted in, in bytes.
 const UNIT_BYTES: usize = 1_024;
-
-/// What a caller sends. Everything but `url` may be left out.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Submission {
-    /// Left out it is refused by the machine, like every other wrong URL.
-    #[serde(default)]
-    url: String,
-    method: Option<String>,
-    headers: Option<Headers>,
-    body: Option<wire::Body>,
-    callback_url: Option<String>,
-    request_id: Option<String>,
-    options: Option<OptionsJson>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OptionsJson {
-    timeout_ms: Option<i64>,
-    max_retries: Option<i64>,
-    retry_delay_ms: Option<i64>,
-    max_retry_delay_ms: Option<i64>,
-    retry_on_5xx: Option<bool>,
-    at_most_once: Option<bool>,
-}
-
-impl OptionsJson {
-    fn or_default(self) -> Options {
-        let default = Options::default();
-        Options {
-            timeout_ms: self.timeout_ms.unwrap_or(default.timeout_ms),
-            max_retries: self.max_retries.unwrap_or(default.max_retries),
-            retry_delay_ms: self.retry_delay_ms.unwrap_or(default.retry_delay_ms),
-            max_retry_delay_ms: self.max_retry_delay_ms.unwrap_or(default.max_retry_delay_ms),
-            retry_on_5xx: self.retry_on_5xx.unwrap_or(default.retry_on_5xx),
-            at_most_once: self.at_most_once.unwrap_or(default.at_most_once),
-        }
-    }
-}
 
 /// Reads submissions within a common budget.
 #[derive(Clone, Debug)]
@@ -118,7 +76,7 @@ impl Reader {
                 return Err(Problem::new(StatusCode::BAD_REQUEST, "unreadable", detail));
             }
         };
-        Ok((parse(&bytes)?, part))
+        Ok((parse_request(&bytes, fresh_id)?, part))
     }
 
     fn too_large(&self) -> Problem {
@@ -135,62 +93,9 @@ async fn drain(body: &mut Body) {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<proxy_fetch::Request, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let malformed = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "malformed", detail);
-    let submission: Submission = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = error.into_inner().to_string();
-        if path == "." { malformed(problem) } else { malformed(format!("{path}: {problem}")).of_field(path) }
-    })?;
-    json.end().map_err(|error| malformed(error.to_string()))?;
-    Ok(proxy_fetch::Request {
-        request_id: submission.request_id.unwrap_or_else(fresh_id),
-        method: submission.method.unwrap_or_else(|| "GET".to_owned()),
-        url: submission.url,
-        headers: submission.headers.unwrap_or_default().0,
-        body: submission.body.unwrap_or_default().0,
-        callback: submission.callback_url.map(Callback::Url),
-        options: submission.options.unwrap_or_default().or_default(),
-    })
-}
-
 /// A name for a request whose caller gave none, fixed before the machine sees it (law S19).
 fn fresh_id() -> String {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
     Ulid::from_parts(ms.min(proxy_fetch::Timestamp::MAX.0), rand::random()).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_left_out_has_its_default() {
-        let Ok(request) = parse(br#"{"url":"https://example.com","options":{"max_retries":1}}"#) else {
-            panic!("the request is refused");
-        };
-        assert_eq!(request.method, "GET");
-        assert_eq!(request.request_id.len(), 26);
-        assert_eq!(request.options, Options { max_retries: 1, ..Options::default() });
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        for (json, field) in [
-            (r#"{"url":7}"#, "url"),
-            (r#"{"options":{"timeout_ms":"soon"}}"#, "options.timeout_ms"),
-            (r#"{"options":{"timeout":1}}"#, "options.timeout"),
-            (r#"{"callback":"x"}"#, "callback"),
-            (r#"{"headers":{"accept":7}}"#, "headers.accept"),
-            (r#"{"body":{"base64":"?"}}"#, "body"),
-        ] {
-            let problem = parse(json.as_bytes()).err();
-            let at = Problem::new(StatusCode::BAD_REQUEST, "malformed", "").of_field(field);
-            let Some(problem) = problem else { panic!("{json} is taken") };
-            assert!(problem.is_at(&at), "{json}: {problem:?}");
-        }
-        assert!(parse(b"{} {}").is_err());
-    }
 }

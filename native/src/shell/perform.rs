@@ -1,9 +1,11 @@
 //! What goes out, after its commit: each effect is started here and awaited elsewhere.
 
 use super::{Database, DatabaseError, Delivery, Desk, Fetch, Life, Platform, Response};
-use crate::callback::callback_json;
 use futures_util::future::{AbortHandle, abortable};
-use proxy_fetch::{Attempt, Callback, CallbackResult, Effect, Event, Failure, FetchResult, Outcome, Output, Payload};
+use proxy_fetch::{
+    Attempt, Callback, CallbackResult, Effect, Event, Failure, FetchResult, Outcome, Output, Payload,
+    json::callback_json,
+};
 use tracing::{debug, warn};
 
 /// The end of a task.

@@ -1,5 +1,6 @@
 //! What the shell asks of the world. Production answers with tokio, an HTTP client and SQLite; a simulation with others.
 
+pub use proxy_fetch::json::Response;
 use proxy_fetch::{CallbackResult, Failure, Payload, Row, Store, Timestamp, Ulid};
 use std::fmt;
 
@@ -66,15 +67,4 @@ pub struct Delivery {
     pub url: String,
     /// The JSON to POST.
     pub json: Vec<u8>,
-}
-
-/// A whole response, read within its bounds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Response {
-    /// The final status, after redirects.
-    pub status: u16,
-    /// Header names and values in order, as they came.
-    pub headers: Vec<(String, String)>,
-    /// The body's bytes, as they came.
-    pub body: Vec<u8>,
 }

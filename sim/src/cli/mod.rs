@@ -1,12 +1,15 @@
-//! The command line: what is asked for, and exit codes. 0: no law is broken; 1: one is; 2: wrong input.
+//! The command line: what is asked for, and exit codes. 0: no law is broken, or nothing differs; 1: one is, or something
+//! does; 2: wrong input.
 
+mod queue;
 mod replay;
 mod run;
 mod summary;
+mod verify;
 
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use proxy_fetch_sim::proxy::Profile;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 /// Simulates proxy-fetch: seeded time, seeded faults, every law checked at every step.
 #[derive(Debug, Parser)]
@@ -22,10 +25,24 @@ enum Command {
     Run(RunArgs),
     /// Run one seed again and print its trace, one line per step.
     Replay(ReplayArgs),
+    /// Take the turns again that a worker recorded, and compare effects, alarms and rows.
+    Verify(VerifyArgs),
+}
+
+/// Which machine is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Machine {
+    /// The durable object's.
+    Object,
+    /// The consumer of the Queue variant.
+    Queue,
 }
 
 #[derive(Debug, Args)]
 struct RunArgs {
+    /// The machine.
+    #[arg(long, value_enum, default_value = "object")]
+    machine: Machine,
     /// How many seeds to run.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
@@ -45,6 +62,9 @@ struct RunArgs {
 
 #[derive(Debug, Args)]
 struct ReplayArgs {
+    /// The machine.
+    #[arg(long, value_enum, default_value = "object")]
+    machine: Machine,
     /// The seed.
     seed: u64,
     /// Stop after this step and print the machine's state.
@@ -58,17 +78,36 @@ struct ReplayArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// Logs of workers that ran with PROXY_FETCH_RECORD=true; `-` is the standard input.
+    #[arg(required = true, value_name = "FILE")]
+    logs: Vec<PathBuf>,
+}
+
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
+    let simulated = match &cli.command {
+        Command::Run(args) => Some((args.machine, args.profile)),
+        Command::Replay(args) => Some((args.machine, args.profile)),
+        Command::Verify(_) => None,
+    };
+    if let Some((Machine::Queue, profile)) = simulated
+        && profile != Profile::Swarm
+    {
+        eprintln!("error: --profile {} is not for --machine queue, which has swarm only", profile.name());
+        return ExitCode::from(2);
+    }
     // A panic of the machine is a finding like any other; it is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Verify(args) => verify::run(&args),
     }
 }
 
@@ -81,7 +120,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("error: what is to be done?");
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        eprintln!("error: say `run` or `replay`; `cargo sim --help` explains");
+        eprintln!("error: say `run`, `replay` or `verify`; `cargo sim --help` explains");
     } else {
         eprintln!("{first}");
     }

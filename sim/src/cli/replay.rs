@@ -1,6 +1,6 @@
 //! `cargo sim replay`.
 
-use super::ReplayArgs;
+use super::{Machine, ReplayArgs, queue};
 use proxy_fetch_sim::proxy::{Report, Watch, run_seed};
 use serde_json::json;
 use std::{
@@ -8,16 +8,23 @@ use std::{
     process::ExitCode,
 };
 
+/// Whether the reader has seen enough: `| head`.
+pub(super) fn reader_is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
 pub(super) fn replay(args: &ReplayArgs) -> ExitCode {
+    if args.machine == Machine::Queue {
+        return queue::replay(args);
+    }
     let watch = Watch { lines: true, until: args.at, ..Watch::default() };
     let report = run_seed(args.seed, args.profile, watch);
     let mut out = BufWriter::new(io::stdout().lock());
     let written = if args.json { write_json(&mut out, args, &report) } else { write_text(&mut out, args, &report) };
-    if let Err(error) = written.and_then(|()| out.flush()) {
-        // The reader has seen enough: `| head`.
-        if error.kind() != io::ErrorKind::BrokenPipe {
-            eprintln!("error: cannot write the trace: {error}");
-        }
+    if let Err(error) = written.and_then(|()| out.flush())
+        && !reader_is_gone(&error)
+    {
+        eprintln!("error: cannot write the trace: {error}");
     }
     if report.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

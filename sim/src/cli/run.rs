@@ -1,6 +1,6 @@
 //! `cargo sim run`.
 
-use super::{RunArgs, summary};
+use super::{Machine, RunArgs, queue, summary};
 use indicatif::{ProgressBar, ProgressStyle};
 use proxy_fetch_sim::campaign::{self, Campaign, replay_command};
 use std::{
@@ -12,7 +12,6 @@ use std::{
 
 pub(super) fn run(args: &RunArgs) -> ExitCode {
     let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
-    let campaign = Campaign { start: args.start, seeds: args.seeds, profile: args.profile, jobs, fail_fast: false };
     // Only drawn on a terminal.
     let bar = ProgressBar::new(args.seeds).with_style(
         ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} seeds, {per_sec}, {eta} left")
@@ -20,23 +19,43 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
     );
     #[expect(clippy::disallowed_methods, reason = "the campaign's own speed is measured, nothing simulated")]
     let began = Instant::now();
-    let found = campaign::run(campaign, |done| {
-        if done % 32 == 0 {
+    let progress = |done: u64| {
+        if done.is_multiple_of(32) {
             bar.set_position(done);
         }
-    });
+    };
+    let (text, repeat) = match args.machine {
+        Machine::Object => {
+            let (start, seeds, profile) = (args.start, args.seeds, args.profile);
+            let campaign = Campaign { start, seeds, profile, jobs, fail_fast: false };
+            let found = campaign::run(campaign, progress);
+            let wall = began.elapsed().max(Duration::from_micros(1));
+            let repeat = found.failures.first().map(|report| replay_command(report.seed, args.profile));
+            let text = if args.json {
+                format!("{}\n", summary::json(&campaign, &found, wall))
+            } else {
+                summary::text(&campaign, &found, wall)
+            };
+            (text, repeat)
+        }
+        Machine::Queue => {
+            let (found, repeat) = queue::run(args, jobs, progress);
+            let wall = began.elapsed().max(Duration::from_micros(1));
+            let text = if args.json {
+                format!("{}\n", queue::json(args.start, &found, wall))
+            } else {
+                queue::text(&found, wall)
+            };
+            (text, repeat)
+        }
+    };
     bar.finish_and_clear();
-    let wall = began.elapsed().max(Duration::from_micros(1));
-    if args.json {
-        println!("{}", summary::json(&campaign, &found, wall));
-    } else {
-        print!("{}", summary::text(&campaign, &found, wall));
+    print!("{text}");
+    match repeat {
+        None => ExitCode::SUCCESS,
+        Some(command) => {
+            eprintln!("repeat the first with: {command}");
+            ExitCode::FAILURE
+        }
     }
-    if found.failures.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    if let Some(report) = found.failures.first() {
-        eprintln!("repeat the first with: {}", replay_command(report.seed, args.profile));
-    }
-    ExitCode::FAILURE
 }

@@ -6,9 +6,21 @@ use super::{
 };
 
 /// Failed runs after the first that are retried.
-const MAX_RETRIES: u32 = 6;
+pub(super) const MAX_RETRIES: u32 = 6;
+/// The wait before a retry doubles so often.
+pub(super) const MAX_BACKOFF: u32 = 9;
 /// A handler is killed after this.
-const HANDLER_LIMIT: Micros = 15 * MINUTE;
+pub(super) const HANDLER_LIMIT: Micros = 15 * MINUTE;
+
+/// The wait before the retry that follows so many doublings, without its jitter.
+const fn wait(doublings: u32) -> Micros {
+    (2 * SECOND) << doublings
+}
+
+/// The same, with the most jitter: a quarter.
+pub(super) const fn longest_wait(doublings: u32) -> Micros {
+    wait(doublings) + wait(doublings) / 4
+}
 
 impl<W: World> Sim<W> {
     /// What a commit does to the stored alarm: the one that ran is deleted, a new one is stored.
@@ -19,6 +31,7 @@ impl<W: World> Sim<W> {
         if commit.consumes_alarm {
             hosted.alarm_running = false;
             hosted.alarm_failures = 0;
+            hosted.alarm_backoff = 0;
             hosted.alarm_not_before = 0;
             hosted.alarm = None;
             hosted.alarm_token += 1;
@@ -32,10 +45,14 @@ impl<W: World> Sim<W> {
         hosted.alarm = Some(at_ms);
         hosted.alarm_token += 1;
         hosted.alarm_lost = false;
-        // Seen on workerd: an alarm set by its handler to the present millisecond is stored and never fires.
-        let lost = commit.consumes_alarm && at_ms <= commit.now_ms;
-        let stuck = draw.chance(self.faults.alarm_stuck);
-        if lost || stuck {
+        // Seen on workerd: an alarm set by its handler to the time of the one that runs is stored and never fires. A time
+        // in the past counts as the present.
+        let lost = commit.consumes_alarm && hosted.alarm_ran == Some(at_ms.max(commit.now_ms));
+        if lost {
+            self.say("platform", || "the alarm that was set is the one that runs: it is lost".into());
+            return;
+        }
+        if draw.chance(self.faults.alarm_stuck) {
             hosted.alarm_lost = true;
             world.fault(self, object, Fault::ALARM_STUCK);
             return;
@@ -76,7 +93,8 @@ impl<W: World> Sim<W> {
             }
             return;
         }
-        let throws = is_stored && draw.chance(self.faults.alarm_fails);
+        let may_throw = self.faults.alarm_abandoned || hosted.alarm_failures < MAX_RETRIES;
+        let throws = is_stored && draw.chance(self.faults.alarm_fails) && may_throw;
         if throws || self.ensure_instance(world, object).is_none() {
             if is_stored {
                 self.alarm_failed(world, object, draw.below(250_000));
@@ -88,6 +106,7 @@ impl<W: World> Sim<W> {
         let now = self.now;
         let hosted = &mut self.objects[object as usize];
         hosted.alarm_running = is_stored;
+        hosted.alarm_ran = hosted.alarm.filter(|_| is_stored);
         let Some(instance) = &mut hosted.instance else { return };
         instance.alarm = Some(if is_stored { AlarmRun::Stored } else { AlarmRun::Extra });
         let interleaved = !instance.inbox.is_empty() || !instance.pending.is_empty();
@@ -111,27 +130,40 @@ impl<W: World> Sim<W> {
             hosted.alarm = None;
             hosted.alarm_token += 1;
             hosted.alarm_failures = 0;
+            hosted.alarm_backoff = 0;
             hosted.alarm_lost = true;
             self.say("platform", || "the alarm is abandoned".into());
         } else {
-            let wait = (2 * SECOND) << hosted.alarm_failures;
             hosted.alarm_failures = (hosted.alarm_failures + 1).min(MAX_RETRIES);
-            hosted.alarm_not_before = self.now + wait + wait * jitter_ppm / u64::from(Chance::ALWAYS.0);
-            let (at, token) = (hosted.alarm_not_before, hosted.alarm_token);
-            self.queue.push(at, Happening::Alarm { object, token });
+            self.alarm_backs_off(object, jitter_ppm);
         }
         world.fault(self, object, Fault::ALARM_FAILS);
     }
 
-    /// A handler that ran but whose end is not durable runs again.
-    pub(super) fn alarm_after_reset(&mut self, world: &mut W, object: ObjectId) {
+    /// The stored alarm is run again after 2 s and up to a quarter more, then 4 s, 8 s, …; no other before.
+    fn alarm_backs_off(&mut self, object: ObjectId, jitter_ppm: u64) {
+        let hosted = &mut self.objects[object as usize];
+        let wait = wait(hosted.alarm_backoff);
+        hosted.alarm_backoff = (hosted.alarm_backoff + 1).min(MAX_BACKOFF);
+        hosted.alarm_not_before = self.now + wait + wait * jitter_ppm / u64::from(Chance::ALWAYS.0);
+        let (at, token) = (hosted.alarm_not_before, hosted.alarm_token);
+        self.queue.push(at, Happening::Alarm { object, token });
+    }
+
+    /// A handler that ran but whose end is not durable runs again: soon, or, if it was its commit that failed, after the
+    /// wait of a retry that does not count.
+    pub(super) fn alarm_after_reset(&mut self, world: &mut W, object: ObjectId, fault: Fault) {
         let hosted = &mut self.objects[object as usize];
         if !std::mem::take(&mut hosted.alarm_running) || hosted.alarm.is_none() {
             return;
         }
         let mut draw = self.draws.at(purpose::ALARM_FIRED, object, hosted.alarms, u32::MAX);
         let token = hosted.alarm_token;
-        self.queue.push(self.now + draw.below(2 * SECOND), Happening::Alarm { object, token });
+        if matches!(fault, Fault::COMMIT_FAILS | Fault::COMMIT_SLOW) {
+            self.alarm_backs_off(object, draw.below(250_000));
+        } else {
+            self.queue.push(self.now + draw.below(2 * SECOND), Happening::Alarm { object, token });
+        }
         world.fault(self, object, Fault::ALARM_TWICE);
     }
 }

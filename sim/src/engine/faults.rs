@@ -1,6 +1,10 @@
 //! The platform's faults: what may go wrong, how often, and until when.
 
-use super::{Chance, Micros};
+use super::{
+    Chance, Micros,
+    alarm::{HANDLER_LIMIT, MAX_BACKOFF, MAX_RETRIES, longest_wait},
+    run::COMMIT_LIMIT,
+};
 use std::fmt;
 
 /// A fault by its number in the list of faults. The engine injects F1-F8 and F11-F20; a world injects the others.
@@ -97,6 +101,22 @@ pub struct Faults {
     pub alarm_stuck: Chance,
     /// F19, at each construction: the new host's clock is up to this many ms off, either way.
     pub clock_skew_ms: u64,
+}
+
+impl Faults {
+    /// After these cease: the longest time until the retry of a stored alarm, in µs. A handler that throws waits for its
+    /// last retry at most, one that cannot run or commit for the longest wait of all, and one that hangs is killed before.
+    #[must_use]
+    pub fn recovery(&self) -> Micros {
+        let occurs = |chance: Chance| chance != Chance::NEVER;
+        let uncounted = [self.commit_fails, self.commit_slow, self.constructor_throws];
+        let retry = if uncounted.into_iter().any(occurs) {
+            COMMIT_LIMIT + longest_wait(MAX_BACKOFF)
+        } else {
+            longest_wait(MAX_RETRIES - 1)
+        };
+        if occurs(self.alarm_hangs) { retry + HANDLER_LIMIT } else { retry }
+    }
 }
 
 /// The platform's sizes.

@@ -45,6 +45,8 @@ pub trait Object: Sized {
 /// What a turn leaves: an atomic commit (writes and alarm) and the effects that follow it.
 #[derive(Debug)]
 pub struct Turn<O: Object> {
+    /// The stored alarm whose handler this turn is, in ms of the object's clock.
+    pub fired: Option<u64>,
     /// The writes, in order.
     pub writes: Vec<O::Write>,
     /// The alarm to store, in ms of the object's clock.

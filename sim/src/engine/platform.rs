@@ -111,7 +111,12 @@ pub(super) struct Hosted<W: World> {
     pub alarm_token: u64,
     /// Whether the stored alarm's handler has run, but not yet durably.
     pub alarm_running: bool,
+    /// The time that the alarm was stored for whose handler ran last.
+    pub alarm_ran: Option<u64>,
+    /// Failed runs that count towards abandonment.
     pub alarm_failures: u32,
+    /// How often the wait before the next retry was doubled.
+    pub alarm_backoff: u32,
     pub alarm_not_before: Micros,
     pub alarm_hangs_until: Micros,
     /// Whether a fault left the object without an alarm that will fire.
@@ -189,7 +194,9 @@ impl<W: World> Sim<W> {
             alarm: None,
             alarm_token: 0,
             alarm_running: false,
+            alarm_ran: None,
             alarm_failures: 0,
+            alarm_backoff: 0,
             alarm_not_before: 0,
             alarm_hangs_until: 0,
             alarm_lost: false,
@@ -237,12 +244,13 @@ impl<W: World> Sim<W> {
         self.stopped = true;
     }
 
-    /// Ends all platform faults.
-    pub fn heal(&mut self) {
-        self.faults = Faults::default();
+    /// Ends all platform faults. What it takes until the retry of a stored alarm, at most, in µs.
+    pub fn heal(&mut self) -> Micros {
+        let recovery = std::mem::take(&mut self.faults).recovery();
         for hosted in &mut self.objects {
             hosted.alarm_hangs_until = 0;
         }
+        recovery
     }
 
     /// What is stored of the object.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// A commit that takes longer resets the object.
-const COMMIT_LIMIT: Micros = 30 * SECOND;
+pub(super) const COMMIT_LIMIT: Micros = 30 * SECOND;
 /// Without an incoming event for this long an object may be evicted …
 const EVICT_AFTER: Micros = 70 * SECOND;
 /// … and by then it will be.
@@ -94,7 +94,9 @@ impl<W: World> Sim<W> {
         self.recorder.mix(events.len() as u64);
         let commit_fails = draw.chance(self.faults.commit_fails);
         let fails_at_once = commit_fails && draw.below(2) == 0;
+        let consumes_alarm = alarm == Some(AlarmRun::Stored);
         let mut turn = Turn {
+            fired: hosted.alarm_ran.filter(|_| consumes_alarm),
             writes: std::mem::take(&mut commit.writes),
             effects: std::mem::take(&mut commit.effects),
             alarm: None,
@@ -112,7 +114,6 @@ impl<W: World> Sim<W> {
             return;
         }
         self.recorder.mix(turn.effects.len() as u64);
-        let consumes_alarm = alarm == Some(AlarmRun::Stored);
         let is_empty = turn.writes.is_empty() && turn.alarm.is_none() && !consumes_alarm;
         let gate_is_open = instance.pending.is_empty();
         if is_empty && gate_is_open {
@@ -289,7 +290,7 @@ impl<W: World> Sim<W> {
         hosted.alarm_hangs_until = 0;
         self.recorder.mix(u64::from(fault.0));
         world.lost(self, id);
-        self.alarm_after_reset(world, object);
+        self.alarm_after_reset(world, object, fault);
     }
 
     /// An instance, constructed if need be; `None` if its constructor throws.

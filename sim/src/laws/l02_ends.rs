@@ -15,32 +15,31 @@ const ATTEMPT_MS: u64 = limits::MAX_TIMEOUT_MS + limits::LEASE_GRACE_MS;
 const CALLBACK_MS: u64 = limits::CALLBACK_TIMEOUT_MS + limits::LEASE_GRACE_MS;
 /// An alarm may be that late.
 const LATENESS_MS: u64 = 60_000;
-/// A handler that failed before the faults ceased is tried again that late.
-const RECOVERY_MS: u64 = 160_000;
 
 /// L2.
 #[derive(Debug, Default)]
 pub struct Ends {
-    healed: Option<Timestamp>,
+    /// Since when there have been no faults, and what the platform needs to recover.
+    healed: Option<(Timestamp, u64)>,
 }
 
 impl Law for Ends {
     const ID: &'static str = "L2";
 
-    fn healed(&mut self, now: Timestamp) -> Verdict {
-        self.healed = Some(now);
+    fn healed(&mut self, now: Timestamp, recovery_ms: u64) -> Verdict {
+        self.healed = Some((now, recovery_ms));
         Ok(())
     }
 
     /// While faults last there is no bound.
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
-        let Some(healed) = self.healed else { return Ok(()) };
+        let Some((healed, recovery_ms)) = self.healed else { return Ok(()) };
         if !matches!(step.entry.stored, Stored::Finished(_)) || step.row_before().is_none() {
             return Ok(());
         }
         // So many callbacks run at once; all may hang.
         let waves = turn.ledger.entries.len().div_ceil(limits::MAX_CALLBACKS);
-        let slack = ATTEMPT_MS + CALLBACK_MS * u64::try_from(waves).unwrap_or(u64::MAX) + LATENESS_MS + RECOVERY_MS;
+        let slack = ATTEMPT_MS + CALLBACK_MS * u64::try_from(waves).unwrap_or(u64::MAX) + LATENESS_MS + recovery_ms;
         let latest = expires_at(step.entry.id).max(healed).plus_ms(slack);
         ensure!(
             turn.time <= latest,
@@ -69,7 +68,8 @@ mod tests {
     use crate::laws::testing::{Story, assert_broken, response};
     use proxy_fetch::Outcome;
 
-    const SLACK: u64 = ATTEMPT_MS + CALLBACK_MS + LATENESS_MS + RECOVERY_MS;
+    const RECOVERY: u64 = 7_000;
+    const SLACK: u64 = ATTEMPT_MS + CALLBACK_MS + LATENESS_MS + RECOVERY;
 
     #[test]
     fn ended_at_the_end() {
@@ -97,7 +97,7 @@ mod tests {
             let mut story = Story::<Ends>::new();
             story.queued(1, 0, 0).commits();
             if let Some(healed) = healed {
-                story.at(healed).heal();
+                story.at(healed).heal(RECOVERY);
             }
             story.at(at).finished(1, Outcome::Expired).commit()
         };

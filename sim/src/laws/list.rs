@@ -80,8 +80,8 @@ macro_rules! laws {
                 Ok(())
             }
 
-            fn healed(&mut self, now: Timestamp) -> Verdict {
-                $(self.$field.healed(now)?;)+
+            fn healed(&mut self, now: Timestamp, recovery_ms: u64) -> Verdict {
+                $(self.$field.healed(now, recovery_ms)?;)+
                 Ok(())
             }
 

@@ -132,8 +132,8 @@ pub trait Law {
         Ok(())
     }
 
-    /// From now on there are no faults.
-    fn healed(&mut self, now: Timestamp) -> Verdict {
+    /// From now on there are no faults; what failed before is retried within `recovery_ms`.
+    fn healed(&mut self, now: Timestamp, recovery_ms: u64) -> Verdict {
         Ok(())
     }
 
@@ -184,7 +184,7 @@ impl<L: Law + Default> Watch<L> {
             Observation::Settled { machine, rows, alarm: _, thorough } => {
                 self.law.settled(ledger, &Settled { machine, rows, thorough })
             }
-            Observation::Healed { now } => self.law.healed(now),
+            Observation::Healed { now, recovery_ms } => self.law.healed(now, recovery_ms),
             Observation::Ended { now, rows, alarm } => {
                 self.law.ended(ledger, &End { now, rows, alarm, live: &self.live })
             }

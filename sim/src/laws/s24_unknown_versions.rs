@@ -19,7 +19,7 @@ impl Law for UnknownVersions {
     }
 
     /// A program that knows the version takes over.
-    fn healed(&mut self, _: Timestamp) -> Verdict {
+    fn healed(&mut self, _: Timestamp, _: u64) -> Verdict {
         self.kept.clear();
         Ok(())
     }

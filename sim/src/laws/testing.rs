@@ -339,8 +339,8 @@ impl<L: Law + Default> Story<L> {
         Machine::restore(Config::default(), rows).expect("restored")
     }
 
-    pub fn heal(&mut self) -> &mut Self {
-        assert_eq!(self.watch.observe(&self.ledger, &Observation::Healed { now: self.now }), Ok(()));
+    pub fn heal(&mut self, recovery_ms: u64) -> &mut Self {
+        assert_eq!(self.watch.observe(&self.ledger, &Observation::Healed { now: self.now, recovery_ms }), Ok(()));
         self
     }
 

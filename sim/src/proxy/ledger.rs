@@ -209,6 +209,8 @@ pub enum Observation<'a> {
     Healed {
         /// When (true time, as the object's clock counts).
         now: Timestamp,
+        /// The longest time until the platform retries what failed before, in ms.
+        recovery_ms: u64,
     },
     /// The run is over: nothing is left to happen.
     Ended {

@@ -72,6 +72,9 @@ impl Object for ProxyObject {
     }
 
     fn turn(&mut self, now_ms: u64, events: &mut Vec<Event>, out: &mut Turn<Self>) {
+        if let Some(at) = out.fired {
+            self.alarm = Alarm::stored(Timestamp(at));
+        }
         let mut store = TurnStore(out);
         let now = Timestamp(now_ms);
         let done = turn(&mut self.machine, &mut self.alarm, &mut store, now, events.drain(..), &mut self.out);

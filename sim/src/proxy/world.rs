@@ -236,7 +236,7 @@ impl ProxyWorld {
         sim.say("world", || "faults cease".into());
         self.healthy = true;
         self.origins_down = false;
-        sim.heal();
+        let recovery_ms = sim.heal() / 1_000;
         // A program that knows the other version takes over.
         let foreign = std::mem::take(&mut self.foreign);
         if !foreign.is_empty() {
@@ -260,7 +260,7 @@ impl ProxyWorld {
             self.repair_needed = true;
         }
         let now = Timestamp(sim.true_ms());
-        self.observe(sim, &Observation::Healed { now });
+        self.observe(sim, &Observation::Healed { now, recovery_ms });
         // The platform has lost the alarm: the next entry after its time, whoever makes it, must repair that (law L3).
         // Otherwise nobody calls, and the stored alarm alone must do.
         if self.repair_needed {

@@ -376,7 +376,7 @@ impl Witness {
 /// The end.
 impl Witness {
     pub fn healed(&mut self) {
-        self.observe(&Observation::Healed { now: now() });
+        self.observe(&Observation::Healed { now: now(), recovery_ms: 0 });
     }
 
     pub fn is_at_rest(&self) -> bool {

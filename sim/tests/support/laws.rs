@@ -305,7 +305,7 @@ impl World {
         let alarm = self.mem.alarm.map(|at| at.0);
         if let Some(wake) = wake {
             let clock = self.clock;
-            let ok = alarm.is_some_and(|at| at > clock && at <= wake.max(clock + 1));
+            let ok = alarm.is_some_and(|at| at > clock && at <= wake.max(clock + 2));
             self.require(Law::L3, ok, || format!("alarm {alarm:?} for {wake} at {clock}"));
         }
         if turn.events == [Event::Tick] {

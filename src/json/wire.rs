@@ -3,22 +3,33 @@
 //! - A body is `"text"`, or `{"base64": "…"}` for bytes that are not UTF-8. The two cannot be taken for each other.
 //! - Headers are one object from name to value; a repeated header has an array of values.
 
-use crate::shell::Response;
+use crate::is_end_to_end;
+use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use proxy_fetch::is_end_to_end;
+use core::fmt;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, MapAccess, SeqAccess, Visitor},
 };
-use std::fmt;
+
+/// A whole response, read within its bounds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    /// The final status, after redirects.
+    pub status: u16,
+    /// Header names and values in order, as they came.
+    pub headers: Vec<(String, String)>,
+    /// The body's bytes, as they came.
+    pub body: Vec<u8>,
+}
 
 /// A body in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Body(pub Vec<u8>);
+pub(super) struct Body(pub Vec<u8>);
 
 /// Headers in JSON, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(pub Vec<(String, String)>);
+pub(super) struct Headers(pub Vec<(String, String)>);
 
 impl<'de> Deserialize<'de> for Body {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -113,33 +124,45 @@ impl<'de> Visitor<'de> for ValuesVisitor {
 
 /// A response as callbacks carry it: without the fields that belonged to its connection.
 #[derive(Serialize)]
-pub(crate) struct ResponseJson<'a> {
+pub(super) struct ResponseJson<'a> {
     status: u16,
     headers: HeadersJson<'a>,
     body: BodyJson<'a>,
 }
 
 impl<'a> ResponseJson<'a> {
-    pub(crate) fn new(response: &'a Response) -> Self {
+    pub fn new(response: &'a Response) -> Self {
         Self {
             status: response.status,
-            headers: HeadersJson(&response.headers),
-            body: match std::str::from_utf8(&response.body) {
-                Ok(text) => BodyJson::Text(text),
-                Err(_) => BodyJson::Bytes { base64: STANDARD.encode(&response.body) },
-            },
+            headers: HeadersJson { fields: &response.headers, end_to_end_only: true },
+            body: BodyJson::new(&response.body),
         }
     }
 }
 
+/// A body to write.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum BodyJson<'a> {
+pub(super) enum BodyJson<'a> {
     Text(&'a str),
     Bytes { base64: String },
 }
 
-struct HeadersJson<'a>(&'a [(String, String)]);
+impl<'a> BodyJson<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        match core::str::from_utf8(bytes) {
+            Ok(text) => BodyJson::Text(text),
+            Err(_) => BodyJson::Bytes { base64: STANDARD.encode(bytes) },
+        }
+    }
+}
+
+/// Headers to write.
+pub(super) struct HeadersJson<'a> {
+    pub fields: &'a [(String, String)],
+    /// Whether those that belonged to the response's connection are left out.
+    pub end_to_end_only: bool,
+}
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -151,7 +174,7 @@ enum ValuesJson<'a> {
 impl Serialize for HeadersJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut groups: Vec<(&str, ValuesJson<'_>)> = Vec::new();
-        for (name, value) in self.0.iter().filter(|(name, _)| is_end_to_end(name)) {
+        for (name, value) in self.fields.iter().filter(|(name, _)| !self.end_to_end_only || is_end_to_end(name)) {
             match groups.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
                 None => groups.push((name, ValuesJson::One(value))),
                 Some((_, ValuesJson::Many(values))) => values.push(value),
@@ -168,6 +191,8 @@ impl Serialize for HeadersJson<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
+    use std::panic;
 
     fn body(json: &str) -> Result<Body, String> {
         serde_json::from_str(json).map_err(|error| error.to_string())
@@ -199,7 +224,8 @@ mod tests {
         let mut given = headers.0;
         given.push(pair("Connection", "close"));
         given.push(pair("X", "3"));
-        let shown = serde_json::to_string(&HeadersJson(&given)).map_err(|error| error.to_string());
+        let shown = serde_json::to_string(&HeadersJson { fields: &given, end_to_end_only: true })
+            .map_err(|error| error.to_string());
         assert_eq!(shown.as_deref(), Ok(r#"{"accept":"a","x":["1","2","3"]}"#));
     }
 }

@@ -1,0 +1,192 @@
+//! How often each fault hit each state of a message: a green run that reached little proves little.
+
+/// A fault of this world, by its number in the list of faults; F29 in its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// F1: an isolate crashes, and the acks of its batches are lost.
+    Crash,
+    /// F7: the end of a fetch or callback is never reported.
+    Unreported,
+    /// F21: a fetch fails.
+    FetchFails,
+    /// F22: a body fails.
+    BodyFails,
+    /// F23: a fetch that was given up ends all the same.
+    Late,
+    /// F24: odd status, `Retry-After`.
+    OddStatus,
+    /// F26: a callback fails.
+    CallbackFails,
+    /// F29: duplicate.
+    Duplicate,
+    /// F29: reorder.
+    Reorder,
+    /// F29: delay.
+    Delay,
+    /// F29: a batch is cut.
+    Cut,
+    /// F29: an invocation throws, and its acks are kept.
+    Throw,
+    /// F29: an invocation is killed at 15 minutes.
+    Killed,
+    /// F29: retries used up, to the dead-letter queue.
+    DeadLetter,
+    /// F29: retries used up, deleted.
+    Deleted,
+    /// F29: the retention ends.
+    Retention,
+    /// F29: a send error.
+    SendError,
+    /// F30: explicit acks are forgotten.
+    ForgottenAck,
+    /// F33: a message of another version.
+    Foreign,
+    /// F27: a corrupt message.
+    Corrupt,
+}
+
+/// What a fault can hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Not stored yet.
+    Unsent,
+    /// In the broker, never delivered.
+    Queued,
+    /// In the broker, delivered before.
+    Waiting,
+    /// In a batch, without a slot.
+    Held,
+    /// Its fetch runs.
+    InFlight,
+    /// Its callback runs.
+    Delivering,
+    /// Decided, its invocation not over.
+    Decided,
+}
+
+impl State {
+    /// All states, in the order of a life.
+    pub const ALL: [Self; 7] =
+        [Self::Unsent, Self::Queued, Self::Waiting, Self::Held, Self::InFlight, Self::Delivering, Self::Decided];
+
+    /// The column's heading.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unsent => "unsent",
+            Self::Queued => "queued",
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+            Self::InFlight => "in-flight",
+            Self::Delivering => "delivering",
+            Self::Decided => "decided",
+        }
+    }
+}
+
+impl Fault {
+    /// All faults.
+    pub const ALL: [Self; 20] = [
+        Self::Crash,
+        Self::Unreported,
+        Self::FetchFails,
+        Self::BodyFails,
+        Self::Late,
+        Self::OddStatus,
+        Self::CallbackFails,
+        Self::Duplicate,
+        Self::Reorder,
+        Self::Delay,
+        Self::Cut,
+        Self::Throw,
+        Self::Killed,
+        Self::DeadLetter,
+        Self::Deleted,
+        Self::Retention,
+        Self::SendError,
+        Self::ForgottenAck,
+        Self::Foreign,
+        Self::Corrupt,
+    ];
+
+    /// Its number and what it is.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crash => "F1   an isolate crashes, acks lost",
+            Self::Unreported => "F7   an end is never reported",
+            Self::FetchFails => "F21  fetch fails, or is never answered",
+            Self::BodyFails => "F22  body fails",
+            Self::Late => "F23  ends after it was given up",
+            Self::OddStatus => "F24  odd status, Retry-After",
+            Self::CallbackFails => "F26  callback fails",
+            Self::Corrupt => "F27  corrupt message",
+            Self::Duplicate => "F29  duplicate",
+            Self::Reorder => "F29  reorder",
+            Self::Delay => "F29  delay",
+            Self::Cut => "F29  batch cut",
+            Self::Throw => "F29  invocation throws, acks kept",
+            Self::Killed => "F29  invocation killed at 15 min",
+            Self::DeadLetter => "F29  dead letter",
+            Self::Deleted => "F29  deleted after its retries",
+            Self::Retention => "F29  retention ends",
+            Self::SendError => "F29  send error",
+            Self::ForgottenAck => "F30  acks forgotten as the batch fails",
+            Self::Foreign => "F33  message of another version",
+        }
+    }
+
+    /// Whether it can hit a message in this state.
+    #[must_use]
+    pub fn can_hit(self, state: State) -> bool {
+        use State::{Decided, Delivering, Held, InFlight, Queued, Unsent, Waiting};
+        match self {
+            Self::Crash | Self::Throw | Self::Killed | Self::ForgottenAck => {
+                matches!(state, Held | InFlight | Delivering | Decided)
+            }
+            Self::Unreported => matches!(state, InFlight | Delivering),
+            Self::FetchFails | Self::BodyFails | Self::OddStatus => state == InFlight,
+            Self::Late => matches!(state, Decided | Delivering),
+            Self::CallbackFails => state == Delivering,
+            // Retries are used up when a delivery ends, with or without a decision.
+            Self::DeadLetter | Self::Deleted => matches!(state, Held | InFlight | Delivering | Decided),
+            Self::Duplicate | Self::Reorder | Self::Cut | Self::Retention => matches!(state, Queued | Waiting),
+            Self::Delay => state == Waiting,
+            Self::SendError => state == Unsent,
+            Self::Foreign | Self::Corrupt => state == Held,
+        }
+    }
+}
+
+/// Counts of hits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage([[u64; 7]; 20]);
+
+impl Coverage {
+    /// A fault hit a message in this state.
+    pub fn hit(&mut self, fault: Fault, state: State) {
+        self.0[fault as usize][state as usize] += 1;
+    }
+
+    /// How often it did.
+    #[must_use]
+    pub fn hits(&self, fault: Fault, state: State) -> u64 {
+        self.0[fault as usize][state as usize]
+    }
+
+    /// Adds another run's counts.
+    pub fn add(&mut self, other: &Self) {
+        for (row, more) in self.0.iter_mut().zip(&other.0) {
+            for (count, more) in row.iter_mut().zip(more) {
+                *count += more;
+            }
+        }
+    }
+
+    /// The pairs that can occur and were never reached.
+    #[must_use]
+    pub fn missing(&self) -> Vec<(Fault, State)> {
+        let pairs = Fault::ALL.iter().flat_map(|fault| State::ALL.map(|state| (*fault, state)));
+        pairs.filter(|(fault, state)| fault.can_hit(*state) && self.hits(*fault, *state) == 0).collect()
+    }
+}

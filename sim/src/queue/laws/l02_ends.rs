@@ -1,0 +1,82 @@
+//! Every request whose send was acknowledged ends: once faults have ceased, soon after its expiry.
+//!
+//! Excused is exactly this: the platform deleted every copy of it (after the queue's `max_retries` without a dead-letter
+//! queue, after the dead-letter queue's own, or at the end of the retention), or its bytes can never be read. The laws
+//! S11 and Q3 see to it that no consumer brings that about without a reason.
+
+use super::{
+    Law, ensure,
+    promised::{BATCH_LIMIT_MS, UNREAD_MS, expires_at},
+};
+use crate::queue::ledger::{Ledger, Seen};
+
+pub(super) const LAW: Law = Law { id: "L2", check };
+
+/// An invocation that hangs since before faults ceased, the delay of a redelivery, and a repeat's.
+const SLACK_MS: u64 = BATCH_LIMIT_MS + 5 * 60_000;
+
+fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
+    if let (Seen::Ack { at }, Some(healed)) = (seen, ledger.healed)
+        && ledger.entry(*at).ended_at.is_none()
+    {
+        let entry = ledger.entry(*at);
+        // One that could not be read for a while was away for longer.
+        let away = if entry.was_unread { UNREAD_MS } else { 0 };
+        let latest = expires_at(entry.id).max(healed).plus_ms(SLACK_MS + away);
+        let request = ledger.message(*at).is.request;
+        ensure!(ledger.now <= latest, "r{request} ends at {}, later than {latest}", ledger.now);
+    }
+    if *seen == Seen::Over {
+        for (request, entry) in ledger.entries.iter().enumerate() {
+            let excused = entry.unread.is_some() || entry.copies > 0 && entry.copies == entry.deleted;
+            let ended = entry.ended_at.is_some() || !entry.acknowledged || excused;
+            ensure!(ended, "r{request} never ends; {} copies, {} deleted", entry.copies, entry.deleted);
+            let told = entry.ended_at.is_none() || !entry.callback || entry.callbacks > 0;
+            ensure!(told, "r{request} has ended, and nobody was told");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::queue::{
+        laws::testing::{Story, at},
+        ledger::Seen,
+    };
+
+    #[test]
+    fn what_was_acknowledged_ends() {
+        let mut story = Story::new(1);
+        story.sees(Seen::Over);
+        story.stored(0);
+        story.sees(Seen::Acknowledged { request: 0 });
+        story.breaks("L2", |_| Seen::Over);
+        story.sees(Seen::Deleted { request: 0 });
+        story.sees(Seen::Over);
+        story.stored(0);
+        story.breaks("L2", |_| Seen::Over);
+        story.queue(&[0]);
+        story.fetches(at(0, 0), 1);
+        story.fetched(at(0, 0), 200);
+        story.delivers(at(0, 0), 1, 200);
+        story.delivered(at(0, 0));
+        story.acks(at(0, 0));
+        story.sees(Seen::Over);
+        story.ledger.entries[0].callbacks = 0;
+        story.breaks("L2", |_| Seen::Over);
+    }
+
+    #[test]
+    fn soon_after_its_expiry() {
+        let mut story = Story::new(1);
+        story.ledger.entries[0].callback = false;
+        story.stored(0);
+        story.sees(Seen::Healed);
+        story.after(1_800_000 + 900_000 + 300_000);
+        story.queue(&[0]);
+        story.passes(|story| story.ack(at(0, 0)));
+        story.after(1);
+        story.breaks("L2", |story| story.ack(at(0, 0)));
+    }
+}

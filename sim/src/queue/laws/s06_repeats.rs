@@ -1,0 +1,63 @@
+//! A repeat of a request that a life works on, or has ended within the window, starts nothing in that life; and it is
+//! not acked before the request has ended there.
+//!
+//! Other lives know nothing of it: there it is executed again, with the same `Idempotency-Key` (S16).
+
+use super::{
+    Law, Who, ensure,
+    promised::{DEDUPE_WINDOW_MS, expires_at},
+};
+use crate::queue::ledger::{Ledger, Seen};
+
+pub(super) const LAW: Law = Law { id: "S6", check };
+
+fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
+    if let Seen::Fetch { at, .. } | Seen::Deliver { at, .. } = seen {
+        let known = ledger.known(*at);
+        let other = known.under_way.filter(|other| other != at);
+        ensure!(other.is_none(), "{} is begun; its request is under way: {other:?}", Who(ledger, *at));
+        // The window is counted from the end, which is not later than this.
+        let remembered = ledger.now < expires_at(ledger.entry(*at).id).plus_ms(DEDUPE_WINDOW_MS);
+        let over = known.finished && remembered && ledger.all_remembered();
+        ensure!(!over, "{} is begun; its request is over", Who(ledger, *at));
+    }
+    if let Seen::Ack { at } = seen {
+        let known = ledger.known(*at);
+        let other = known.under_way.filter(|other| other != at);
+        ensure!(other.is_none(), "{} is acked; its request is under way: {other:?}", Who(ledger, *at));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::queue::laws::testing::{Story, at};
+
+    #[test]
+    fn a_repeat_waits_for_the_first() {
+        let mut story = Story::new(1);
+        story.queue(&[0]);
+        story.fetches(at(0, 0), 1);
+        story.queue(&[0]);
+        story.breaks("S6", |story| story.fetch(at(1, 0), 2));
+        story.breaks("S6", |story| story.ack(at(1, 0)));
+        story.fetched(at(0, 0), 200);
+        story.breaks("S6", |story| story.ack(at(1, 0)));
+        story.delivers(at(0, 0), 1, 200);
+        story.delivered(at(0, 0));
+        story.acks(at(0, 0));
+        story.breaks("S6", |story| story.fetch(at(1, 0), 2));
+        story.breaks("S6", |story| story.deliver(at(1, 0), 1, 200));
+        story.acks(at(1, 0));
+    }
+
+    #[test]
+    fn another_life_knows_nothing_of_it() {
+        let mut story = Story::new(1);
+        story.queue(&[0]);
+        story.fetches(at(0, 0), 1);
+        story.life = 2;
+        story.queue_at(&[0], 2);
+        story.fetches(at(1, 0), 2);
+    }
+}

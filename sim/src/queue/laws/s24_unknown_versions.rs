@@ -1,0 +1,29 @@
+//! A message of an unknown version is never acked: it is given back untouched, until the platform itself lets it go.
+
+use super::{Law, Who};
+use crate::queue::ledger::{Ledger, Seen};
+use proxy_fetch::RowError;
+
+pub(super) const LAW: Law = Law { id: "S24", check };
+
+fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
+    let Seen::Ack { at } = seen else { return Ok(()) };
+    match ledger.message(*at).is.unread {
+        Some(RowError::UnknownVersion(version)) => Err(format!("{} of version {version} is acked", Who(ledger, *at))),
+        Some(RowError::Corrupt) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::queue::laws::testing::{Story, at};
+    use proxy_fetch::RowError;
+
+    #[test]
+    fn it_is_kept() {
+        let mut story = Story::new(1);
+        story.unread(&[0], RowError::UnknownVersion(2));
+        story.breaks("S24", |story| story.ack(at(0, 0)));
+        story.retries(at(0, 0), 60);
+    }
+}

@@ -1,0 +1,231 @@
+//! Takes the turns again that a host recorded ([`proxy_fetch::Recorded`]), and compares what the machine does now with
+//! what it did then: each effect, the alarm, and, where the object was restored again, the rows that were on the disk.
+//!
+//! A log may hold anything else; what counts are lines with `proxy-fetch record <object> <hex>`. Objects are told apart.
+//!
+//! A record is written in the turn, before its commit is durable, so the disk may lack the last turns of a life that was
+//! killed. It must be as after one of its turns (law S2), and no turn may be lost whose effects the world has seen: a
+//! response or a callback's answer says that its fetch or its callback had left (laws S4 and S11).
+
+mod life;
+
+use life::{Life, Rows};
+use proxy_fetch::{Config, Key, Recorded, Table, Ulid};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{self, BufRead},
+};
+
+/// What a line of a record holds before the object's name.
+const MARK: &str = "proxy-fetch record ";
+
+/// Why a log cannot be verified.
+#[derive(Debug)]
+pub enum LogError {
+    /// It cannot be read.
+    Unreadable(io::Error),
+    /// A record in it is damaged, or stands where it cannot.
+    Line {
+        /// The line's number, from 1.
+        number: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Nothing is recorded in it.
+    Empty,
+}
+
+/// What a log showed, object by object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// By the object's name.
+    pub objects: BTreeMap<String, Findings>,
+}
+
+/// What was found of one object, up to its first difference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Lives: how often the object was restored.
+    pub lives: u64,
+    /// Turns that were taken again.
+    pub turns: u64,
+    /// Events that they took in.
+    pub events: u64,
+    /// Effects that left them.
+    pub effects: u64,
+    /// Restarts whose rows were compared with those that the life before had written.
+    pub restarts: u64,
+    /// Rows that were compared then.
+    pub rows: u64,
+    /// Turns at the ends of lives that were recorded, but not on the disk.
+    pub lost: u64,
+    /// The first difference.
+    pub difference: Option<Difference>,
+}
+
+/// Where the machine did not do what was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The line of the log, from 1.
+    pub line: usize,
+    /// The object's how-manieth life in the log, from 1.
+    pub life: u64,
+    /// The turn in that life, from 1; 0: the restart itself.
+    pub turn: u64,
+    /// What differs, line by line.
+    pub what: Vec<String>,
+}
+
+/// Verifies a log.
+///
+/// # Errors
+/// [`LogError`], at the first line that is at fault.
+pub fn verify(mut log: impl BufRead) -> Result<Verified, LogError> {
+    let mut tracks: BTreeMap<String, Track> = BTreeMap::new();
+    let mut bytes = Vec::new();
+    for number in 1.. {
+        bytes.clear();
+        if log.read_until(b'\n', &mut bytes).map_err(LogError::Unreadable)? == 0 {
+            break;
+        }
+        // Other lines may hold anything.
+        let text = String::from_utf8_lossy(&bytes);
+        let Some((_, record)) = text.split_once(MARK) else { continue };
+        let at_fault = |problem: String| LogError::Line { number, problem };
+        let fields: Vec<&str> = record.split_whitespace().collect();
+        let [object, hex] = fields.as_slice() else {
+            return Err(at_fault(format!("a record has an object and its bytes, not {} words", fields.len())));
+        };
+        let entry = Recorded::from_line(hex)
+            .map_err(|error| at_fault(format!("the record of {object} cannot be read: {error}; is it cut short?")))?;
+        let track = tracks.entry((*object).to_owned()).or_default();
+        track.take(number, entry).map_err(at_fault)?;
+    }
+    if tracks.is_empty() {
+        return Err(LogError::Empty);
+    }
+    Ok(Verified { objects: tracks.into_iter().map(|(object, track)| (object, track.findings)).collect() })
+}
+
+/// An object as its record tells of it.
+#[derive(Default)]
+struct Track {
+    findings: Findings,
+    life: Option<Life>,
+}
+
+impl Track {
+    /// An entry of the object's record; the error says why it cannot stand here.
+    fn take(&mut self, line: usize, entry: Recorded) -> Result<(), String> {
+        if self.findings.difference.is_some() {
+            return Ok(());
+        }
+        match entry {
+            Recorded::Life { config, rows } => {
+                let rows = rows.into_iter().map(stored).collect::<Result<Rows, String>>()?;
+                self.begin(line, config, rows);
+            }
+            Recorded::Turn { now, fired, events, effects, alarm } => {
+                let Some(life) = &mut self.life else {
+                    return Err("a turn is recorded before the life that took it".into());
+                };
+                let (taken, sent) = (events.len() as u64, effects.len() as u64);
+                match life.turn(now, fired, events, &effects, alarm) {
+                    Ok(()) => {
+                        self.findings.turns += 1;
+                        self.findings.events += taken;
+                        self.findings.effects += sent;
+                    }
+                    Err(what) => {
+                        let (life, turn) = (self.findings.lives, life.turns);
+                        self.findings.difference = Some(Difference { line, life, turn, what });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, line: usize, config: Config, rows: Rows) {
+        self.findings.lives += 1;
+        if let Some(life) = self.life.take() {
+            match life.left(&rows) {
+                Ok(lost) => {
+                    self.findings.restarts += 1;
+                    self.findings.rows += rows.len() as u64;
+                    self.findings.lost += lost;
+                }
+                Err(what) => {
+                    let life = self.findings.lives;
+                    self.findings.difference = Some(Difference { line, life, turn: 0, what });
+                    return;
+                }
+            }
+        }
+        self.life = Some(Life::begin(config, rows));
+    }
+}
+
+fn stored((table, id, bytes): (u8, u128, Vec<u8>)) -> Result<(Key, Vec<u8>), String> {
+    match Table::from_number(table) {
+        Some(table) => Ok((Key { table, id: Ulid(id) }, bytes)),
+        None => Err(format!("a row of the unknown table {table} is recorded")),
+    }
+}
+
+impl Verified {
+    /// Whether all was as recorded.
+    #[must_use]
+    pub fn is_identical(&self) -> bool {
+        self.objects.values().all(|findings| findings.difference.is_none())
+    }
+}
+
+impl fmt::Display for Verified {
+    /// A line per object; after it, its first difference.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (object, findings) in &self.objects {
+            writeln!(f, "object {object}: {findings}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lives, turns, events, effects, restarts, rows, lost, difference } = self;
+        write!(f, "lives={lives} turns={turns} events={events} effects={effects} ")?;
+        write!(f, "restarts={restarts} rows={rows} lost={lost}: ")?;
+        match difference {
+            None => f.write_str("identical"),
+            Some(difference) => write!(f, "DIFFERENT {difference}"),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, life, turn, what } = self;
+        match turn {
+            0 => write!(f, "at line {line}, the restart that begins life {life}:")?,
+            turn => write!(f, "at line {line}, turn {turn} of life {life}:")?,
+        }
+        for line in what {
+            write!(f, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
+            Self::Line { number, problem } => write!(f, "line {number}: {problem}"),
+            Self::Empty => write!(f, "holds no line with `{}`", MARK.trim_end()),
+        }
+    }
+}
+
+impl std::error::Error for LogError {}

@@ -1,0 +1,91 @@
+//! Campaigns of the Queue variant's consumer, and its determinism. `SIM_SEEDS` and `SIM_START` say how many seeds and
+//! from where.
+#![allow(missing_docs, reason = "a test")]
+
+use proxy_fetch_sim::queue::{
+    Report, Watch,
+    campaign::{self, replay_command},
+    run_seed,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    num::NonZero,
+    thread,
+};
+
+fn number(name: &str, default: u64) -> u64 {
+    match env::var(name) {
+        Ok(text) => match text.parse() {
+            Ok(number) => number,
+            Err(error) => panic!("{name}={text:?} is no number: {error}"),
+        },
+        Err(_) => default,
+    }
+}
+
+fn jobs() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+#[test]
+fn no_seed_breaks_a_law() {
+    let seeds = number("SIM_SEEDS", 1_000);
+    let found = campaign::run(number("SIM_START", 0), seeds, jobs(), |_| {});
+    if let Some(report) = found.failures.first()
+        && let Some((step, violation)) = &report.violation
+    {
+        let command = replay_command(report.seed);
+        panic!("seed {} broke a law at step {step}\n{violation}\nrepeat it with: {command}", report.seed);
+    }
+    assert_eq!(found.seeds, seeds);
+}
+
+/// A green run that reached little proves little.
+#[test]
+fn a_campaign_reaches_every_state_with_every_fault() {
+    let found = campaign::run(0, 2_000, jobs(), |_| {});
+    let missing = found.coverage.missing();
+    assert!(missing.is_empty(), "never reached: {missing:?}");
+    for outcome in ["response", "failed", "expired", "interrupted", "deleted by the platform"] {
+        assert!(found.outcomes.contains_key(outcome), "no request ended as {outcome}");
+    }
+}
+
+const SEEDS: u64 = 60;
+
+fn all(seeds: impl Iterator<Item = u64>) -> BTreeMap<u64, Report> {
+    seeds.map(|seed| (seed, run_seed(seed, Watch { lines: true, digests: true, ..Watch::default() }))).collect()
+}
+
+#[test]
+fn the_same_seed_twice_is_the_same_run() {
+    let (first, second) = thread::scope(|scope| {
+        let forward = scope.spawn(|| all(0..SEEDS));
+        let backward = scope.spawn(|| all((0..SEEDS).rev()));
+        (forward.join(), backward.join())
+    });
+    let (Ok(first), Ok(second)) = (first, second) else { panic!("a run panicked") };
+    for (seed, report) in &first {
+        let other = &second[seed];
+        let differs = report.digests.iter().zip(&other.digests).position(|(a, b)| a != b);
+        assert_eq!(differs, None, "seed {seed} differs at this step for the first time");
+        assert_eq!(report.digests.len() as u64, report.steps, "a digest per step");
+        assert_eq!(report.digest, other.digest, "seed {seed}");
+        assert_eq!(report.lines, other.lines, "seed {seed}");
+        assert_eq!(report.violation, other.violation, "seed {seed}");
+        assert_eq!(report.outcomes, other.outcomes, "seed {seed}");
+    }
+    let digests: BTreeSet<u64> = first.values().map(|report| report.digest).collect();
+    assert_eq!(digests.len() as u64, SEEDS, "seeds differ");
+}
+
+/// Watching must not change what is watched: the campaign's runs are those that a replay shows.
+#[test]
+fn a_run_is_the_same_without_its_trace_and_without_the_laws() {
+    for seed in 0..SEEDS {
+        let watched = run_seed(seed, Watch { lines: true, ..Watch::default() });
+        let plain = run_seed(seed, Watch { laws: false, ..Watch::default() });
+        assert_eq!((watched.digest, watched.steps), (plain.digest, plain.steps), "seed {seed}");
+    }
+}

@@ -1,0 +1,90 @@
+//! proxy-fetch's object on the engine, with a tape: it records its lives and turns as the worker does.
+
+use proxy_fetch::{Config, Effect, Event, Recorded, Timestamp, Write};
+use proxy_fetch_sim::{
+    engine::{Object, Turn},
+    proxy::{
+        ledger::Note,
+        object::{ProxyObject, Rows, restorable},
+    },
+};
+use std::{cell::RefCell, rc::Rc};
+
+/// Lines of a log.
+pub type Tape = Rc<RefCell<Vec<String>>>;
+
+/// The object's name in its records.
+pub const OBJECT_NAME: &str = "simulated";
+
+pub struct Taped {
+    pub object: ProxyObject,
+    /// The alarm that is known to be stored.
+    alarm: Option<Timestamp>,
+    tape: Tape,
+}
+
+pub struct Settings {
+    pub config: Config,
+    pub tape: Tape,
+}
+
+fn record(tape: &Tape, entry: &Recorded) {
+    tape.borrow_mut().push(format!("proxy-fetch record {OBJECT_NAME} {}", entry.to_line()));
+}
+
+impl Object for Taped {
+    type Settings = Settings;
+    type Storage = Rows;
+    type Write = Write;
+    type Event = Event;
+    type Effect = Effect;
+    type Note = Note;
+
+    const START: Event = Event::Start;
+    const ALARM: Event = Event::Tick;
+
+    fn construct(settings: &Settings, storage: &Rows) -> Result<Self, String> {
+        let rows = restorable(storage).map(|row| (row.key.table as u8, row.key.id.0, row.value)).collect();
+        record(&settings.tape, &Recorded::Life { config: settings.config.clone(), rows });
+        let object = ProxyObject::construct(&settings.config, storage)?;
+        Ok(Self { object, alarm: None, tape: Rc::clone(&settings.tape) })
+    }
+
+    fn apply(storage: &mut Rows, write: &Write) -> u64 {
+        ProxyObject::apply(storage, write)
+    }
+
+    fn turn(&mut self, now_ms: u64, events: &mut Vec<Event>, turn: &mut Turn<Self>) {
+        let taken = events.clone();
+        let fired = turn.fired.map(Timestamp);
+        let mut inner = Turn {
+            fired: turn.fired,
+            writes: std::mem::take(&mut turn.writes),
+            alarm: None,
+            effects: std::mem::take(&mut turn.effects),
+            commit_fails: turn.commit_fails,
+            failed: false,
+        };
+        self.object.turn(now_ms, events, &mut inner);
+        (turn.writes, turn.alarm, turn.effects, turn.failed) = (inner.writes, inner.alarm, inner.effects, inner.failed);
+        if turn.failed {
+            return;
+        }
+        // It has fired, and is deleted.
+        if taken.contains(&Event::Tick) {
+            self.alarm = None;
+        }
+        self.alarm = turn.alarm.map(Timestamp).or(self.alarm);
+        let effects = turn.effects.iter().map(ToString::to_string).collect();
+        let (now, alarm) = (Timestamp(now_ms), self.alarm);
+        record(&self.tape, &Recorded::Turn { now, fired, events: taken, effects, alarm });
+    }
+
+    fn note(event: &Event) -> Note {
+        ProxyObject::note(event)
+    }
+
+    fn patience_ms(event: &Event) -> u64 {
+        ProxyObject::patience_ms(event)
+    }
+}
