@@ -1,7 +1,7 @@
 //! The one alarm: at least once, late or twice, retried after a failure, abandoned after seven, hung for 15 minutes.
 
 use super::{
-    Chance, Fault, MINUTE, Micros, ObjectId, SECOND, World,
+    Chance, Fault, MINUTE, Micros, ObjectId, Place, SECOND, World,
     platform::{AlarmRun, Commit, Happening, Sim, purpose},
 };
 
@@ -26,7 +26,7 @@ impl<W: World> Sim<W> {
     /// What a commit does to the stored alarm: the one that ran is deleted, a new one is stored.
     pub(super) fn store_alarm(&mut self, world: &mut W, object: ObjectId, commit: &Commit<W::Object>) {
         let hosted = &mut self.objects[object as usize];
-        let mut draw = self.draws.at(purpose::ALARM_STORED, object, hosted.alarms, 0);
+        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::ALARM_STORED, object, hosted.alarms, 0));
         hosted.alarms += 1;
         if commit.consumes_alarm {
             hosted.alarm_running = false;
@@ -35,8 +35,8 @@ impl<W: World> Sim<W> {
             hosted.alarm_not_before = 0;
             hosted.alarm = None;
             hosted.alarm_token += 1;
-            if draw.chance(self.faults.alarm_twice) {
-                self.queue.push(self.now + draw.below(SECOND), Happening::AlarmAgain { object });
+            if draw.chance("runs_twice", self.faults.alarm_twice) {
+                self.queue.push(self.now + draw.below("again_us", SECOND), Happening::AlarmAgain { object });
                 world.fault(self, object, Fault::ALARM_TWICE);
             }
         }
@@ -52,12 +52,12 @@ impl<W: World> Sim<W> {
             self.say("platform", || "the alarm that was set is the one that runs: it is lost".into());
             return;
         }
-        if draw.chance(self.faults.alarm_stuck) {
+        if draw.chance("stuck", self.faults.alarm_stuck) {
             hosted.alarm_lost = true;
             world.fault(self, object, Fault::ALARM_STUCK);
             return;
         }
-        let late = if draw.chance(self.faults.alarm_late) { draw.below(MINUTE) } else { 0 };
+        let late = if draw.chance("late", self.faults.alarm_late) { draw.below("late_us", MINUTE) } else { 0 };
         let token = hosted.alarm_token;
         let fires = self.micros_of(object, at_ms).max(self.objects[object as usize].alarm_not_before) + late;
         self.queue.push(fires, Happening::Alarm { object, token });
@@ -77,9 +77,11 @@ impl<W: World> Sim<W> {
     pub(super) fn alarm_fires(&mut self, world: &mut W, object: ObjectId, token: Option<u64>) {
         let hosted = &mut self.objects[object as usize];
         let is_stored = token == Some(hosted.alarm_token) && hosted.alarm.is_some();
-        let mut draw = self.draws.at(purpose::ALARM_FIRED, object, hosted.alarms, hosted.alarm_failures);
+        let mut draw = self
+            .decisions
+            .at(&self.draws, Place::new(purpose::ALARM_FIRED, object, hosted.alarms, hosted.alarm_failures));
         if !is_stored && token.is_some() {
-            if !draw.chance(self.faults.alarm_stale) {
+            if !draw.chance("runs_though_replaced", self.faults.alarm_stale) {
                 return;
             }
             world.fault(self, object, Fault::ALARM_STALE);
@@ -94,15 +96,15 @@ impl<W: World> Sim<W> {
             return;
         }
         let may_throw = self.faults.alarm_abandoned || hosted.alarm_failures < MAX_RETRIES;
-        let throws = is_stored && draw.chance(self.faults.alarm_fails) && may_throw;
+        let throws = is_stored && draw.chance("fails", self.faults.alarm_fails) && may_throw;
         if throws || self.ensure_instance(world, object).is_none() {
             if is_stored {
-                self.alarm_failed(world, object, draw.below(250_000));
+                self.alarm_failed(world, object, draw.below("jitter_ppm", 250_000));
             }
             return;
         }
         self.entered(object);
-        let hangs = is_stored && draw.chance(self.faults.alarm_hangs);
+        let hangs = is_stored && draw.chance("hangs", self.faults.alarm_hangs);
         let now = self.now;
         let hosted = &mut self.objects[object as usize];
         hosted.alarm_running = is_stored;
@@ -157,12 +159,13 @@ impl<W: World> Sim<W> {
         if !std::mem::take(&mut hosted.alarm_running) || hosted.alarm.is_none() {
             return;
         }
-        let mut draw = self.draws.at(purpose::ALARM_FIRED, object, hosted.alarms, u32::MAX);
+        let mut draw =
+            self.decisions.at(&self.draws, Place::new(purpose::ALARM_FIRED, object, hosted.alarms, u32::MAX));
         let token = hosted.alarm_token;
         if matches!(fault, Fault::COMMIT_FAILS | Fault::COMMIT_SLOW) {
-            self.alarm_backs_off(object, draw.below(250_000));
+            self.alarm_backs_off(object, draw.below("jitter_ppm", 250_000));
         } else {
-            self.queue.push(self.now + draw.below(2 * SECOND), Happening::Alarm { object, token });
+            self.queue.push(self.now + draw.below("again_us", 2 * SECOND), Happening::Alarm { object, token });
         }
         world.fault(self, object, Fault::ALARM_TWICE);
     }

@@ -105,10 +105,10 @@ pub struct Faults {
 
 impl Faults {
     /// After these cease: the longest time until the retry of a stored alarm, in µs. A handler that throws waits for its
-    /// last retry at most, one that cannot run or commit for the longest wait of all, and one that hangs is killed before.
-    #[must_use]
-    pub fn recovery(&self) -> Micros {
-        let occurs = |chance: Chance| chance != Chance::NEVER;
+    /// last retry at most, one that cannot run or commit for the longest wait of all, and one that hangs is killed before. Faults that are
+    /// played have no rates.
+    pub(super) fn recovery(&self, are_played: bool) -> Micros {
+        let occurs = |chance: Chance| are_played || chance != Chance::NEVER;
         let uncounted = [self.commit_fails, self.commit_slow, self.constructor_throws];
         let retry = if uncounted.into_iter().any(occurs) {
             COMMIT_LIMIT + longest_wait(MAX_BACKOFF)

@@ -1,6 +1,8 @@
 //! The platform's state: objects, their storage and their instances; and what a world may ask of it.
 
-use super::{Draws, Fault, Faults, Micros, Object, Recorder, SECOND, Sizes, World, queue::Queue};
+use super::{
+    Decision, Decisions, Draws, Fault, Faults, Micros, Object, Place, Recorder, SECOND, Sizes, World, queue::Queue,
+};
 use std::{collections::VecDeque, fmt};
 
 /// An object's number.
@@ -139,6 +141,8 @@ pub(super) struct Hosted<W: World> {
 pub struct Sim<W: World> {
     /// The draws of the seed.
     pub draws: Draws,
+    /// Whether decisions are drawn, recorded or played.
+    pub decisions: Decisions,
     /// Digest and lines.
     pub recorder: Recorder,
     /// The platform's faults; see [`Sim::heal`].
@@ -170,6 +174,7 @@ impl<W: World> Sim<W> {
     pub fn new(seed: u64, start_ms: u64, faults: Faults, sizes: Sizes, recorder: Recorder) -> Self {
         Self {
             draws: Draws::new(seed),
+            decisions: Decisions::default(),
             recorder,
             faults,
             sizes,
@@ -216,6 +221,12 @@ impl<W: World> Sim<W> {
         (self.objects.len() - 1) as ObjectId
     }
 
+    /// What is decided at this place: see [`Place`].
+    #[must_use]
+    pub fn decide(&self, purpose: u16, actor: u32, item: u64, attempt: u32) -> Decision {
+        self.decisions.at(&self.draws, Place::new(purpose, actor, item, attempt))
+    }
+
     /// True time since the run began.
     #[must_use]
     pub const fn now(&self) -> Micros {
@@ -246,7 +257,7 @@ impl<W: World> Sim<W> {
 
     /// Ends all platform faults. What it takes until the retry of a stored alarm, at most, in µs.
     pub fn heal(&mut self) -> Micros {
-        let recovery = std::mem::take(&mut self.faults).recovery();
+        let recovery = std::mem::take(&mut self.faults).recovery(self.decisions.are_played());
         for hosted in &mut self.objects {
             hosted.alarm_hangs_until = 0;
         }

@@ -4,7 +4,7 @@
 //! for that, and for all earlier commits (the gate). A reset loses memory, and of what was not confirmed a suffix.
 
 use super::{
-    Fault, Micros, Object, ObjectId, SECOND, Turn, World,
+    Chance, Fault, Micros, Object, ObjectId, Place, SECOND, Turn, World,
     faults::Eviction,
     platform::{AlarmRun, Commit, Fate, Happening, InstanceId, Sim, purpose},
 };
@@ -62,11 +62,11 @@ impl<W: World> Sim<W> {
             instance.turn_when_clear = true;
             return;
         }
-        let mut draw = self.draws.at(purpose::TURN, id.object, hosted.turns, 0);
+        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::TURN, id.object, hosted.turns, 0));
         hosted.turns += 1;
         let alarm = instance.alarm.take();
-        let exception = draw.chance(self.faults.exception);
-        let exception_first = exception && draw.below(2) == 0;
+        let exception = draw.chance("exception", self.faults.exception);
+        let exception_first = exception && draw.either("before_commit");
         if exception_first {
             self.reset(world, id.object, Fault::EXCEPTION);
             return;
@@ -74,7 +74,7 @@ impl<W: World> Sim<W> {
         let mut events = std::mem::take(&mut instance.inbox);
         if alarm.is_some() {
             // Before or after what else waits: both happen.
-            let place = if draw.below(2) == 0 { 0 } else { events.len() };
+            let place = if draw.either("alarm_first") { 0 } else { events.len() };
             events.insert(place, W::Object::ALARM);
         }
         if std::mem::take(&mut instance.is_new) {
@@ -92,8 +92,8 @@ impl<W: World> Sim<W> {
         let mut commit = self.spare.pop().unwrap_or_default();
         commit.notes.extend(events.iter().map(W::Object::note));
         self.recorder.mix(events.len() as u64);
-        let commit_fails = draw.chance(self.faults.commit_fails);
-        let fails_at_once = commit_fails && draw.below(2) == 0;
+        let commit_fails = draw.chance("commit_fails", self.faults.commit_fails);
+        let fails_at_once = commit_fails && draw.either("fails_at_once");
         let consumes_alarm = alarm == Some(AlarmRun::Stored);
         let mut turn = Turn {
             fired: hosted.alarm_ran.filter(|_| consumes_alarm),
@@ -125,7 +125,7 @@ impl<W: World> Sim<W> {
             self.settled(world, id);
             return;
         }
-        if !is_empty && draw.chance(self.faults.crash_before_commit) {
+        if !is_empty && draw.chance("crash", self.faults.crash_before_commit) {
             self.reset(world, id.object, Fault::CRASH_BEFORE_COMMIT);
             return;
         }
@@ -133,11 +133,12 @@ impl<W: World> Sim<W> {
         if commit_fails && !is_empty {
             fate = Fate::Fails(Fault::COMMIT_FAILS);
         }
-        let mut takes = if is_empty { 0 } else { draw.between(self.sizes.commit_us_min, self.sizes.commit_us_max) };
-        let slow = !is_empty && draw.chance(self.faults.commit_slow);
+        let mut takes =
+            if is_empty { 0 } else { draw.between("commit_us", self.sizes.commit_us_min, self.sizes.commit_us_max) };
+        let slow = !is_empty && draw.chance("commit_slow", self.faults.commit_slow);
         if slow {
-            takes = draw.below(COMMIT_LIMIT);
-            if draw.below(10) == 0 {
+            takes = draw.below("slow_us", COMMIT_LIMIT);
+            if draw.chance("commit_times_out", Chance::percent(10)) {
                 takes = COMMIT_LIMIT;
                 fate = Fate::Fails(Fault::COMMIT_SLOW);
             }
@@ -225,9 +226,9 @@ impl<W: World> Sim<W> {
     fn crash_point(&mut self, object: ObjectId, effects: usize) -> Option<usize> {
         let hosted = &mut self.objects[object as usize];
         hosted.commits += 1;
-        let mut draw = self.draws.at(purpose::COMMIT, object, hosted.commits, 0);
-        draw.chance(self.faults.crash_after_commit)
-            .then(|| usize::try_from(draw.below(effects as u64 + 1)).unwrap_or_default())
+        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::COMMIT, object, hosted.commits, 0));
+        draw.chance("crash", self.faults.crash_after_commit)
+            .then(|| usize::try_from(draw.below("after_effects", effects as u64 + 1)).unwrap_or_default())
     }
 
     fn make_durable(&mut self, world: &mut W, object: ObjectId, commit: &mut Commit<W::Object>) {
@@ -277,8 +278,8 @@ impl<W: World> Sim<W> {
         self.say("object", || format!("LOST: {}", describe(fault)));
         world.fault(self, object, fault);
         let hosted = &self.objects[object as usize];
-        let mut draw = self.draws.at(purpose::RESET, object, u64::from(hosted.lives), 0);
-        let survive = draw.below(pending.len() as u64 + 1) as usize;
+        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::RESET, object, u64::from(hosted.lives), 0));
+        let survive = draw.below("commits_survive", pending.len() as u64 + 1) as usize;
         for mut commit in pending.into_iter().take(survive) {
             if matches!(commit.fate, Fate::Fails(_)) {
                 break;
@@ -299,11 +300,12 @@ impl<W: World> Sim<W> {
             return Some(id);
         }
         let hosted = &mut self.objects[object as usize];
-        let mut draw = self.draws.at(purpose::CONSTRUCT, object, hosted.constructions, 0);
+        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::CONSTRUCT, object, hosted.constructions, 0));
         hosted.constructions += 1;
-        let injected = draw.chance(self.faults.constructor_throws) && hosted.throws_in_a_row < 6;
+        let injected = draw.chance("throws", self.faults.constructor_throws) && hosted.throws_in_a_row < 6;
         let skew_bound = self.faults.clock_skew_ms;
-        let skew = draw.between(0, 2 * skew_bound).cast_signed() - skew_bound.cast_signed();
+        let off = draw.below("clock_off_ms", skew_bound + 1).cast_signed();
+        let skew = if draw.either("clock_behind") { -off } else { off };
         let constructed = if injected {
             Err("out of memory".into())
         } else {
@@ -351,8 +353,9 @@ impl<W: World> Sim<W> {
         hosted.last_entry = self.now;
         if self.faults.eviction != Eviction::Never && !hosted.evict_asked {
             hosted.evict_asked = true;
-            let mut draw = self.draws.at(purpose::EVICT, object, hosted.turns, 0);
-            self.queue.push(self.now + draw.between(EVICT_AFTER, EVICT_BEFORE), Happening::Evict { object });
+            let mut draw = self.decisions.at(&self.draws, Place::new(purpose::EVICT, object, hosted.turns, 0));
+            self.queue
+                .push(self.now + draw.between("evict_us", EVICT_AFTER, EVICT_BEFORE), Happening::Evict { object });
         }
     }
 

@@ -25,17 +25,17 @@ impl ProxyWorld {
         let tries = 0;
         let number = self.calls.len() as u64;
         self.calls.push(Call { ask, tries, over: false });
-        let mut draw = sim.draws.at(purpose::CALL, tries, key_of(ask), if again { 3 } else { 0 });
-        if !self.healthy && draw.chance(self.plan.world.call_lost) {
+        let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), if again { 3 } else { 0 });
+        if !self.healthy && draw.chance("lost", self.plan.world.call_lost) {
             self.hit_call(Fault(25), ask);
             sim.say("caller", || format!("F25: the call {number} is lost"));
             sim.after(5 * SECOND, Message::CallFails(number));
             return;
         }
         sim.after(self.network(&mut draw), Message::CallArrives(number));
-        if !self.healthy && !again && draw.chance(self.plan.world.call_repeated) {
+        if !self.healthy && !again && draw.chance("repeated", self.plan.world.call_repeated) {
             self.hit_call(Fault(25), ask);
-            let later = draw.pick(&[1, SECOND, 400 * SECOND]);
+            let later = draw.pick("again_us", &[1, SECOND, 400 * SECOND]);
             sim.after(later, Message::AskAgain(ask));
         }
     }
@@ -59,7 +59,7 @@ impl ProxyWorld {
                     self.hit_object(Fault(28));
                 }
                 sim.say("caller", || format!("the call {number} fails: {error}"));
-                let mut draw = sim.draws.at(purpose::CALL, tries, key_of(ask), 1);
+                let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), 1);
                 sim.after(self.network(&mut draw), Message::CallFails(number));
             }
         }
@@ -74,8 +74,8 @@ impl ProxyWorld {
             self.hit_object(Fault(32));
         }
         let tries = self.calls[number as usize].tries;
-        let mut draw = sim.draws.at(purpose::REPLY, tries, key_of(ask), 0);
-        if !self.healthy && draw.chance(self.plan.world.call_lost) {
+        let mut draw = sim.decide(purpose::REPLY, tries, key_of(ask), 0);
+        if !self.healthy && draw.chance("lost", self.plan.world.call_lost) {
             self.hit_call(Fault(25), ask);
             sim.say("caller", || format!("F25: the reply to call {number} is lost"));
             sim.after(5 * SECOND, Message::CallFails(number));
@@ -98,8 +98,8 @@ impl ProxyWorld {
         if std::mem::replace(&mut call.over, true) || tries >= MAX_TRIES {
             return;
         }
-        let mut draw = sim.draws.at(purpose::CALL, tries, key_of(ask), 2);
-        let wait = (SECOND << tries.min(6)) + draw.below(SECOND);
+        let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), 2);
+        let wait = (SECOND << tries.min(6)) + draw.below("patience_us", SECOND);
         let number = self.calls.len() as u64;
         self.calls.push(Call { ask, tries: tries + 1, over: false });
         sim.after(wait, Message::CallArrives(number));
@@ -133,7 +133,7 @@ impl ProxyWorld {
     /// The request of this number as its caller sends it.
     #[must_use]
     pub fn request(&self, planned: Planned) -> Request {
-        let plan = &self.plan.requests[planned as usize];
+        let plan = self.plan.requests.get(planned as usize).copied().flatten().unwrap_or_default();
         let host = format!("u{planned}.test");
         let with_body = plan.body > 0;
         let mut request = Request {

@@ -36,6 +36,19 @@ pub struct Task {
     outcome: Option<Outcome>,
 }
 
+/// How a callback fails (F26).
+#[derive(Clone, Copy, Debug)]
+enum CallbackFails {
+    /// Reset, overloaded, no such handler, or too large a message: the origin does not act.
+    First,
+    /// It acts, then it is reset or throws.
+    After,
+    /// It acts, and never answers.
+    Hangs,
+    /// It is slow to act.
+    Slow,
+}
+
 impl Task {
     /// A fetch, or a callback if it has an outcome.
     const fn new(
@@ -95,7 +108,7 @@ impl ProxyWorld {
         self.ledger.entries[entry].fetches.push(Fetch { attempt, left, executed: 0, running: true, result: None });
         self.observe(sim, &Observation::FetchLeft { entry });
         let planned = self.ledger.entries[entry].planned;
-        let mut draw = sim.draws.at(purpose::FETCH, 1, u64::from(planned), u32::from(attempt.number));
+        let mut draw = sim.decide(purpose::FETCH, 1, u64::from(planned), u32::from(attempt.number));
         let answer = self.draw_answer(sim, planned, attempt.number);
         let number = self.tasks.len() as u32;
         self.tasks.push(Task::new(attempt, entry, from, answer, None));
@@ -104,10 +117,10 @@ impl ProxyWorld {
             Ok(hop) => self.tasks[number as usize].hop = hop,
             Err(failure) => return self.end_fetch(sim, number, Some(FetchResult::Failed(failure))),
         }
-        let over_quota = !self.healthy && draw.chance(self.plan.world.over_quota);
+        let over_quota = !self.healthy && draw.chance("over_quota", self.plan.world.over_quota);
         if over_quota {
             self.hit_object(Fault(28));
-            if draw.below(2) == 0 {
+            if draw.either("not_sent") {
                 return self.end_fetch(sim, number, Some(FetchResult::Failed(Failure::NotSent)));
             }
             // No timer is to be had: only the machine's lease ends this attempt.
@@ -136,7 +149,7 @@ impl ProxyWorld {
         }
         task.connected = true;
         let (attempt, entry, planned) = (task.attempt, task.entry, self.ledger.entries[task.entry].planned);
-        let mut draw = sim.draws.at(purpose::FETCH, 2, u64::from(planned), u32::from(attempt.number));
+        let mut draw = sim.decide(purpose::FETCH, 2, u64::from(planned), u32::from(attempt.number));
         let delay = self.network(&mut draw);
         match self.tasks[number as usize].answer {
             Answer::NoConnection => {
@@ -178,7 +191,7 @@ impl ProxyWorld {
             let host = hop.url.host_str().unwrap_or_default();
             self.observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
         }
-        let mut draw = sim.draws.at(purpose::FETCH, 3, u64::from(planned), u32::from(attempt.number));
+        let mut draw = sim.decide(purpose::FETCH, 3, u64::from(planned), u32::from(attempt.number));
         let back = self.network(&mut draw);
         match answer {
             Answer::NoConnection | Answer::BreaksFirst | Answer::Stalls => {}
@@ -203,7 +216,7 @@ impl ProxyWorld {
             let Some(hop) = self.tasks[number as usize].hop.take() else { return };
             let location = redirect.location(&hop);
             let planned = self.ledger.entries[entry].planned;
-            let mut draw = sim.draws.at(purpose::FETCH, 4, u64::from(planned), u32::from(hop.redirects));
+            let mut draw = sim.decide(purpose::FETCH, 4, u64::from(planned), u32::from(hop.redirects));
             match hop.after_head(&self.plan.config, status, location.as_deref()) {
                 AfterHead::Follow(next) => {
                     let over = redirect.ends_after(next.redirects);
@@ -346,29 +359,26 @@ impl ProxyWorld {
         }
         let planned = self.ledger.entries[entry].planned;
         sim.after(limits::CALLBACK_TIMEOUT_MS * 1_000, Message::CallbackTimer(number));
-        let mut draw = sim.draws.at(purpose::CALLBACK, 0, u64::from(planned), u32::from(attempt.number));
+        let mut draw = sim.decide(purpose::CALLBACK, 0, u64::from(planned), u32::from(attempt.number));
         let there = self.network(&mut draw);
-        let fails = self.origins_down || (!self.healthy && draw.chance(self.plan.world.callback_fails));
+        let fails = self.origins_down || (!self.healthy && draw.chance("fails", self.plan.world.callback_fails));
         if !fails {
             return sim.after(there, Message::CallbackReaches(number));
         }
         self.hit_running(Fault(26), entry);
-        match draw.below(4) {
-            // Reset, overloaded, no such handler, or too large a message: it does not act.
-            0 => sim.after(2 * there, Message::CallbackEnds(number, CallbackResult::Failed)),
-            // It acts, then it is reset or throws.
-            1 => {
+        match draw.pick("how", &[CallbackFails::First, CallbackFails::After, CallbackFails::Hangs, CallbackFails::Slow])
+        {
+            CallbackFails::First => sim.after(2 * there, Message::CallbackEnds(number, CallbackResult::Failed)),
+            CallbackFails::After => {
                 sim.after(there, Message::CallbackReaches(number));
                 sim.after(there + 1, Message::CallbackEnds(number, CallbackResult::Failed));
             }
-            // It acts, and never answers.
-            2 => {
+            CallbackFails::Hangs => {
                 self.tasks[number as usize].sent = true;
                 sim.after(there, Message::CallbackReaches(number));
             }
-            // It is slow to act.
-            _ => {
-                let slow = draw.below(29_000_000);
+            CallbackFails::Slow => {
+                let slow = draw.below("slow_us", 29_000_000);
                 sim.after(slow, Message::CallbackReaches(number));
             }
         }
@@ -383,8 +393,8 @@ impl ProxyWorld {
         sim.say("origin", || format!("is told: {attempt} {outcome}"));
         self.observe(sim, &Observation::Told { entry });
         let planned = self.ledger.entries[entry].planned;
-        let mut draw = sim.draws.at(purpose::CALLBACK, 1, u64::from(planned), u32::from(attempt.number));
-        if !self.healthy && draw.chance(self.plan.world.callback_enqueues) {
+        let mut draw = sim.decide(purpose::CALLBACK, 1, u64::from(planned), u32::from(attempt.number));
+        if !self.healthy && draw.chance("enqueues", self.plan.world.callback_enqueues) {
             self.hit_running(Fault(26), entry);
             self.enqueue_one_more(sim, planned);
         }

@@ -1,6 +1,6 @@
 //! What a seed draws: who does what when, which faults there are and how often, how large everything is.
 
-use crate::engine::{Chance, Draw, Draws, Eviction, Faults, MINUTE, Micros, SECOND, Sizes};
+use crate::engine::{Chance, Draw, Draws, Eviction, Fault, Faults, MINUTE, Micros, SECOND, Script, Sizes};
 use proxy_fetch::{Config, Options, limits};
 use std::{fmt, str::FromStr};
 
@@ -44,12 +44,6 @@ impl FromStr for Profile {
 /// How often the world around the object misbehaves, per occasion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorldFaults {
-    /// F7 and F1: crashes of the object in between turns, so many over the fault phase.
-    pub crashes: u32,
-    /// F8: deploys over the fault phase.
-    pub deploys: u32,
-    /// F11: kills of the isolate, with all objects in it.
-    pub isolate_kills: u32,
     /// F21, per fetch.
     pub fetch_fails: Chance,
     /// F22, per fetch.
@@ -70,8 +64,6 @@ pub struct WorldFaults {
     pub callback_enqueues: Chance,
     /// F27: a stored row becomes unreadable, per restart.
     pub row_corrupt: Chance,
-    /// F27: the storage is full for a while, once.
-    pub storage_full: bool,
     /// F28: a fetch or a timer is over the quota, per fetch.
     pub over_quota: Chance,
     /// F33: a stored row is of another version until the run heals, per restart.
@@ -79,7 +71,7 @@ pub struct WorldFaults {
 }
 
 /// A request that a caller will hand in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlannedRequest {
     /// When.
     pub at: Micros,
@@ -101,6 +93,23 @@ pub struct PlannedRequest {
     pub service_us: Micros,
 }
 
+impl Default for PlannedRequest {
+    /// Handed in at once, with default options, by a caller who wants to be called back; answered quickly.
+    fn default() -> Self {
+        Self {
+            at: 0,
+            options: Options::default(),
+            callback: true,
+            body: 0,
+            malformed: None,
+            cancel_at: None,
+            status_at: None,
+            conflict_at: None,
+            service_us: 1_000,
+        }
+    }
+}
+
 /// A run, drawn from a seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -120,8 +129,15 @@ pub struct Plan {
     pub slot_until_head: bool,
     /// When faults cease.
     pub heal_at: Micros,
-    /// The requests, in order of their numbers.
-    pub requests: Vec<PlannedRequest>,
+    /// The requests, in order of their numbers; `None`: it was taken out.
+    pub requests: Vec<Option<PlannedRequest>>,
+    /// When an instance is lost in between turns, and how: a crash (F1, F7), a deploy (F8), or a kill of the isolate with
+    /// all objects in it (F11).
+    pub resets: Vec<(Micros, Fault)>,
+    /// F27: from when to when the storage is full.
+    pub storage_full: Vec<(Micros, Micros)>,
+    /// The decisions that are not plain; `None`: all are drawn from the seed.
+    pub script: Option<Script>,
 }
 
 /// What a world's draw is for.
@@ -159,6 +175,10 @@ impl Plan {
         }
     }
 
+    fn count(&self, fault: Fault) -> usize {
+        self.resets.iter().filter(|(_, reset)| *reset == fault).count()
+    }
+
     fn base(draw: &mut Draw, profile: Profile) -> Self {
         let commit_us_min = draw.pick(&[100, 1_000, 5_000]);
         Self {
@@ -181,6 +201,9 @@ impl Plan {
             slot_until_head: draw.below(2) == 0,
             heal_at: 0,
             requests: Vec::new(),
+            resets: Vec::new(),
+            storage_full: Vec::new(),
+            script: None,
         }
     }
 
@@ -191,7 +214,7 @@ impl Plan {
         plan.requests = (0..count)
             .map(|number| {
                 let mut draw = draws.at(purpose::REQUEST, 0, number, 0);
-                PlannedRequest {
+                Some(PlannedRequest {
                     at: draw.below(spread + 1),
                     options: Options::default(),
                     callback: draw.below(4) != 0,
@@ -201,7 +224,7 @@ impl Plan {
                     status_at: (draw.below(4) == 0).then(|| draw.below(spread + 5 * SECOND)),
                     conflict_at: None,
                     service_us: 500_000,
-                }
+                })
             })
             .collect();
         plan.heal_at = spread;
@@ -224,13 +247,27 @@ impl Plan {
             plan.sizes.calls_per_second = draw.between(2, 60) as u32;
         }
         plan.faults = platform_faults(draw);
+        let counts = [
+            (Fault::CRASH, draw.pick(&[0, 0, 0, 1, 1, 3, 8])),
+            (Fault::DEPLOY, draw.pick(&[0, 0, 0, 1, 2])),
+            (Fault::ISOLATE_KILLED, draw.pick(&[0, 0, 0, 1, 2])),
+        ];
         plan.world = world_faults(draw);
+        let is_full_once = draw.below(8) == 0;
         if draw.below(12) == 0 {
             // An outage: no upstream answers until the end, so that most requests grow old.
             plan.world.stalls = Chance::ALWAYS;
             plan.heal_at = spread + 40 * MINUTE;
         }
-        plan.requests = (0..count).map(|number| request(draws, number, spread, plan.heal_at)).collect();
+        plan.requests = (0..count).map(|number| Some(request(draws, number, spread, plan.heal_at))).collect();
+        let mut draw = draws.at(purpose::RESETS, 0, 0, 0);
+        for (fault, count) in counts {
+            plan.resets.extend((0..count).map(|_| (draw.below(plan.heal_at + 1), fault)));
+        }
+        if is_full_once {
+            let from = draw.below(plan.heal_at + 1);
+            plan.storage_full.push((from, from + draw.pick(&[SECOND, 10 * SECOND, MINUTE])));
+        }
         plan
     }
 }
@@ -275,9 +312,6 @@ fn platform_faults(draw: &mut Draw) -> Faults {
 
 fn world_faults(draw: &mut Draw) -> WorldFaults {
     WorldFaults {
-        crashes: draw.pick(&[0, 0, 0, 1, 1, 3, 8]),
-        deploys: draw.pick(&[0, 0, 0, 1, 2]),
-        isolate_kills: draw.pick(&[0, 0, 0, 1, 2]),
         fetch_fails: rate(draw),
         body_fails: rate(draw),
         odd_status: rate(draw),
@@ -288,7 +322,6 @@ fn world_faults(draw: &mut Draw) -> WorldFaults {
         callback_fails: rate(draw),
         callback_enqueues: rare_rate(draw),
         row_corrupt: if draw.below(5) == 0 { Chance::percent(30) } else { Chance::NEVER },
-        storage_full: draw.below(8) == 0,
         over_quota: rare_rate(draw),
         row_foreign: if draw.below(5) == 0 { Chance::percent(30) } else { Chance::NEVER },
     }
@@ -337,11 +370,11 @@ pub(super) const MALFORMED: u8 = 12;
 impl fmt::Display for Plan {
     /// The mix in one line, for the head of a trace.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at_most_once = self.requests.iter().filter(|request| request.options.at_most_once).count();
+        let at_most_once = self.requests.iter().flatten().filter(|request| request.options.at_most_once).count();
         write!(
             f,
             "{} requests ({at_most_once} at most once), {} in flight at most; faults until {}.{:03}s:",
-            self.requests.len(),
+            self.requests.iter().flatten().count(),
             limits::MAX_IN_FLIGHT,
             self.heal_at / SECOND,
             self.heal_at / 1_000 % 1_000
@@ -381,10 +414,10 @@ impl fmt::Display for Plan {
             }
         }
         let counts = [
-            ("crashes", self.world.crashes),
-            ("deploys", self.world.deploys),
-            ("isolate kills", self.world.isolate_kills),
-            ("full storage", u32::from(self.world.storage_full)),
+            ("crashes", self.count(Fault::CRASH)),
+            ("deploys", self.count(Fault::DEPLOY)),
+            ("isolate kills", self.count(Fault::ISOLATE_KILLED)),
+            ("full storage", self.storage_full.len()),
         ];
         for (name, count) in counts {
             if count > 0 {

@@ -10,7 +10,7 @@ use super::{
     world::{OBJECT, ProxyWorld},
 };
 use crate::{
-    engine::{Line, Micros, Recorder, Sim},
+    engine::{Decisions, Line, Micros, Recorder, Script, Sim},
     laws::Violation,
 };
 use proxy_fetch::Outcome;
@@ -32,13 +32,15 @@ pub struct Watch {
     pub lines: bool,
     /// Keep the digest of each step.
     pub digests: bool,
+    /// Keep the decisions.
+    pub script: bool,
     /// Stop after this step.
     pub until: Option<u64>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { laws: true, lines: false, digests: false, until: None }
+        Self { laws: true, lines: false, digests: false, script: false, until: None }
     }
 }
 
@@ -65,6 +67,8 @@ pub struct Report {
     pub mix: String,
     /// The trace, if it was kept, with requests by their names.
     pub lines: Vec<Line>,
+    /// The decisions that were not plain, if they were kept.
+    pub script: Script,
     /// The machine at the end, if it was in memory and lines were kept.
     pub machine: Option<String>,
 }
@@ -87,6 +91,11 @@ pub fn run_plan(seed: u64, plan: Plan, watch: Watch) -> Report {
         recorder = recorder.with_digests();
     }
     let mut sim = Sim::new(seed, START.0, plan.faults.clone(), plan.sizes.clone(), recorder);
+    if watch.script {
+        sim.decisions = Decisions::recording();
+    } else if let Some(script) = &plan.script {
+        sim.decisions = Decisions::playing(script.clone());
+    }
     sim.add_object(plan.config.clone(), BTreeMap::new());
     let mut world = ProxyWorld::new(plan, watch.laws);
     world.begin(&mut sim);
@@ -131,6 +140,7 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
         coverage: world.coverage,
         mix,
         lines,
+        script: sim.decisions.recorded(),
         machine: machine.map(|object: &ProxyObject| names.in_text(&object.machine.to_string())),
     }
 }

@@ -103,49 +103,50 @@ fn http_date(seconds: u64) -> String {
 
 impl ProxyWorld {
     pub(super) fn draw_answer(&self, sim: &Sim<Self>, planned: Planned, attempt: u8) -> Answer {
-        let service_us = self.plan.requests.get(planned as usize).map_or(1_000, |request| request.service_us);
-        let mut draw = sim.draws.at(purpose::FETCH, 0, u64::from(planned), u32::from(attempt));
-        let head_us = draw.between(service_us / 50, service_us);
-        let body_us = draw.below(service_us / 10 + 1);
+        let request = self.plan.requests.get(planned as usize).and_then(Option::as_ref);
+        let service_us = request.map_or(1_000, |request| request.service_us);
+        let mut draw = sim.decide(purpose::FETCH, 0, u64::from(planned), u32::from(attempt));
+        let head_us = draw.between("head_us", service_us / 50, service_us);
+        let body_us = draw.below("body_us", service_us / 10 + 1);
         let plain =
             Answer::Responds { status: 200, head_us, body: Body::Whole, body_us, retry_after: None, redirect: None };
         if self.healthy {
             return plain;
         }
         let faults = &self.plan.world;
-        if draw.chance(faults.fetch_fails) {
-            return draw.pick(&[Answer::NoConnection, Answer::BreaksFirst, Answer::BreaksAfter]);
+        if draw.chance("breaks", faults.fetch_fails) {
+            return draw.pick("how", &[Answer::NoConnection, Answer::BreaksFirst, Answer::BreaksAfter]);
         }
-        if draw.chance(faults.stalls) {
+        if draw.chance("never_answers", faults.stalls) {
             return Answer::Stalls;
         }
         let mut body = Body::Whole;
-        if draw.chance(faults.body_fails) {
-            body = draw.pick(&[Body::Hangs, Body::Truncated, Body::TooLarge, Body::BadHead]);
+        if draw.chance("body_fails", faults.body_fails) {
+            body = draw.pick("body", &[Body::Hangs, Body::Truncated, Body::TooLarge, Body::BadHead]);
         }
         let (mut status, mut retry_after, mut redirect) = (200, None, None);
-        if draw.chance(faults.odd_status) {
-            status = draw.pick(&[100, 204, 304, 400, 404, 408, 425, 429, 429, 500, 502, 503, 503, 599]);
-            retry_after = draw.pick(&[
-                None,
-                Some(RetryAfterKind::Seconds(0)),
-                Some(RetryAfterKind::Seconds(7)),
-                Some(RetryAfterKind::Seconds(3_600)),
-                Some(RetryAfterKind::DateIn(20)),
-                Some(RetryAfterKind::DatePast),
-                Some(RetryAfterKind::Negative),
-                Some(RetryAfterKind::Huge),
-                Some(RetryAfterKind::Garbage),
-            ]);
-        } else if draw.chance(faults.redirects) {
-            status = draw.pick(&[301, 302, 303, 307, 308]);
-            redirect = Some(draw.pick(&[
-                Redirect::Chain(1),
-                Redirect::Chain(3),
-                Redirect::Loop,
-                Redirect::Private,
-                Redirect::Nowhere,
-            ]));
+        if draw.chance("odd_status", faults.odd_status) {
+            status = draw.pick("status", &[100, 204, 304, 400, 404, 408, 425, 429, 429, 500, 502, 503, 503, 599]);
+            retry_after = draw.pick(
+                "retry_after",
+                &[
+                    None,
+                    Some(RetryAfterKind::Seconds(0)),
+                    Some(RetryAfterKind::Seconds(7)),
+                    Some(RetryAfterKind::Seconds(3_600)),
+                    Some(RetryAfterKind::DateIn(20)),
+                    Some(RetryAfterKind::DatePast),
+                    Some(RetryAfterKind::Negative),
+                    Some(RetryAfterKind::Huge),
+                    Some(RetryAfterKind::Garbage),
+                ],
+            );
+        } else if draw.chance("redirects", faults.redirects) {
+            status = draw.pick("status", &[301, 302, 303, 307, 308]);
+            redirect = Some(draw.pick(
+                "to",
+                &[Redirect::Chain(1), Redirect::Chain(3), Redirect::Loop, Redirect::Private, Redirect::Nowhere],
+            ));
         }
         Answer::Responds { status, head_us, body, body_us, retry_after, redirect }
     }
@@ -155,7 +156,8 @@ impl ProxyWorld {
         /// A chain of such requests ends by itself.
         const MAX_PLANNED: usize = 2_000;
         let planned = self.plan.requests.len();
-        let Some(request) = self.plan.requests.get(like as usize).filter(|_| planned < MAX_PLANNED) else { return };
+        let request = self.plan.requests.get(like as usize).and_then(Option::as_ref);
+        let Some(request) = request.filter(|_| planned < MAX_PLANNED) else { return };
         let more = super::plan::PlannedRequest {
             at: sim.now(),
             cancel_at: None,
@@ -163,7 +165,7 @@ impl ProxyWorld {
             conflict_at: None,
             ..request.clone()
         };
-        self.plan.requests.push(more);
+        self.plan.requests.push(Some(more));
         sim.after(0, Message::Ask(Ask::Enqueue { planned: planned as Planned, valid: true }));
     }
 }

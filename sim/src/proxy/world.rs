@@ -11,7 +11,7 @@ use super::{
     plan::{Plan, purpose},
 };
 use crate::{
-    engine::{self, Fault, InstanceId, MINUTE, Micros, ObjectId, SECOND, Sim},
+    engine::{self, Fault, InstanceId, Micros, ObjectId, SECOND, Sim},
     laws::{Laws, Violation},
 };
 use proxy_fetch::{Attempt, Effect, Phase, ROW_VERSION, Table, Timestamp};
@@ -155,6 +155,7 @@ impl ProxyWorld {
     /// Puts the plan on the run's calendar.
     pub fn begin(&mut self, sim: &mut Sim<Self>) {
         for (number, request) in self.plan.requests.iter().enumerate() {
+            let Some(request) = request else { continue };
             let planned = number as Planned;
             let valid = request.malformed.is_none();
             sim.after(request.at, Message::Ask(Ask::Enqueue { planned, valid }));
@@ -169,24 +170,14 @@ impl ProxyWorld {
                 }
             }
         }
-        let heal_at = self.plan.heal_at;
-        let mut draw = sim.draws.at(purpose::RESETS, 0, 0, 0);
-        let resets = [
-            (Fault::CRASH, self.plan.world.crashes),
-            (Fault::DEPLOY, self.plan.world.deploys),
-            (Fault::ISOLATE_KILLED, self.plan.world.isolate_kills),
-        ];
-        for (fault, count) in resets {
-            for _ in 0..count {
-                sim.after(draw.below(heal_at + 1), Message::Reset(fault));
-            }
+        for (at, fault) in &self.plan.resets {
+            sim.after(*at, Message::Reset(*fault));
         }
-        if self.plan.world.storage_full {
-            let from = draw.below(heal_at + 1);
-            sim.after(from, Message::StorageFull(true));
-            sim.after(from + draw.pick(&[SECOND, 10 * SECOND, MINUTE]), Message::StorageFull(false));
+        for (from, until) in &self.plan.storage_full {
+            sim.after(*from, Message::StorageFull(true));
+            sim.after(*until, Message::StorageFull(false));
         }
-        sim.after(heal_at, Message::Heal);
+        sim.after(self.plan.heal_at, Message::Heal);
     }
 
     /// Shows the laws what was seen.
@@ -228,8 +219,8 @@ impl ProxyWorld {
     }
 
     /// One-way time of a message.
-    pub(super) fn network(&self, draw: &mut engine::Draw) -> Micros {
-        draw.between(self.plan.network_us / 4, self.plan.network_us)
+    pub(super) fn network(&self, draw: &mut engine::Decision) -> Micros {
+        draw.between("network_us", self.plan.network_us / 4, self.plan.network_us)
     }
 
     fn heal(&mut self, sim: &mut Sim<Self>) {
@@ -277,8 +268,9 @@ impl ProxyWorld {
         if self.healthy {
             return;
         }
-        let mut draw = sim.draws.at(purpose::TAMPER, 0, u64::from(life), 0);
-        let (corrupt, foreign) = (draw.chance(self.plan.world.row_corrupt), draw.chance(self.plan.world.row_foreign));
+        let mut draw = sim.decide(purpose::TAMPER, 0, u64::from(life), 0);
+        let (corrupt, foreign) =
+            (draw.chance("corrupt", self.plan.world.row_corrupt), draw.chance("foreign", self.plan.world.row_foreign));
         if !corrupt && !foreign {
             return;
         }
@@ -298,7 +290,7 @@ impl ProxyWorld {
         if keys.is_empty() {
             return;
         }
-        let key = draw.pick(&keys);
+        let key = keys[draw.below("row", keys.len() as u64) as usize];
         let Some(entry) = self.ledger.entry_of(key.id) else { return };
         if self.ledger.entries[entry].tampered {
             return;

@@ -1,0 +1,212 @@
+//! A run's decisions as data: recorded while a seed draws them, and played again from what was kept of them.
+//!
+//! A [`Decision`] is a draw whose outcomes have names. Each has a plain outcome (it does not happen; the least; the
+//! first), and a [`Script`] holds those that are not plain. So what is taken out of a script did not happen, and what
+//! is left still happens, at its place.
+
+use super::draw::{Chance, Draw, Draws};
+use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc};
+
+/// Where in a run something is decided: what for, by whom, about what, for the how-manieth time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// What is decided. The engine's purposes are below 100, a world's from 100.
+    pub purpose: u16,
+    /// By whom.
+    pub actor: u32,
+    /// About what.
+    pub item: u64,
+    /// For the how-manieth time.
+    pub attempt: u32,
+}
+
+impl Place {
+    /// The place of these four.
+    #[must_use]
+    pub const fn new(purpose: u16, actor: u32, item: u64, attempt: u32) -> Self {
+        Self { purpose, actor, item, attempt }
+    }
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value {
+    /// It happens.
+    Yes,
+    /// So much; times are in µs.
+    Number(u64),
+    /// The one that is written like this.
+    Word(String),
+}
+
+/// All decisions of a run that are not plain, by place and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script(pub BTreeMap<Place, BTreeMap<String, Value>>);
+
+/// Whether decisions are recorded or played.
+#[derive(Debug)]
+enum Tape {
+    Records(RefCell<Script>),
+    Plays(Script),
+}
+
+/// The decisions of a run: drawn from a seed, and recorded if that is asked for; or played.
+#[derive(Clone, Debug, Default)]
+pub struct Decisions(Option<Rc<Tape>>);
+
+/// The decisions at one place. What is decided first may say what else is.
+#[derive(Debug)]
+pub struct Decision {
+    draw: Draw,
+    place: Place,
+    tape: Option<Rc<Tape>>,
+}
+
+impl Decisions {
+    /// They are drawn, and recorded for [`Decisions::recorded`].
+    #[must_use]
+    pub fn recording() -> Self {
+        Self(Some(Rc::new(Tape::Records(RefCell::default()))))
+    }
+
+    /// They are those of the script, and plain where it has none.
+    #[must_use]
+    pub fn playing(script: Script) -> Self {
+        Self(Some(Rc::new(Tape::Plays(script))))
+    }
+
+    /// Whether they are played.
+    #[must_use]
+    pub fn are_played(&self) -> bool {
+        self.0.as_ref().is_some_and(|tape| matches!(**tape, Tape::Plays(_)))
+    }
+
+    /// What was recorded until now.
+    #[must_use]
+    pub fn recorded(&self) -> Script {
+        match self.0.as_deref() {
+            Some(Tape::Records(script)) => script.borrow().clone(),
+            Some(Tape::Plays(_)) | None => Script::default(),
+        }
+    }
+
+    /// The decisions at this place.
+    pub(super) fn at(&self, draws: &Draws, place: Place) -> Decision {
+        let draw = draws.at(place.purpose, place.actor, place.item, place.attempt);
+        Decision { draw, place, tape: self.0.clone() }
+    }
+}
+
+impl Decision {
+    /// Whether it happens. Plain: it does not, unless it always does.
+    pub fn chance(&mut self, name: &str, chance: Chance) -> bool {
+        let drawn = self.draw.chance(chance);
+        match self.tape.as_deref() {
+            None => drawn,
+            Some(Tape::Plays(_)) => chance == Chance::ALWAYS || self.played(name).is_some(),
+            Some(Tape::Records(_)) => {
+                if drawn {
+                    self.record(name, Value::Yes);
+                }
+                drawn
+            }
+        }
+    }
+
+    /// One of two, equally often. Plain: no.
+    pub fn either(&mut self, name: &str) -> bool {
+        self.chance(name, Chance::percent(50))
+    }
+
+    /// A number from `low` to `high`, both included. Plain: the lowest.
+    pub fn between(&mut self, name: &str, low: u64, high: u64) -> u64 {
+        let drawn = self.draw.between(low, high);
+        match self.tape.as_deref() {
+            None => drawn,
+            Some(Tape::Plays(_)) => match self.played(name) {
+                Some(Value::Number(number)) => (*number).clamp(low, high.max(low)),
+                Some(Value::Yes | Value::Word(_)) | None => low,
+            },
+            Some(Tape::Records(_)) => {
+                if drawn != low {
+                    self.record(name, Value::Number(drawn));
+                }
+                drawn
+            }
+        }
+    }
+
+    /// A number below `bound`; 0 if that is 0. Plain: 0.
+    pub fn below(&mut self, name: &str, bound: u64) -> u64 {
+        self.between(name, 0, bound.saturating_sub(1))
+    }
+
+    /// One of them. Plain: the first.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn pick<T: Copy + fmt::Debug>(&mut self, name: &str, items: &[T]) -> T {
+        let drawn = self.draw.pick(items);
+        match self.tape.as_deref() {
+            None => drawn,
+            Some(Tape::Plays(_)) => match self.played(name) {
+                Some(Value::Word(word)) => {
+                    items.iter().copied().find(|item| &format!("{item:?}") == word).unwrap_or(items[0])
+                }
+                Some(Value::Yes | Value::Number(_)) | None => items[0],
+            },
+            Some(Tape::Records(_)) => {
+                let word = format!("{drawn:?}");
+                if word != format!("{:?}", items[0]) {
+                    self.record(name, Value::Word(word));
+                }
+                drawn
+            }
+        }
+    }
+
+    fn played(&self, name: &str) -> Option<&Value> {
+        match self.tape.as_deref() {
+            Some(Tape::Plays(script)) => script.0.get(&self.place)?.get(name),
+            Some(Tape::Records(_)) | None => None,
+        }
+    }
+
+    fn record(&self, name: &str, value: Value) {
+        if let Some(Tape::Records(script)) = self.tape.as_deref() {
+            script.borrow_mut().0.entry(self.place).or_default().insert(name.to_owned(), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decide(decisions: &Decisions, seed: u64) -> Vec<String> {
+        let draws = Draws::new(seed);
+        (0..50)
+            .map(|item| {
+                let mut at = decisions.at(&draws, Place { purpose: 1, actor: 2, item, attempt: 3 });
+                let happens = at.chance("happens", Chance::percent(30));
+                let how = happens.then(|| at.pick("how", &["slowly", "fast"]));
+                format!("{happens} {how:?} {} {}", at.between("time", 5, 9), at.below("rest", 0))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_recorded_is_played() {
+        let recording = Decisions::recording();
+        let drawn = decide(&recording, 1);
+        assert_eq!(drawn, decide(&Decisions::default(), 1), "recording changes nothing");
+        let playing = Decisions::playing(recording.recorded());
+        assert_eq!(drawn, decide(&playing, 2), "the seed plays no part");
+    }
+
+    #[test]
+    fn what_is_not_in_the_script_is_plain() {
+        let plain = decide(&Decisions::playing(Script::default()), 1);
+        assert_eq!(plain, vec!["false None 5 0"; 50]);
+    }
+}
