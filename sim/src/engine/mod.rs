@@ -14,12 +14,14 @@ mod object;
 mod platform;
 mod queue;
 mod run;
+mod shrink;
 mod trace;
 
 pub use draw::{Chance, Draw, Draws};
 pub use faults::{Eviction, Fault, Faults, Sizes};
 pub use object::{Object, Turn, World};
 pub use platform::{CallError, Commit, InstanceId, ObjectId, Sim};
+pub use shrink::{ddmin, smallest};
 pub use trace::{Line, Recorder};
 
 /// True time in microseconds since the run began.
