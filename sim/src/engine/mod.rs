@@ -15,13 +15,18 @@ mod platform;
 mod queue;
 mod run;
 mod script;
+mod shrink;
 mod trace;
 
 pub use draw::{Chance, Draw, Draws};
 pub use faults::{Eviction, Fault, Faults, Sizes};
 pub use object::{Object, Turn, World};
 pub use platform::{CallError, Commit, InstanceId, ObjectId, Sim};
+<<<<<<< HEAD
 pub use script::{Decision, Decisions, Place, Script, Value};
+=======
+pub use shrink::{ddmin, smallest};
+>>>>>>> 8cf320ad7f6d61b19a95f8eb9a771b94151e0112
 pub use trace::{Line, Recorder};
 
 /// True time in microseconds since the run began.
