@@ -3,6 +3,7 @@
 //! [`engine`] simulates a platform for any durable object. [`proxy`] is the world of proxy-fetch on it, [`laws`] is
 //! what must hold in that world, and [`campaign`] runs many seeds.
 //! [`queue`] is the world of the Queue variant, with laws of its own.
+//! [`scenario`] writes plans down as files, and makes failing ones small.
 //! [`verify`] takes the turns again that a host on the real runtime recorded.
 
 #![forbid(unsafe_code)]
@@ -12,4 +13,5 @@ pub mod engine;
 pub mod laws;
 pub mod proxy;
 pub mod queue;
+pub mod scenario;
 pub mod verify;

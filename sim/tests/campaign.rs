@@ -4,8 +4,9 @@
 use proxy_fetch_sim::{
     campaign::{self, Campaign, replay_command},
     proxy::Profile,
+    scenario::shrink_seed,
 };
-use std::{env, num::NonZero, thread};
+use std::{env, num::NonZero, thread, time::Duration};
 
 fn number(name: &str, default: u64) -> u64 {
     match env::var(name) {
@@ -25,7 +26,12 @@ fn campaign(profile: Profile, seeds: u64) {
         && let Some((step, violation)) = &report.violation
     {
         let command = replay_command(report.seed, profile);
-        panic!("seed {} broke a law at step {step}\n{violation}\nrepeat it with: {command}", report.seed);
+        let small = shrink_seed(report.seed, profile, Duration::from_secs(10)).map(|shrunk| shrunk.to_string());
+        panic!(
+            "seed {} broke a law at step {step}\n{violation}\n\nmade small:\n\n{}\nrepeat it with: {command}",
+            report.seed,
+            small.unwrap_or_default()
+        );
     }
     assert_eq!(found.seeds, seeds);
 }

@@ -4,6 +4,8 @@
 mod queue;
 mod replay;
 mod run;
+mod scenario;
+mod shrink;
 mod summary;
 mod verify;
 
@@ -25,6 +27,11 @@ enum Command {
     Run(RunArgs),
     /// Run one seed again and print its trace, one line per step.
     Replay(ReplayArgs),
+    /// Make the failing run of a seed small: as few requests and faults as break the same law, as early and as plain as
+    /// can be.
+    Shrink(ShrinkArgs),
+    /// Run a scenario file and print its trace.
+    Scenario(ScenarioArgs),
     /// Take the turns again that a worker recorded, and compare effects, alarms and rows.
     Verify(VerifyArgs),
 }
@@ -79,6 +86,27 @@ struct ReplayArgs {
 }
 
 #[derive(Debug, Args)]
+struct ShrinkArgs {
+    /// The seed.
+    seed: u64,
+    /// The profile that the seed was run with.
+    #[arg(long, default_value = "swarm")]
+    profile: Profile,
+    /// Write the scenario to this file.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Seconds that it may take.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..))]
+    within: u16,
+}
+
+#[derive(Debug, Args)]
+struct ScenarioArgs {
+    /// The file.
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct VerifyArgs {
     /// Logs of workers that ran with PROXY_FETCH_RECORD=true; `-` is the standard input.
     #[arg(required = true, value_name = "FILE")]
@@ -94,7 +122,7 @@ pub fn main() -> ExitCode {
     let simulated = match &cli.command {
         Command::Run(args) => Some((args.machine, args.profile)),
         Command::Replay(args) => Some((args.machine, args.profile)),
-        Command::Verify(_) => None,
+        Command::Shrink(_) | Command::Scenario(_) | Command::Verify(_) => None,
     };
     if let Some((Machine::Queue, profile)) = simulated
         && profile != Profile::Swarm
@@ -107,6 +135,8 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Shrink(args) => shrink::shrink(&args),
+        Command::Scenario(args) => scenario::scenario(&args),
         Command::Verify(args) => verify::run(&args),
     }
 }
@@ -120,7 +150,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("error: what is to be done?");
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        eprintln!("error: say `run`, `replay` or `verify`; `cargo sim --help` explains");
+        eprintln!("error: say `run`, `replay`, `shrink`, `scenario` or `verify`; `cargo sim --help` explains");
     } else {
         eprintln!("{first}");
     }

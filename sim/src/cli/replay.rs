@@ -1,6 +1,6 @@
 //! `cargo sim replay`.
 
-use super::{Machine, ReplayArgs, queue};
+use super::{Machine, ReplayArgs, queue, scenario::write_verdict};
 use proxy_fetch_sim::proxy::{Report, Watch, run_seed};
 use serde_json::json;
 use std::{
@@ -43,14 +43,7 @@ fn write_text(out: &mut impl Write, args: &ReplayArgs, report: &Report) -> io::R
             None => writeln!(out, "after step {}: the object is not in memory", report.steps)?,
         }
     }
-    match &report.violation {
-        Some((step, violation)) => writeln!(out, "VIOLATION at step {step}: {violation}"),
-        None => {
-            let outcomes: Vec<String> = report.outcomes.iter().map(|(how, count)| format!("{count} {how}")).collect();
-            let digest = report.digest;
-            writeln!(out, "no law broken in {} steps; {}; digest {digest:016x}", report.steps, outcomes.join(", "))
-        }
-    }
+    write_verdict(out, report)
 }
 
 fn write_json(out: &mut impl Write, args: &ReplayArgs, report: &Report) -> io::Result<()> {

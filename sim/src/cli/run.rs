@@ -2,13 +2,19 @@
 
 use super::{Machine, RunArgs, queue, summary};
 use indicatif::{ProgressBar, ProgressStyle};
-use proxy_fetch_sim::campaign::{self, Campaign, replay_command};
+use proxy_fetch_sim::{
+    campaign::{self, Campaign, replay_command},
+    scenario::shrink_seed,
+};
 use std::{
     num::NonZero,
     process::ExitCode,
     thread,
     time::{Duration, Instant},
 };
+
+/// A campaign's first failure is made small within this.
+const SHRINK_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn run(args: &RunArgs) -> ExitCode {
     let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
@@ -30,11 +36,16 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             let campaign = Campaign { start, seeds, profile, jobs, fail_fast: false };
             let found = campaign::run(campaign, progress);
             let wall = began.elapsed().max(Duration::from_micros(1));
-            let repeat = found.failures.first().map(|report| replay_command(report.seed, args.profile));
+            let first = found.failures.first().map(|report| report.seed);
+            let repeat = first.map(|seed| replay_command(seed, args.profile));
             let text = if args.json {
                 format!("{}\n", summary::json(&campaign, &found, wall))
             } else {
-                summary::text(&campaign, &found, wall)
+                let mut text = summary::text(&campaign, &found, wall);
+                if let Some(shrunk) = first.and_then(|seed| shrink_seed(seed, profile, SHRINK_WITHIN)) {
+                    text.push_str(&format!("\nthe first, made small:\n\n{shrunk}"));
+                }
+                text
             };
             (text, repeat)
         }

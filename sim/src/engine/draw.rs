@@ -69,9 +69,9 @@ impl Draw {
         low + self.below(high.saturating_sub(low).saturating_add(1))
     }
 
-    /// Whether it happens.
+    /// Whether it happens. Takes one number whatever the chance, so that what is drawn after it stays the same.
     pub const fn chance(&mut self, chance: Chance) -> bool {
-        chance.0 > 0 && self.below(1_000_000) < chance.0 as u64
+        self.below(1_000_000) < chance.0 as u64
     }
 
     /// One of them.

@@ -21,12 +21,9 @@ mod trace;
 pub use draw::{Chance, Draw, Draws};
 pub use faults::{Eviction, Fault, Faults, Sizes};
 pub use object::{Object, Turn, World};
-pub use platform::{CallError, Commit, InstanceId, ObjectId, Sim};
-<<<<<<< HEAD
+pub use platform::{CallError, Commit, InstanceId, ObjectId, Sim, purpose};
 pub use script::{Decision, Decisions, Place, Script, Value};
-=======
 pub use shrink::{ddmin, smallest};
->>>>>>> 8cf320ad7f6d61b19a95f8eb9a771b94151e0112
 pub use trace::{Line, Recorder};
 
 /// True time in microseconds since the run began.

@@ -157,14 +157,21 @@ pub struct Sim<W: World> {
     pub(super) stopped: bool,
 }
 
-/// What an engine draw is for. A world's purposes begin at 100.
-pub(super) mod purpose {
+/// What the engine's decisions are about: a [`Place`]'s purpose. A world's begin at 100. The actor is the object.
+pub mod purpose {
+    /// A turn, by its number from 0.
     pub const TURN: u16 = 1;
+    /// What comes after a commit, by its number from 1.
     pub const COMMIT: u16 = 2;
+    /// The end of a life, by its number.
     pub const RESET: u16 = 3;
+    /// An alarm that is stored, by the number of commits that stored one or ran one before.
     pub const ALARM_STORED: u16 = 4;
+    /// An alarm that fires, by the same number; and for the how-manieth time.
     pub const ALARM_FIRED: u16 = 5;
+    /// A construction, by its number from 0.
     pub const CONSTRUCT: u16 = 6;
+    /// The look at whether to evict, by the number of turns when it was arranged.
     pub const EVICT: u16 = 7;
 }
 

@@ -125,7 +125,7 @@ impl<W: World> Sim<W> {
             self.settled(world, id);
             return;
         }
-        if !is_empty && draw.chance("crash", self.faults.crash_before_commit) {
+        if draw.chance("crash", self.faults.crash_before_commit) && !is_empty {
             self.reset(world, id.object, Fault::CRASH_BEFORE_COMMIT);
             return;
         }
@@ -135,7 +135,7 @@ impl<W: World> Sim<W> {
         }
         let mut takes =
             if is_empty { 0 } else { draw.between("commit_us", self.sizes.commit_us_min, self.sizes.commit_us_max) };
-        let slow = !is_empty && draw.chance("commit_slow", self.faults.commit_slow);
+        let slow = draw.chance("commit_slow", self.faults.commit_slow) && !is_empty;
         if slow {
             takes = draw.below("slow_us", COMMIT_LIMIT);
             if draw.chance("commit_times_out", Chance::percent(10)) {

@@ -26,14 +26,14 @@ impl ProxyWorld {
         let number = self.calls.len() as u64;
         self.calls.push(Call { ask, tries, over: false });
         let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), if again { 3 } else { 0 });
-        if !self.healthy && draw.chance("lost", self.plan.world.call_lost) {
+        if draw.chance("lost", self.plan.world.call_lost) && !self.healthy {
             self.hit_call(Fault(25), ask);
             sim.say("caller", || format!("F25: the call {number} is lost"));
             sim.after(5 * SECOND, Message::CallFails(number));
             return;
         }
         sim.after(self.network(&mut draw), Message::CallArrives(number));
-        if !self.healthy && !again && draw.chance("repeated", self.plan.world.call_repeated) {
+        if draw.chance("repeated", self.plan.world.call_repeated) && !self.healthy && !again {
             self.hit_call(Fault(25), ask);
             let later = draw.pick("again_us", &[1, SECOND, 400 * SECOND]);
             sim.after(later, Message::AskAgain(ask));
@@ -75,7 +75,7 @@ impl ProxyWorld {
         }
         let tries = self.calls[number as usize].tries;
         let mut draw = sim.decide(purpose::REPLY, tries, key_of(ask), 0);
-        if !self.healthy && draw.chance("lost", self.plan.world.call_lost) {
+        if draw.chance("lost", self.plan.world.call_lost) && !self.healthy {
             self.hit_call(Fault(25), ask);
             sim.say("caller", || format!("F25: the reply to call {number} is lost"));
             sim.after(5 * SECOND, Message::CallFails(number));
@@ -122,7 +122,8 @@ impl ProxyWorld {
     }
 
     fn enqueue_event(&self, sim: &Sim<Self>, caller: Caller, planned: Planned, conflicting: bool) -> Event {
-        let entropy = sim.draws.at(purpose::ENTROPY, 0, u64::from(planned), caller.0 as u32).any();
+        let mut draw = sim.decide(purpose::ENTROPY, 0, u64::from(planned), caller.0 as u32);
+        let entropy = draw.below("entropy", 1 << 32);
         let mut request = self.request(planned);
         if conflicting {
             request.url.push_str("?different");

@@ -117,7 +117,7 @@ impl ProxyWorld {
             Ok(hop) => self.tasks[number as usize].hop = hop,
             Err(failure) => return self.end_fetch(sim, number, Some(FetchResult::Failed(failure))),
         }
-        let over_quota = !self.healthy && draw.chance("over_quota", self.plan.world.over_quota);
+        let over_quota = draw.chance("over_quota", self.plan.world.over_quota) && !self.healthy;
         if over_quota {
             self.hit_object(Fault(28));
             if draw.either("not_sent") {
@@ -361,7 +361,8 @@ impl ProxyWorld {
         sim.after(limits::CALLBACK_TIMEOUT_MS * 1_000, Message::CallbackTimer(number));
         let mut draw = sim.decide(purpose::CALLBACK, 0, u64::from(planned), u32::from(attempt.number));
         let there = self.network(&mut draw);
-        let fails = self.origins_down || (!self.healthy && draw.chance("fails", self.plan.world.callback_fails));
+        let drawn = draw.chance("fails", self.plan.world.callback_fails);
+        let fails = self.origins_down || (drawn && !self.healthy);
         if !fails {
             return sim.after(there, Message::CallbackReaches(number));
         }
@@ -394,7 +395,7 @@ impl ProxyWorld {
         self.observe(sim, &Observation::Told { entry });
         let planned = self.ledger.entries[entry].planned;
         let mut draw = sim.decide(purpose::CALLBACK, 1, u64::from(planned), u32::from(attempt.number));
-        if !self.healthy && draw.chance("enqueues", self.plan.world.callback_enqueues) {
+        if draw.chance("enqueues", self.plan.world.callback_enqueues) && !self.healthy {
             self.hit_running(Fault(26), entry);
             self.enqueue_one_more(sim, planned);
         }

@@ -141,7 +141,7 @@ pub struct Plan {
 }
 
 /// What a world's draw is for.
-pub(super) mod purpose {
+pub(crate) mod purpose {
     pub const PLAN: u16 = 100;
     pub const REQUEST: u16 = 101;
     pub const RESETS: u16 = 102;
@@ -175,6 +175,15 @@ impl Plan {
         }
     }
 
+    /// What the object is configured with.
+    pub(crate) fn config() -> Config {
+        Config {
+            callbacks: vec![proxy_fetch::AllowedCallback::Binding { binding: "ORIGIN".into(), method: None }],
+            max_request_body_bytes: 4_096,
+            ..Config::default()
+        }
+    }
+
     fn count(&self, fault: Fault) -> usize {
         self.resets.iter().filter(|(_, reset)| *reset == fault).count()
     }
@@ -192,11 +201,7 @@ impl Plan {
                 serial_commits: draw.below(2) == 0,
                 ..Sizes::default()
             },
-            config: Config {
-                callbacks: vec![proxy_fetch::AllowedCallback::Binding { binding: "ORIGIN".into(), method: None }],
-                max_request_body_bytes: 4_096,
-                ..Config::default()
-            },
+            config: Self::config(),
             network_us: draw.pick(&[500, 2_000, 20_000, 200_000]),
             slot_until_head: draw.below(2) == 0,
             heal_at: 0,

@@ -1,0 +1,12 @@
+//! Scenario files: a plan as plain text (TOML) that a person can read, write, diff and keep.
+//!
+//! A file holds what is not plain: requests by name with what differs from the defaults, and decisions by place. What
+//! it does not say does not happen, or is the least or the first of its kind; no seed plays a part.
+
+mod file;
+mod places;
+mod shrink;
+
+pub use file::{Scenario, ScenarioError};
+pub use places::{parse_place, place_text};
+pub use shrink::{Shrunk, shrink, shrink_seed, written_out};
