@@ -163,7 +163,7 @@ impl ProxyWorld {
             cancel_at: None,
             status_at: None,
             conflict_at: None,
-            ..request.clone()
+            ..*request
         };
         self.plan.requests.push(Some(more));
         sim.after(0, Message::Ask(Ask::Enqueue { planned: planned as Planned, valid: true }));

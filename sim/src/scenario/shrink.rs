@@ -18,6 +18,11 @@ use std::{
 /// A plan is gone through again until nothing changes, but not more often.
 const MAX_ROUNDS: usize = 6;
 
+#[expect(clippy::disallowed_methods, reason = "shrinking is bounded in wall time; nothing simulated")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// What shrinking came to.
 #[derive(Clone, Debug)]
 pub struct Shrunk {
@@ -62,7 +67,7 @@ pub fn shrink_seed(seed: u64, profile: Profile, most: Duration) -> Option<Shrunk
 /// Shrinks a plan that breaks this law at this step, within `most`; `None`: it does not break it.
 #[must_use]
 pub fn shrink(plan: Plan, law: &'static str, step: u64, most: Duration) -> Option<Shrunk> {
-    let began = Instant::now();
+    let began = now();
     let items_before = plan.items();
     let mut work = Work { plan, law, until: 2 * step + 10_000, runs: 0, deadline: began + most };
     if !work.fails(&work.plan.clone()) {
@@ -71,7 +76,7 @@ pub fn shrink(plan: Plan, law: &'static str, step: u64, most: Duration) -> Optio
     for _ in 0..MAX_ROUNDS {
         let before = work.plan.clone();
         work.round();
-        if work.plan == before || Instant::now() >= work.deadline {
+        if work.plan == before || now() >= work.deadline {
             break;
         }
     }
@@ -115,7 +120,7 @@ struct Work {
 impl Work {
     /// Whether the plan breaks the law. When time is up nothing does.
     fn fails(&mut self, plan: &Plan) -> bool {
-        if Instant::now() >= self.deadline {
+        if now() >= self.deadline {
             return false;
         }
         self.runs += 1;
@@ -169,7 +174,7 @@ impl Work {
         });
         self.thin_out(self.plan.resets.clone(), |plan, left| plan.resets = left.to_vec());
         self.thin_out(self.plan.storage_full.clone(), |plan, left| plan.storage_full = left.to_vec());
-        self.thin_out(decisions(&self.plan), |plan, left| set_decisions(plan, left));
+        self.thin_out(decisions(&self.plan), set_decisions);
     }
 
     /// Settings and requests as plain as can be.
