@@ -117,7 +117,7 @@ fn options() -> impl Strategy<Value = Options> {
     )
 }
 
-fn profile() -> impl Strategy<Value = Profile> {
+pub fn profile() -> impl Strategy<Value = Profile> {
     (options(), prop::bool::weighted(0.7), any::<bool>()).prop_map(|(options, has_callback, body)| Profile {
         options,
         has_callback,
@@ -149,7 +149,7 @@ pub fn failure() -> impl Strategy<Value = Failure> {
     ])
 }
 
-fn end() -> impl Strategy<Value = End> {
+pub fn end() -> impl Strategy<Value = End> {
     let status = prop::sample::select(vec![200_u16, 204, 302, 404, 408, 425, 429, 500, 503, 599, 600, 0]);
     prop_oneof![
         4 => (status, wait()).prop_map(|(status, wait)| End::Status(status, wait)),
