@@ -197,7 +197,11 @@ impl<P: Platform> Desk<P> {
             debug!("{event}");
         }
         let Life { database, machine, alarm } = life;
-        turn(machine, alarm, database, self.platform.now(), self.batch.drain(..), out)
+        let now = self.platform.now();
+        self.platform.turn_begins(now, &self.batch);
+        turn(machine, alarm, database, now, self.batch.drain(..), out)?;
+        self.platform.turn_committed(machine, *alarm, out.effects());
+        Ok(())
     }
 
     fn answer_health(&mut self, machine: &Machine) {
