@@ -93,9 +93,9 @@ impl UnderWay {
         self.platform.see(|it| it.fetch_ended(self.life, self.attempt, Some(result)));
     }
 
-    fn called_back(mut self) {
+    fn called_back(mut self, result: CallbackResult) {
         self.is_over = true;
-        self.platform.see(|it| it.callback_ended(self.life, self.attempt, true));
+        self.platform.see(|it| it.callback_ended(self.life, self.attempt, Some(result)));
     }
 }
 
@@ -107,7 +107,7 @@ impl Drop for UnderWay {
         }
         self.platform.see(|it| match self.is_fetch {
             true => it.fetch_ended(self.life, self.attempt, None),
-            false => it.callback_ended(self.life, self.attempt, false),
+            false => it.callback_ended(self.life, self.attempt, None),
         });
     }
 }
@@ -162,9 +162,10 @@ impl Platform for Simulated {
         let under_way = UnderWay::new(self, attempt, false);
         let message = json!({ "json": String::from_utf8(json).unwrap() });
         let reply = ask(&self.0.net, ORIGIN, &message, ms(limits::CALLBACK_TIMEOUT_MS)).await;
-        under_way.called_back();
         let is_ok = reply.is_some_and(|reply| reply["ok"] == true);
-        if is_ok { CallbackResult::Answered } else { CallbackResult::Failed }
+        let result = if is_ok { CallbackResult::Answered } else { CallbackResult::Failed };
+        under_way.called_back(result);
+        result
     }
 
     fn turn_begins(&self, now: Timestamp, events: &[Event]) {

@@ -26,6 +26,7 @@ use proxy_fetch_sim::{
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::{Arc, Mutex},
 };
 
@@ -81,10 +82,12 @@ pub struct Witness {
     /// Fetches and callbacks of the living machine.
     pub(super) fetches: BTreeSet<Attempt>,
     pub(super) callbacks: BTreeSet<Attempt>,
-    /// Fetches that have ended, and must be in the next turn.
-    fetched: BTreeSet<Attempt>,
-    /// Callbacks that have ended, and when; they may wait for company.
-    called_back: BTreeMap<Attempt, Timestamp>,
+    /// Fetches that have ended, and how; they must be in the next turn.
+    fetched: BTreeMap<Attempt, FetchResult>,
+    /// Callbacks that have ended, how and when; they may wait for company.
+    called_back: BTreeMap<Attempt, (CallbackResult, Timestamp)>,
+    /// Ends that an earlier life of the process has not taken in; a later one may be told.
+    stale: BTreeSet<Attempt>,
     /// Fetches that the machine has given up, and when; they run until the network's threads hear of it.
     aborted: BTreeMap<Attempt, Timestamp>,
     settled: u64,
@@ -119,6 +122,8 @@ impl Witness {
         self.processes += 1;
         (self.is_up, self.is_open, self.has_shell_ended) = (true, false, false);
         (self.closing, self.failures, self.is_recovering) = (None, 0, false);
+        self.ledger.stopping = false;
+        self.stale.clear();
         self.processes
     }
 
@@ -151,7 +156,6 @@ impl Witness {
     pub fn started(&mut self) {
         self.life += 1;
         self.is_living = true;
-        self.ledger.stopping = false;
         (self.alarm, self.wake, self.free_since) = (None, None, now());
         self.tape.life(config(), &self.rows);
         self.observe(&Observation::Started);
@@ -174,7 +178,7 @@ impl Witness {
 
     /// The machine and all that was under way for it are gone.
     pub(super) fn life_ended(&mut self) {
-        if !std::mem::take(&mut self.is_living) {
+        if !mem::take(&mut self.is_living) {
             return;
         }
         while let Some(attempt) = self.fetches.first().copied() {
@@ -182,8 +186,8 @@ impl Witness {
         }
         (self.turn, self.wake, self.alarm) = (None, None, None);
         self.callbacks.clear();
-        self.fetched.clear();
-        self.called_back.clear();
+        self.stale.extend(mem::take(&mut self.fetched).into_keys());
+        self.stale.extend(mem::take(&mut self.called_back).into_keys());
         self.aborted.clear();
         for entry in &mut self.ledger.entries {
             entry.restarts += u32::from(entry.row().is_some());
@@ -206,16 +210,23 @@ impl Witness {
 /// Turns.
 impl Witness {
     pub fn turn_begins(&mut self, now: Timestamp, events: &[Event]) {
-        if std::mem::take(&mut self.is_recovering) {
+        if mem::take(&mut self.is_recovering) {
             self.failures = 0;
         }
         for event in events {
             match event {
-                Event::Fetched { attempt, .. } => drop(self.fetched.remove(attempt)),
-                Event::Delivered { attempt, .. } => {
-                    let ended = self.called_back.remove(attempt);
-                    let waits_until = ended.unwrap_or(now).max(self.free_since).plus_ms(event.patience_ms() + SLACK_MS);
-                    assert!(now <= waits_until, "the end of the callback of {attempt} waited until {now}");
+                Event::Fetched { attempt, .. } | Event::Delivered { attempt, .. } if self.stale.remove(attempt) => {}
+                Event::Fetched { attempt, result } => {
+                    let ended = self.fetched.remove(attempt);
+                    assert_eq!(ended.as_ref(), Some(result), "how {attempt} ended, and how the shell says it did");
+                }
+                Event::Delivered { attempt, result } => {
+                    let Some((ended, at)) = self.called_back.remove(attempt) else {
+                        panic!("no callback of {attempt} has ended, and the shell says that one did");
+                    };
+                    assert_eq!(ended, *result, "how the callback of {attempt} ended, and how the shell says it did");
+                    let waits_until = at.max(self.free_since).plus_ms(event.patience_ms() + SLACK_MS);
+                    assert!(now <= waits_until, "the end of the callback of {attempt} at {at} waited until {now}");
                 }
                 Event::Stop => self.ledger.stopping = true,
                 Event::Start | Event::Tick | Event::Enqueue { .. } | Event::Cancel { .. } | Event::Status { .. } => {}
@@ -223,7 +234,7 @@ impl Witness {
         }
         // All that waits shares one turn.
         assert!(self.fetched.is_empty(), "{:?} have ended, and the turn at {now} does not know", self.fetched);
-        for (attempt, ended) in &self.called_back {
+        for (attempt, (_, ended)) in &self.called_back {
             let waits_ms = now.ms_since((*ended).max(self.free_since));
             assert!(waits_ms <= 100 + SLACK_MS, "the callback of {attempt} ended at {ended}; at {now} it waits still");
         }
@@ -390,7 +401,7 @@ impl Witness {
         if let Some(result) = result {
             self.totals.timeouts += u64::from(*result == FetchResult::Failed(proxy_fetch::Failure::TimedOut));
             self.totals.unsent += u64::from(*result == FetchResult::Failed(proxy_fetch::Failure::NotSent));
-            self.fetched.insert(attempt);
+            self.fetched.insert(attempt, result.clone());
         }
         self.fetch_is_over(attempt, result);
     }
@@ -427,14 +438,15 @@ impl Witness {
         attempt
     }
 
-    pub fn callback_ended(&mut self, life: u64, attempt: Attempt, is_whole: bool) {
+    /// A callback has ended; without a result it was cut off.
+    pub fn callback_ended(&mut self, life: u64, attempt: Attempt, result: Option<CallbackResult>) {
         if life != self.life || !self.is_living {
-            assert!(!is_whole || !self.is_up, "the callback of {attempt} ended after the life that sent it");
+            assert!(result.is_none() || !self.is_up, "the callback of {attempt} ended after the life that sent it");
             return;
         }
         self.callbacks.remove(&attempt);
-        if is_whole {
-            self.called_back.insert(attempt, now());
+        if let Some(result) = result {
+            self.called_back.insert(attempt, (result, now()));
         }
     }
 
