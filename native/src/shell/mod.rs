@@ -65,6 +65,8 @@ struct Desk<P: Platform> {
     platform: P,
     config: Config,
     inbox: Pin<Box<dyn Stream<Item = Message> + Send>>,
+    /// The way in for calls, to close it at the end.
+    calls: async_channel::Receiver<Call>,
     ended: async_channel::Sender<Ended>,
     /// Events for the next turn.
     batch: Vec<Event>,
@@ -105,7 +107,8 @@ impl<P: Platform> Shell<P> {
         let desk = Desk {
             platform,
             config,
-            inbox: Box::pin(stream::select(calls.map(Message::Call), ends.map(Message::Ended))),
+            inbox: Box::pin(stream::select(calls.clone().map(Message::Call), ends.map(Message::Ended))),
+            calls,
             ended,
             batch: Vec::new(),
             patient: Vec::new(),
@@ -133,14 +136,10 @@ impl<P: Platform> Shell<P> {
     /// # Errors
     /// [`GaveUp`]: the process should end too.
     pub async fn run(self) -> Result<(), GaveUp> {
-        let Self { mut life, mut desk } = self;
-        while let Err(error) = desk.live(&mut life).await {
-            // First of all, so that the database can be opened again.
-            drop(life);
-            desk.reset();
-            life = desk.restore(error.to_string()).await?;
-        }
-        Ok(())
+        let Self { life, mut desk } = self;
+        let end = desk.live_on(life).await;
+        desk.close_mailbox();
+        end
     }
 }
 
@@ -154,6 +153,23 @@ impl<D: Database> Life<D> {
 }
 
 impl<P: Platform> Desk<P> {
+    /// One life after the other, until it is told to close.
+    async fn live_on(&mut self, mut life: Life<P::Database>) -> Result<(), GaveUp> {
+        while let Err(error) = self.live(&mut life).await {
+            // First of all, so that the database can be opened again.
+            drop(life);
+            self.reset();
+            life = self.restore(error.to_string()).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls that wait still are told that there will be no answer: a closed channel would keep them.
+    fn close_mailbox(&self) {
+        self.calls.close();
+        while self.calls.try_recv().is_ok() {}
+    }
+
     /// Turns until it is told to close, or until the database fails.
     async fn live(&mut self, life: &mut Life<P::Database>) -> Result<(), DatabaseError<P>> {
         let mut out = Output::default();
@@ -181,7 +197,11 @@ impl<P: Platform> Desk<P> {
             debug!("{event}");
         }
         let Life { database, machine, alarm } = life;
-        turn(machine, alarm, database, self.platform.now(), self.batch.drain(..), out)
+        let now = self.platform.now();
+        self.platform.turn_begins(now, &self.batch);
+        turn(machine, alarm, database, now, self.batch.drain(..), out)?;
+        self.platform.turn_committed(machine, *alarm, out.effects());
+        Ok(())
     }
 
     fn answer_health(&mut self, machine: &Machine) {

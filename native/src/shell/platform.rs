@@ -1,7 +1,7 @@
 //! What the shell asks of the world. Production answers with tokio, an HTTP client and SQLite; a simulation with others.
 
 pub use proxy_fetch::json::Response;
-use proxy_fetch::{CallbackResult, Failure, Payload, Row, Store, Timestamp, Ulid};
+use proxy_fetch::{Alarm, CallbackResult, Effect, Event, Failure, Machine, Payload, Row, Store, Timestamp, Ulid};
 use std::fmt;
 
 /// The world around a shell: clock, timer, tasks, network, and a database.
@@ -32,6 +32,13 @@ pub trait Platform: Clone + Send + Sync + 'static {
 
     /// POSTs a callback once, within [`CALLBACK_TIMEOUT_MS`](proxy_fetch::limits::CALLBACK_TIMEOUT_MS).
     fn deliver(&self, delivery: Delivery) -> impl Future<Output = CallbackResult> + Send;
+
+    /// A turn begins at `now` with these events. For whoever records turns; there is nothing to do.
+    fn turn_begins(&self, _now: Timestamp, _events: &[Event]) {}
+
+    /// The turn is committed: the machine and its alarm after it, and the effects that leave now. For whoever records
+    /// turns; there is nothing to do.
+    fn turn_committed(&self, _machine: &Machine, _alarm: Alarm, _effects: &[Effect]) {}
 }
 
 /// A store that can also be read.

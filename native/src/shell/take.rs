@@ -52,8 +52,9 @@ impl<P: Platform> Desk<P> {
         let out_of_patience = self.patient_until.is_some_and(|until| until <= self.platform.now());
         if !self.batch.is_empty() || out_of_patience || self.closing.is_some() {
             self.patient_until = None;
-            // What happened first comes first.
-            self.batch.splice(..0, self.patient.drain(..));
+            // What happened first comes first; but nothing comes before a stop, since it could start a fetch.
+            let stops = self.batch.iter().take_while(|event| **event == Event::Stop).count();
+            self.batch.splice(stops..stops, self.patient.drain(..));
         }
     }
 

@@ -1,7 +1,6 @@
 //! This crate's engine with the real machine: the whole platform, storage and commits included.
 
 use super::{NETWORK, REQUESTS, Rng, SERVICE, SPREAD};
-use proxy_fetch::Options;
 use proxy_fetch_sim::{
     engine::Sizes,
     proxy::{Plan, Profile, Watch, plan::PlannedRequest, run_plan},
@@ -28,16 +27,8 @@ fn plan(seed: u64) -> Plan {
     plan.sizes = Sizes::default();
     plan.network_us = NETWORK.1;
     plan.requests = (0..REQUESTS)
-        .map(|_| PlannedRequest {
-            at: rng.between((0, SPREAD)),
-            options: Options::default(),
-            callback: true,
-            body: 0,
-            malformed: None,
-            cancel_at: None,
-            status_at: None,
-            conflict_at: None,
-            service_us: SERVICE.1,
+        .map(|_| {
+            Some(PlannedRequest { at: rng.between((0, SPREAD)), service_us: SERVICE.1, ..PlannedRequest::default() })
         })
         .collect();
     plan.heal_at = SPREAD;

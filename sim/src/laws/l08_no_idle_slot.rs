@@ -1,4 +1,5 @@
-//! No slot is idle while a request may start. With S12 this keeps L4 too: the oldest is next as soon as a slot is free.
+//! No slot is idle while a request may start, unless the object is to end. With S12 this keeps L4 too: the oldest is
+//! next as soon as a slot is free.
 
 use super::promised::expires_at;
 use super::{Law, Turn, Verdict, ensure, view::Who};
@@ -13,7 +14,7 @@ impl Law for NoIdleSlot {
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         // The youngest expires last.
         let Some((id, at)) = turn.live.eligible().last() else { return Ok(()) };
-        if !turn.live.has_free_slot() || turn.time >= expires_at(*id) || turn.is_over_budget() {
+        if turn.ledger.stopping || !turn.live.has_free_slot() || turn.time >= expires_at(*id) || turn.is_over_budget() {
             return Ok(());
         }
         ensure!(
@@ -51,6 +52,15 @@ mod tests {
     fn an_expired_one_takes_none() {
         let mut story = Story::<NoIdleSlot>::new();
         story.queued(1, 0, 5).commits().at(limits::MAX_REQUEST_AGE_MS).mark(limits::MAX_REQUEST_AGE_MS).commits();
+    }
+
+    #[test]
+    fn a_life_that_ends_takes_none() {
+        let mut story = Story::<NoIdleSlot>::new();
+        story.ledger.stopping = true;
+        story.queued(1, 0, 0).commits();
+        story.ledger.stopping = false;
+        assert_broken(story.queued(2, 0, 0).commit(), "may start");
     }
 
     #[test]

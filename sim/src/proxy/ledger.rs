@@ -242,6 +242,8 @@ pub struct Ledger {
     pub running: usize,
     /// Whether the run's profile has no faults.
     pub calm: bool,
+    /// Whether the host has told the object of its coming end: in this life nothing more is to start.
+    pub stopping: bool,
     /// The object's bound on live requests.
     pub max_live: usize,
     /// The object's bound on remembered finished requests; 0: not told.

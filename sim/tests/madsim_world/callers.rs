@@ -1,14 +1,14 @@
 //! A caller for each request: it repeats what got no answer, under the same id; some ask twice, ask how it is, or give
 //! up.
 
-use super::{SECOND, ask, between, chance, object, witness::Shared};
-use madsim::{
-    net::Endpoint,
-    time::{Duration, sleep},
-};
-use proxy_fetch::{Callback, ObjectCallback, Options, Request};
+use super::{OBJECT, SECOND, ask, between, chance, ms, one_of, witness::Shared};
+use madsim::{net::Endpoint, time::sleep};
+use proxy_fetch::{Callback, Options, Request};
 use proxy_fetch_sim::proxy::ledger::Planned;
 use serde_json::{Value, json};
+
+/// Where callers want to be called back.
+pub const CALLBACK_URL: &str = "https://origin.test/done";
 
 /// What a caller wants of its request; a message carries it.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +23,8 @@ impl Wish {
     fn random() -> Self {
         Self {
             callback: chance(80),
-            timeout_ms: [1_000, 5_000, 30_000][between(0, 2) as usize],
-            max_retries: [0, 1, 3, 3, 10][between(0, 4) as usize],
+            timeout_ms: one_of(&[1_000, 5_000, 30_000]),
+            max_retries: one_of(&[0, 1, 3, 3, 10]),
             at_most_once: chance(25),
         }
     }
@@ -47,10 +47,8 @@ impl Wish {
             method: "POST".into(),
             url: format!("https://u{planned}.test/"),
             headers: vec![("authorization".into(), format!("secret for u{planned}.test"))],
-            body: b"x".to_vec(),
-            callback: is("callback").then(|| {
-                Callback::Object(ObjectCallback { binding: "ORIGIN".into(), object: "o".into(), method: "done".into() })
-            }),
+            body: format!("body of r{planned}").into_bytes(),
+            callback: is("callback").then(|| Callback::Url(CALLBACK_URL.into())),
             options: Options {
                 timeout_ms: number("timeout_ms"),
                 max_retries: number("max_retries"),
@@ -63,18 +61,27 @@ impl Wish {
 
 pub async fn run(planned: Planned, world: Shared) {
     let net = Endpoint::bind("0.0.0.0:0").await.unwrap();
-    let wish = Wish::random();
+    let is_calm = world.see(|it| it.is_calm());
+    let mut wish = Wish::random();
+    if is_calm {
+        // Longer than any answer takes.
+        wish.timeout_ms = 30_000;
+    }
     world.see(|it| it.wished(planned, wish));
-    sleep(Duration::from_millis(between(0, 40_000))).await;
+    sleep(ms(between(0, if is_calm { 10_000 } else { 60_000 }))).await;
     let enqueue = wish.message(planned);
     until_answered(&net, &enqueue, &world).await;
     if chance(30) {
-        sleep(Duration::from_millis(between(0, 20_000))).await;
+        sleep(ms(between(0, 20_000))).await;
         until_answered(&net, &enqueue, &world).await;
     }
-    if chance(20) {
-        sleep(Duration::from_millis(between(0, 20_000))).await;
-        let what = if chance(70) { "cancel" } else { "status" };
+    if chance(30) {
+        sleep(ms(between(0, 20_000))).await;
+        let what = match between(1, 100) {
+            1..=50 if !is_calm => "cancel",
+            ..=80 => "status",
+            _ => "health",
+        };
         until_answered(&net, &json!({ "ask": what, "planned": planned }), &world).await;
     }
 }
@@ -83,11 +90,13 @@ pub async fn run(planned: Planned, world: Shared) {
 async fn until_answered(net: &Endpoint, message: &Value, world: &Shared) {
     let mut wait_ms = 200;
     loop {
-        if let Some(reply) = ask(net, object::ADDRESS, message, 3 * SECOND).await {
+        let reply = ask(net, OBJECT, message, 3 * SECOND).await;
+        // An error says nothing of whether it acted.
+        if let Some(reply) = reply.filter(|reply| reply.get("error").is_none()) {
             world.see(|it| it.answered(message, &reply));
             return;
         }
-        sleep(Duration::from_millis(wait_ms + between(0, 200))).await;
+        sleep(ms(wait_ms + between(0, 200))).await;
         wait_ms = (2 * wait_ms).min(10_000);
     }
 }

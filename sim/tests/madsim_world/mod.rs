@@ -1,8 +1,15 @@
-//! The nodes around the object, and what passes between them.
+//! The nodes around the shell, and what passes between them.
 
 pub mod callers;
-pub mod object;
+pub mod disk;
+pub mod harm;
+pub mod judge;
 pub mod origin;
+pub mod platform;
+pub mod process;
+pub mod tape;
+pub mod threads;
+pub mod totals;
 pub mod upstream;
 pub mod witness;
 
@@ -19,8 +26,11 @@ use std::{
 };
 
 pub const SECOND: Duration = Duration::from_secs(1);
+pub const OBJECT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 80);
 pub const UPSTREAM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)), 80);
 pub const ORIGIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 4)), 80);
+/// The name of the object's node.
+pub const OBJECT_NODE: &str = "object";
 
 /// The tag of a request; a reply has the tag that its request names.
 const REQUEST: u64 = 1;
@@ -38,6 +48,14 @@ pub fn between(low: u64, high: u64) -> u64 {
 
 pub fn chance(percent: u64) -> bool {
     between(1, 100) <= percent
+}
+
+pub fn one_of<T: Copy>(choices: &[T]) -> T {
+    choices[between(0, choices.len() as u64 - 1) as usize]
+}
+
+pub const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
 }
 
 /// Where a reply goes.

@@ -1,8 +1,8 @@
 //! The upstream: it acts on every request that reaches it, and answers as it pleases.
 
 use super::{
-    SECOND, UPSTREAM, answer, between, receive,
-    witness::{Shared, attempt_of},
+    SECOND, UPSTREAM, answer, between, ms, receive,
+    witness::{Shared, attempt_of, body_of},
 };
 use madsim::{
     net::Endpoint,
@@ -15,10 +15,13 @@ pub async fn run(world: Shared) {
     let net = Endpoint::bind(UPSTREAM).await.unwrap();
     loop {
         let (request, to) = receive(&net).await;
-        let headers: Vec<(String, String)> = serde_json::from_value(request["headers"].clone()).unwrap();
-        let host = request["host"].as_str().unwrap();
-        world.see(|it| it.executed(attempt_of(&request["attempt"]), host, &headers));
-        let (delay, reply) = match between(1, 100) {
+        let attempt = attempt_of(&request["attempt"]);
+        let is_calm = world.see(|it| {
+            it.executed(attempt, &request);
+            it.is_calm()
+        });
+        let (delay, mut reply) = match between(1, 100) {
+            _ if is_calm => (soon(), plain(200)),
             // It stalls.
             1..=8 => continue,
             // It is later than any attempt waits.
@@ -29,6 +32,7 @@ pub async fn run(world: Shared) {
             32..=34 => (soon(), plain(404)),
             _ => (soon(), plain(200)),
         };
+        reply["body"] = body_of(attempt).into();
         let net = net.clone();
         spawn(async move {
             sleep(delay).await;
@@ -38,7 +42,7 @@ pub async fn run(world: Shared) {
 }
 
 fn soon() -> Duration {
-    Duration::from_millis(between(10, 2_000))
+    ms(between(10, 2_000))
 }
 
 fn plain(status: u16) -> Value {

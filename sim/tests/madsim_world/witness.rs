@@ -1,26 +1,37 @@
-//! What survives every kill: the object's disk, and beside it the ground truth that the laws are checked on.
+//! The ground truth of a run, and the disk: what survives every kill. The shell's side.
 //!
-//! No node reads the ground truth; each only says what it saw.
+//! No node reads the ground truth; each only says what it saw, and the laws are checked on that.
 
-use super::{callers::Wish, now};
-use proxy_fetch::{
-    Attempt, CallbackResult, Caller, Event, FetchResult, Key, Machine, Outcome, Payload, Reply, Report, Store, Table,
-    Timestamp, Ulid, Write,
+use super::{
+    callers::Wish,
+    disk::{Fate, Mood},
+    now,
+    process::config,
+    tape::Tape,
+    totals::Totals,
 };
+use proxy_fetch::{
+    Alarm, Attempt, CallbackResult, Effect, Event, FetchResult, Machine, Outcome, Phase, Recorded, Report, Timestamp,
+    Ulid, Write, json::CallbackItem,
+};
+use proxy_fetch_native::shell::Mailbox;
 use proxy_fetch_sim::{
     engine::Object,
     laws::Laws,
     proxy::{
-        ledger::{Ask, Callback, Change, Commit, Fetch, Ledger, Note, Observation, Planned},
+        ledger::{Callback, Change, Commit, Fetch, Ledger, Note, Observation, Planned},
         object::{ProxyObject, Rows},
     },
 };
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
+    mem,
     sync::{Arc, Mutex},
 };
+
+/// How late the shell may be where nothing keeps it, in ms: timers are not exact.
+pub(super) const SLACK_MS: u64 = 4;
 
 /// One world, shared by all its nodes.
 #[derive(Clone, Default)]
@@ -32,172 +43,259 @@ impl Shared {
     }
 }
 
-/// How often what a run is for has happened.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Totals {
-    pub runs: u64,
-    pub commits: u64,
-    pub kills: u64,
-    pub kills_in_flight: u64,
-    pub kills_while_delivering: u64,
-    pub kills_before_effects: u64,
-    pub retries: u64,
-    pub repeated_replies: u64,
-    pub aborts: u64,
-    pub lost_callbacks: u64,
-    pub second_callbacks: u64,
-    pub cancelled: u64,
-    pub interrupted: u64,
-    pub unknown: u64,
-}
-
-impl Totals {
-    pub const NONE: Self = Self {
-        runs: 0,
-        commits: 0,
-        kills: 0,
-        kills_in_flight: 0,
-        kills_while_delivering: 0,
-        kills_before_effects: 0,
-        retries: 0,
-        repeated_replies: 0,
-        aborts: 0,
-        lost_callbacks: 0,
-        second_callbacks: 0,
-        cancelled: 0,
-        interrupted: 0,
-        unknown: 0,
-    };
-
-    const fn all(&mut self) -> [&mut u64; 14] {
-        let Self {
-            runs,
-            commits,
-            kills,
-            kills_in_flight,
-            kills_while_delivering,
-            kills_before_effects,
-            retries,
-            repeated_replies,
-            aborts,
-            lost_callbacks,
-            second_callbacks,
-            cancelled,
-            interrupted,
-            unknown,
-        } = self;
-        [
-            runs,
-            commits,
-            kills,
-            kills_in_flight,
-            kills_while_delivering,
-            kills_before_effects,
-            retries,
-            repeated_replies,
-            aborts,
-            lost_callbacks,
-            second_callbacks,
-            cancelled,
-            interrupted,
-            unknown,
-        ]
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        let mut other = *other;
-        for (sum, count) in self.all().into_iter().zip(other.all()) {
-            *sum += *count;
-        }
-    }
-
-    /// Whether each of them happened.
-    pub fn is_wide(mut self) -> bool {
-        self.all().into_iter().all(|count| *count > 0)
-    }
-}
-
 #[derive(Default)]
 pub struct Witness {
     /// The disk.
     pub rows: Rows,
-    pub alarm: Option<Timestamp>,
+    pub mood: Mood,
     pub totals: Totals,
-    ledger: Ledger,
+    pub tape: Tape,
+    pub(super) ledger: Ledger,
     laws: Laws,
-    /// Fetches of the living instance.
-    running: BTreeSet<Attempt>,
-    /// Responses that it holds.
-    held: BTreeSet<Attempt>,
-    /// A turn is committed, and its effects have not all left.
-    effects_wait: bool,
-    wishes: BTreeMap<Planned, Wish>,
-    asks: Vec<Ask>,
-    /// What callers were told: their requests' ULIDs, and when.
-    acknowledged: BTreeMap<Planned, (Ulid, Timestamp)>,
-    cancelled: BTreeSet<Planned>,
-    /// What the upstream counted, by idempotency key.
-    executions: BTreeMap<String, u32>,
-    /// Callbacks that failed, as the object knows or logged.
-    failed_callbacks: BTreeSet<Ulid>,
+    pub(super) alarm: Option<Timestamp>,
+
+    /// How many processes there were; the last one is alive if `is_up`.
+    processes: u64,
+    is_up: bool,
+    pub(super) mailbox: Option<Mailbox>,
+    /// Its database is open.
+    is_open: bool,
+    /// How many lives of the machine there were; the last one goes on if `is_living`.
+    pub life: u64,
+    is_living: bool,
+    /// The turn under way, and whether it has committed.
+    turn: Option<(Timestamp, Vec<Event>, bool)>,
+    /// Since when nothing keeps the shell from being on time.
+    pub(super) free_since: Timestamp,
+    /// When the last pause ended.
+    pub(super) resumed: Timestamp,
+    /// When the machine wants to be woken.
+    wake: Option<Timestamp>,
+    /// When the shell is to end, once it is told to.
+    pub(super) closing: Option<Timestamp>,
+    pub(super) has_shell_ended: bool,
+    /// Failures of the disk, one after the other.
+    pub(super) failures: u32,
+    is_recovering: bool,
+    pub(super) last_failure: Timestamp,
+
+    /// Fetches and callbacks of the living machine.
+    pub(super) fetches: BTreeSet<Attempt>,
+    pub(super) callbacks: BTreeSet<Attempt>,
+    /// Fetches that have ended, and how; they must be in the next turn.
+    fetched: BTreeMap<Attempt, FetchResult>,
+    /// Callbacks that have ended, how and when; they may wait for company.
+    called_back: BTreeMap<Attempt, (CallbackResult, Timestamp)>,
+    /// Ends that an earlier life of the process has not taken in; a later one may be told.
+    stale: BTreeSet<Attempt>,
+    /// Fetches that the machine has given up, and when; they run until the network's threads hear of it.
+    aborted: BTreeMap<Attempt, Timestamp>,
     settled: u64,
+
+    pub(super) wishes: BTreeMap<Planned, Wish>,
+    /// What callers were told: their requests' ULIDs, and when.
+    pub(super) acknowledged: BTreeMap<Planned, (Ulid, Timestamp)>,
+    pub(super) cancelled: BTreeSet<Planned>,
+    /// What the upstream counted, by idempotency key.
+    pub(super) executions: BTreeMap<String, u32>,
+    /// Callbacks that failed, as the object knows.
+    pub(super) failed_callbacks: BTreeSet<Ulid>,
 }
 
-/// The disk in one turn: a commit is all or nothing, and seen at once.
-pub struct Disk<'a> {
-    witness: &'a mut Witness,
-    now: Timestamp,
-    notes: Vec<Note>,
-    is_committed: bool,
-}
-
-impl Store for Disk<'_> {
-    type Error = Infallible;
-
-    fn commit(&mut self, writes: &[Write], alarm: Option<Timestamp>) -> Result<(), Infallible> {
-        for write in writes {
-            ProxyObject::apply(&mut self.witness.rows, write);
-        }
-        self.is_committed = true;
-        self.witness.committed(self.now, &self.notes, writes, alarm);
-        Ok(())
-    }
-}
-
-impl Disk<'_> {
-    /// Ends the turn. An alarm that fired is gone, even if its turn had nothing to write.
-    pub fn close(mut self) {
-        if !self.is_committed && self.notes.contains(&Note::Tick) {
-            let Ok(()) = self.commit(&[], None);
-        }
-    }
-}
-
-/// The object's side.
+/// Processes and lives.
 impl Witness {
-    fn observe(&mut self, seen: &Observation<'_>) {
+    pub(super) fn observe(&mut self, seen: &Observation<'_>) {
         if let Err(violation) = self.laws.observe(&self.ledger, seen) {
             panic!("{violation}");
         }
     }
 
+    pub const fn is_calm(&self) -> bool {
+        self.ledger.calm
+    }
+
+    pub fn be_calm(&mut self) {
+        self.ledger.calm = true;
+    }
+
+    pub fn process_started(&mut self) -> u64 {
+        self.processes += 1;
+        (self.is_up, self.is_open, self.has_shell_ended) = (true, false, false);
+        (self.closing, self.failures, self.is_recovering) = (None, 0, false);
+        self.ledger.stopping = false;
+        self.stale.clear();
+        self.processes
+    }
+
+    pub const fn is_alive(&self, process: u64) -> bool {
+        self.is_up && self.processes == process
+    }
+
+    pub const fn is_up(&self) -> bool {
+        self.is_up
+    }
+
+    /// The shell opens the database. Says whether it can.
+    pub fn open(&mut self) -> bool {
+        self.life_ended();
+        assert!(!self.is_open, "the database is opened while it is open");
+        if self.mood.is_broken() {
+            self.totals.failed_opens += 1;
+            self.failed();
+            return false;
+        }
+        self.is_open = true;
+        true
+    }
+
+    pub const fn closed(&mut self) {
+        self.is_open = false;
+    }
+
+    /// The machine is restored: a life begins.
     pub fn started(&mut self) {
+        self.life += 1;
+        self.is_living = true;
+        (self.alarm, self.wake, self.free_since) = (None, None, now());
+        self.tape.life(config(), &self.rows);
         self.observe(&Observation::Started);
     }
 
-    pub fn disk(&mut self, now: Timestamp, events: &[Event]) -> Disk<'_> {
-        let notes = events.iter().map(ProxyObject::note).collect();
-        Disk { witness: self, now, notes, is_committed: false }
+    /// The process was killed.
+    pub fn killed(&mut self) {
+        self.totals.kills += 1;
+        self.totals.kills_in_flight += u64::from(self.ledger.in_flight > 0);
+        self.totals.kills_while_delivering += u64::from(self.ledger.delivering > 0);
+        self.totals.kills_while_stopping += u64::from(self.closing.is_some() && !self.has_shell_ended);
+        self.life_ended();
+        (self.is_up, self.mailbox, self.mood.trap) = (false, None, None);
     }
 
-    fn committed(&mut self, now: Timestamp, notes: &[Note], writes: &[Write], alarm_set: Option<Timestamp>) {
-        if notes.contains(&Note::Tick) {
+    /// The process has ended by itself.
+    pub const fn exited(&mut self) {
+        self.is_up = false;
+    }
+
+    /// The machine and all that was under way for it are gone.
+    pub(super) fn life_ended(&mut self) {
+        if !mem::take(&mut self.is_living) {
+            return;
+        }
+        while let Some(attempt) = self.fetches.first().copied() {
+            self.fetch_is_over(attempt, None);
+        }
+        (self.turn, self.wake, self.alarm) = (None, None, None);
+        self.callbacks.clear();
+        self.stale.extend(mem::take(&mut self.fetched).into_keys());
+        self.stale.extend(mem::take(&mut self.called_back).into_keys());
+        self.aborted.clear();
+        for entry in &mut self.ledger.entries {
+            entry.restarts += u32::from(entry.row().is_some());
+        }
+        self.observe(&Observation::Lost);
+    }
+
+    fn failed(&mut self) {
+        self.failures += 1;
+        self.is_recovering = false;
+        self.last_failure = now();
+    }
+
+    pub fn read_failed(&mut self) {
+        self.totals.failed_reads += 1;
+        self.failed();
+    }
+}
+
+/// Turns.
+impl Witness {
+    pub fn turn_begins(&mut self, now: Timestamp, events: &[Event]) {
+        if mem::take(&mut self.is_recovering) {
+            self.failures = 0;
+        }
+        for event in events {
+            match event {
+                Event::Fetched { attempt, .. } | Event::Delivered { attempt, .. } if self.stale.remove(attempt) => {}
+                Event::Fetched { attempt, result } => {
+                    let ended = self.fetched.remove(attempt);
+                    assert_eq!(ended.as_ref(), Some(result), "how {attempt} ended, and how the shell says it did");
+                }
+                Event::Delivered { attempt, result } => {
+                    let Some((ended, at)) = self.called_back.remove(attempt) else {
+                        panic!("no callback of {attempt} has ended, and the shell says that one did");
+                    };
+                    assert_eq!(ended, *result, "how the callback of {attempt} ended, and how the shell says it did");
+                    let waits_until = at.max(self.free_since).plus_ms(event.patience_ms() + SLACK_MS);
+                    assert!(now <= waits_until, "the end of the callback of {attempt} at {at} waited until {now}");
+                }
+                Event::Stop => self.ledger.stopping = true,
+                Event::Start | Event::Tick | Event::Enqueue { .. } | Event::Cancel { .. } | Event::Status { .. } => {}
+            }
+        }
+        // All that waits shares one turn.
+        assert!(self.fetched.is_empty(), "{:?} have ended, and the turn at {now} does not know", self.fetched);
+        for (attempt, (_, ended)) in &self.called_back {
+            let waits_ms = now.ms_since((*ended).max(self.free_since));
+            assert!(waits_ms <= 100 + SLACK_MS, "the callback of {attempt} ended at {ended}; at {now} it waits still");
+        }
+        for (attempt, at) in &self.aborted {
+            let is_late = now.ms_since((*at).max(self.free_since)) > SLACK_MS;
+            assert!(!is_late, "{attempt} was given up at {at}, and runs on at {now}");
+        }
+        if let Some(wake) = self.wake.map(|wake| wake.max(self.free_since)) {
+            assert!(now <= wake.plus_ms(SLACK_MS), "the machine was to be woken at {wake}, not at {now}");
+        }
+        self.totals.shared_commits += u64::from(events.len() > 1);
+        self.turn = Some((now, events.to_vec(), false));
+    }
+
+    pub fn commit(&mut self, writes: &[Write], alarm: Option<Timestamp>, fate: Fate) {
+        self.free_since = now();
+        let kept = match fate {
+            Fate::Works => true,
+            Fate::Fails { kept } | Fate::Dies { kept } => kept,
+        };
+        if kept {
+            for write in writes {
+                ProxyObject::apply(&mut self.rows, write);
+            }
+            self.committed(writes, alarm);
+        }
+        match fate {
+            Fate::Works => {}
+            Fate::Fails { kept } => {
+                self.totals.failed_commits += 1;
+                self.totals.failed_commits_that_were_stored += u64::from(kept);
+                self.failed();
+                self.life_ended();
+                if kept {
+                    self.tape.cut();
+                }
+            }
+            Fate::Dies { kept } => {
+                self.totals.kills_between_commit_and_effects += u64::from(kept);
+                self.totals.kills_in_a_lost_commit += u64::from(!kept);
+                // The record of it is all that is left.
+                let turn = self.turn.take();
+                self.killed();
+                self.turn = turn;
+            }
+        }
+    }
+
+    fn committed(&mut self, writes: &[Write], alarm_set: Option<Timestamp>) {
+        let Some((now, events, is_committed)) = &mut self.turn else { panic!("a commit without a turn") };
+        *is_committed = true;
+        let now = *now;
+        if events.contains(&Event::Tick) {
             self.alarm = None;
         }
+        // A stop comes from outside, like a call.
+        let note = |event: &Event| if *event == Event::Stop { Note::Call(0) } else { ProxyObject::note(event) };
+        let notes: Vec<Note> = events.iter().map(note).collect();
         self.alarm = alarm_set.or(self.alarm);
-        self.totals.commits += 1;
-        self.effects_wait = true;
-        for note in notes {
+        self.totals.commits += u64::from(!writes.is_empty());
+        for note in &notes {
             if let Note::Delivered(attempt, CallbackResult::Failed) = note {
                 self.failed_callbacks.insert(attempt.id);
             }
@@ -205,11 +303,49 @@ impl Witness {
         let mut changes: Vec<Change> = Vec::new();
         self.ledger.apply(now, writes, &mut changes);
         let alarm = self.alarm;
-        let commit = Commit { now, notes, writes, alarm_set, alarm, changes: &changes };
+        let commit = Commit { now, notes: &notes, writes, alarm_set, alarm, changes: &changes };
         self.observe(&Observation::Committed(&commit));
     }
 
-    pub fn settled(&mut self, machine: &Machine) {
+    pub fn turn_committed(&mut self, process: u64, machine: &Machine, alarm: Alarm, effects: &[Effect]) {
+        let Some((now, events, is_committed)) = self.turn.take() else { return };
+        let lines = effects.iter().map(ToString::to_string).collect();
+        let entry = Recorded::Turn { now, fired: None, events: events.clone(), effects: lines, alarm: alarm.at() };
+        self.tape.push(&entry);
+        if !self.is_alive(process) {
+            return;
+        }
+        if !is_committed && events.contains(&Event::Tick) {
+            // An alarm that fired is gone, even if its turn had nothing to write.
+            self.turn = Some((now, events, false));
+            self.committed(&[], None);
+            self.turn = None;
+        }
+        for effect in effects {
+            match effect {
+                Effect::Abort { attempt } => {
+                    if self.fetches.contains(attempt) {
+                        self.totals.aborts_of_running_fetches += 1;
+                        self.aborted.insert(*attempt, super::now());
+                        self.fetch_is_over(*attempt, None);
+                    }
+                }
+                Effect::Report(Report::CallbackFailed { id, .. }) => drop(self.failed_callbacks.insert(*id)),
+                Effect::Report(report @ (Report::Quarantined { .. } | Report::Foreign { .. })) => {
+                    panic!("no row was tampered with: {report}")
+                }
+                Effect::Fetch { attempt, .. } => {
+                    assert!(!self.ledger.stopping, "{attempt} starts, though the object is to end");
+                }
+                Effect::Deliver { .. } | Effect::Reply { .. } => {}
+            }
+        }
+        self.is_recovering = true;
+        self.wake = machine.next_wake().map(|(at, _)| at);
+        self.settle(machine);
+    }
+
+    fn settle(&mut self, machine: &Machine) {
         self.settled += 1;
         let thorough = self.settled % 8 == 1;
         if thorough {
@@ -221,52 +357,58 @@ impl Witness {
             panic!("{violation}");
         }
     }
+}
 
-    /// The effects of the last turn have left.
-    pub fn effects_left(&mut self) {
-        self.effects_wait = false;
-    }
-
-    pub fn payload(&self, id: Ulid) -> Payload {
-        Payload::decode(&self.rows[&Key { table: Table::Payloads, id }]).unwrap()
-    }
-
-    fn entry(&self, id: Ulid) -> usize {
+/// Fetches and callbacks.
+impl Witness {
+    pub(super) fn entry(&self, id: Ulid) -> usize {
         match self.ledger.entry_of(id) {
             Some(entry) => entry,
             None => panic!("{id} is not stored, and an effect of it left"),
         }
     }
 
-    pub fn fetch_left(&mut self, attempt: Attempt) {
-        let entry = self.entry(attempt.id);
-        self.running.insert(attempt);
-        assert!(self.running.len() <= 5, "{} fetches run", self.running.len());
+    /// A fetch leaves. Which attempt it is, only what is durable can say.
+    pub fn fetch_left(&mut self, id: Ulid) -> Attempt {
+        assert!(self.is_living, "a fetch of {id} left, and the machine that sent it is gone");
+        let entry = self.entry(id);
+        let row = self.ledger.entries[entry].row();
+        let attempt = match row.map(|row| (row.phase, row.attempts)) {
+            Some((Phase::InFlight { epoch, .. }, number)) => Attempt { id, number, epoch },
+            Some((Phase::Queued { .. } | Phase::Delivering { .. }, _)) | None => {
+                panic!("S4: a fetch of {id} left; what is durable is {row:?}")
+            }
+        };
+        self.fetches.insert(attempt);
         self.ledger.running += 1;
         self.totals.retries += u64::from(attempt.number > 1);
         let fetch = Fetch { attempt, left: now(), executed: 0, running: true, result: None };
         self.ledger.entries[entry].fetches.push(fetch);
         self.observe(&Observation::FetchLeft { entry });
+        attempt
     }
 
-    pub fn fetch_ended(&mut self, attempt: Attempt, result: &FetchResult) {
-        if matches!(result, FetchResult::Response { .. }) {
-            self.held.insert(attempt);
+    /// A fetch has ended; without a result it was cut off.
+    pub fn fetch_ended(&mut self, life: u64, attempt: Attempt, result: Option<&FetchResult>) {
+        if life != self.life || !self.is_living {
+            assert!(result.is_none() || !self.is_up, "{attempt} ended, and the life that sent it had ended before");
+            return;
         }
-        self.end_fetch(attempt, Some(result));
-    }
-
-    pub fn aborted(&mut self, attempt: Attempt) {
-        self.totals.aborts += 1;
-        self.held.remove(&attempt);
-        if self.running.contains(&attempt) {
-            self.end_fetch(attempt, None);
+        if self.aborted.remove(&attempt).is_some() {
+            assert!(result.is_none(), "{attempt} was given up, and ran on to {result:?}");
+            return;
         }
+        if let Some(result) = result {
+            self.totals.timeouts += u64::from(*result == FetchResult::Failed(proxy_fetch::Failure::TimedOut));
+            self.totals.unsent += u64::from(*result == FetchResult::Failed(proxy_fetch::Failure::NotSent));
+            self.fetched.insert(attempt, result.clone());
+        }
+        self.fetch_is_over(attempt, result);
     }
 
-    fn end_fetch(&mut self, attempt: Attempt, result: Option<&FetchResult>) {
+    fn fetch_is_over(&mut self, attempt: Attempt, result: Option<&FetchResult>) {
         let entry = self.entry(attempt.id);
-        assert!(self.running.remove(&attempt), "{attempt} ended twice");
+        assert!(self.fetches.remove(&attempt), "{attempt} ended twice");
         self.ledger.running -= 1;
         if let Some(fetch) = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
             fetch.running = false;
@@ -275,144 +417,62 @@ impl Witness {
         self.observe(&Observation::FetchEnded { entry, attempt });
     }
 
-    pub fn callback_left(&mut self, attempt: Attempt, outcome: Outcome) {
-        let entry = self.entry(attempt.id);
-        let callbacks = &mut self.ledger.entries[entry].callbacks;
-        self.totals.second_callbacks += u64::from(!callbacks.is_empty());
-        callbacks.push(Callback { attempt, outcome, left: now() });
+    /// A callback leaves. Which life it is of, only what is durable can say.
+    pub fn callback_left(&mut self, item: &CallbackItem) -> Attempt {
+        assert!(self.is_living, "a callback of {} left, and the machine that sent it is gone", item.request_id);
+        let outcome = outcome_of(item);
+        let entries = &mut self.ledger.entries;
+        let named = |planned: Planned| item.request_id == format!("r{planned}");
+        let Some(entry) = entries.iter().rposition(|entry| named(entry.planned) && entry.row().is_some()) else {
+            panic!("S11: {} is called back, and no such request is live", item.request_id);
+        };
+        let attempt = Attempt { id: entries[entry].id, number: item.attempts, epoch: self.ledger.meta.epoch };
+        if let Some(response) = &item.response {
+            let body = String::from_utf8_lossy(&response.body);
+            assert_eq!(body, body_of(attempt), "the callback of {attempt} carries another attempt's response");
+        }
+        self.totals.second_callbacks += u64::from(!entries[entry].callbacks.is_empty());
+        entries[entry].callbacks.push(Callback { attempt, outcome, left: now() });
+        self.callbacks.insert(attempt);
         self.observe(&Observation::CallbackLeft { entry });
-        assert!(!outcome.has_response() || self.held.contains(&attempt), "the response of {attempt} was dropped");
+        attempt
     }
 
-    pub fn callback_ended(&mut self, attempt: Attempt) {
-        self.held.remove(&attempt);
-    }
-
-    pub fn asked(&mut self, ask: Ask) -> Caller {
-        self.asks.push(ask);
-        Caller(self.asks.len() as u64 - 1)
-    }
-
-    pub fn replied(&mut self, caller: Caller, reply: &Reply) {
-        let ask = self.asks[caller.0 as usize];
-        self.observe(&Observation::Replied { ask, reply });
-    }
-
-    pub fn reported(&mut self, report: &Report) {
-        match report {
-            Report::CallbackFailed { id, .. } => {
-                self.totals.lost_callbacks += 1;
-                self.failed_callbacks.insert(*id);
-            }
-            Report::Quarantined { .. } | Report::Foreign { .. } => panic!("no row was tampered with: {report}"),
+    /// A callback has ended; without a result it was cut off.
+    pub fn callback_ended(&mut self, life: u64, attempt: Attempt, result: Option<CallbackResult>) {
+        if life != self.life || !self.is_living {
+            assert!(result.is_none() || !self.is_up, "the callback of {attempt} ended after the life that sent it");
+            return;
+        }
+        self.callbacks.remove(&attempt);
+        if let Some(result) = result {
+            self.called_back.insert(attempt, (result, now()));
         }
     }
 
-    /// The object's node was killed.
-    pub fn lost(&mut self) {
-        self.totals.kills += 1;
-        self.totals.kills_in_flight += u64::from(self.ledger.in_flight > 0);
-        self.totals.kills_while_delivering += u64::from(self.ledger.delivering > 0);
-        self.totals.kills_before_effects += u64::from(std::mem::take(&mut self.effects_wait));
-        self.held.clear();
-        while let Some(attempt) = self.running.first().copied() {
-            self.end_fetch(attempt, None);
-        }
-        for entry in &mut self.ledger.entries {
-            if entry.row().is_some() {
-                entry.restarts += 1;
-            }
-        }
-        self.observe(&Observation::Lost);
+    /// Whether all that ended has been taken in.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.fetched.is_empty() && self.called_back.is_empty()
     }
 }
 
-/// The other nodes' side.
-impl Witness {
-    pub fn wished(&mut self, planned: Planned, wish: Wish) {
-        self.wishes.insert(planned, wish);
-    }
-
-    pub fn executed(&mut self, attempt: Attempt, host: &str, headers: &[(String, String)]) {
-        let entry = self.entry(attempt.id);
-        if let Some((_, key)) = headers.iter().find(|(name, _)| name == "idempotency-key") {
-            assert_eq!(*key, attempt.id.to_string());
-            *self.executions.entry(key.clone()).or_default() += 1;
-        }
-        if let Some(fetch) = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
-            fetch.executed += 1;
-        }
-        self.observe(&Observation::Executed { entry, number: attempt.number, host, headers });
-    }
-
-    pub fn told(&mut self, attempt: Attempt, outcome: Outcome) {
-        let entry = self.entry(attempt.id);
-        self.ledger.entries[entry].told.push(outcome);
-        self.observe(&Observation::Told { entry });
-    }
-
-    /// A caller has its answer.
-    pub fn answered(&mut self, message: &Value, reply: &Value) {
-        let planned = message["planned"].as_u64().unwrap() as Planned;
-        assert!(reply.get("refused").is_none() || message["ask"] != "enqueue", "r{planned} was refused: {reply}");
-        if let Some(id) = reply.get("accepted").and_then(Value::as_str) {
-            let id: Ulid = id.parse().unwrap();
-            // A repeat in the dedupe window, and callers repeat soon, gets the same answer.
-            match self.acknowledged.insert(planned, (id, now())) {
-                None => {}
-                Some((before, at)) if now().ms_since(at) < 240_000 => {
-                    self.totals.repeated_replies += 1;
-                    assert_eq!(before, id, "r{planned} was accepted twice");
-                }
-                Some(_) => {}
-            }
-        }
-        if reply.get("cancelled").is_some() {
-            self.cancelled.insert(planned);
-        }
-    }
+/// The body that the upstream answers an attempt with.
+pub fn body_of(attempt: Attempt) -> String {
+    format!("{}#{} in life {}", attempt.id, attempt.number, attempt.epoch)
 }
 
-/// The end.
-impl Witness {
-    pub fn healed(&mut self) {
-        self.observe(&Observation::Healed { now: now(), recovery_ms: 0 });
-    }
-
-    pub fn is_at_rest(&self) -> bool {
-        self.ledger.live().next().is_none() && self.alarm.is_none()
-    }
-
-    pub fn ended(&mut self, requests: Planned) {
-        let rows = self.rows.clone();
-        self.observe(&Observation::Ended { now: now(), rows: &rows, alarm: self.alarm });
-        assert!(self.held.is_empty(), "{:?} are held at rest", self.held);
-        assert!(self.running.is_empty(), "{:?} run at rest", self.running);
-        assert_eq!(self.acknowledged.len(), requests as usize, "some callers never got an answer");
-        for (planned, (id, _)) in &self.acknowledged {
-            let entry = &self.ledger.entries[self.entry(*id)];
-            assert_eq!(entry.planned, *planned);
-            assert!(entry.row().is_none() && entry.outcome.is_some(), "r{planned} was accepted and never ended");
-        }
-        for entry in &self.ledger.entries {
-            let wish = self.wishes[&entry.planned];
-            if wish.callback {
-                let is_told = !entry.told.is_empty() || self.failed_callbacks.contains(&entry.id);
-                assert!(is_told, "the origin was not told of r{}, and the object knows of no failure", entry.planned);
-            }
-            if wish.at_most_once {
-                let executed = self.executions.get(&entry.id.to_string()).copied().unwrap_or_default();
-                assert!(executed <= 1, "r{} was executed {executed} times", entry.planned);
-            }
-            if self.cancelled.contains(&entry.planned) {
-                assert_eq!(entry.outcome, Some(Outcome::Cancelled), "r{} was cancelled", entry.planned);
-            }
-            let outcome = entry.outcome;
-            self.totals.cancelled += u64::from(outcome == Some(Outcome::Cancelled));
-            self.totals.interrupted += u64::from(outcome == Some(Outcome::Interrupted));
-            self.totals.unknown += u64::from(outcome == Some(Outcome::Unknown));
-        }
-        self.totals.runs += 1;
+/// The outcome that a callback tells of.
+pub fn outcome_of(item: &CallbackItem) -> Outcome {
+    use proxy_fetch::Failure;
+    let failures = [Failure::NotSent, Failure::TimedOut, Failure::Broken, Failure::Unreadable];
+    let failed = failures.into_iter().find(|failure| Some(failure.name()) == item.error.as_deref());
+    let plain = [Outcome::Expired, Outcome::Cancelled, Outcome::Interrupted, Outcome::Unknown];
+    let plain = plain.into_iter().find(|outcome| outcome.name() == item.outcome);
+    match (&item.response, failed, plain) {
+        (Some(response), None, None) => Outcome::Response { status: response.status },
+        (None, Some(failure), None) => Outcome::Failed(failure),
+        (None, None, Some(outcome)) => outcome,
+        (_, _, _) => panic!("a callback tells of no outcome: {item:?}"),
     }
 }
 
