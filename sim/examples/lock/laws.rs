@@ -1,7 +1,7 @@
 //! What must hold of the locks, whatever the platform does. The laws see commits, replies and the stored rows; they ask
 //! the object nothing, except that its memory is what is stored.
 
-use super::object::{Ask, Event, LeaseLock, Locks, Put, Reply};
+use super::object::{Ask, Event, LeaseLock, Lock, Locks, Put, Reply};
 use super::text::{all, time};
 use proxy_fetch_sim::engine::Commit;
 use std::collections::BTreeMap;
@@ -39,7 +39,8 @@ impl Laws {
         let old = self.locks.insert(*name, new.clone()).unwrap_or_default();
         let now = commit.now_ms;
         let saw = || format!("at {} it was {old}, and became {put}", time(now));
-        let is_grant = new.held.is_some() && (new.token != old.token || old.held.is_none());
+        let client = |lock: &Lock| lock.held.map(|(claim, _)| claim.client);
+        let is_grant = new.held.is_some() && (new.token != old.token || client(new) != client(&old));
         if let Some((claim, until)) = old.held.filter(|_| is_grant || new.held.is_none()) {
             let gave_up = commit.notes.contains(&Event::Asked(*name, claim.client, Ask::Release));
             law("mutual exclusion", gave_up || until <= now, saw)?;
