@@ -74,7 +74,8 @@ fn the_core_depends_on_nothing_that_touches_the_world() {
 #[test]
 fn the_engine_knows_nothing_of_proxy_fetch() {
     for (path, text) in sources("sim/src/engine") {
-        let text = text.to_lowercase();
+        // Examples in the documentation name the crate.
+        let text = text.to_lowercase().replace("use proxy_fetch_sim::engine::", "");
         for word in ["proxy", "crate::laws", "callback", "upstream", "retry-after", "enqueue"] {
             assert!(!text.contains(word), "{} names {word}", path.display());
         }
@@ -124,7 +125,9 @@ fn one_test_runs_the_production_shell() {
 
 #[test]
 fn files_are_small_and_say_what_they_are_for() {
-    for folder in ["src", "sim/src", "sim/tests", "native/src", "native/tests", "worker/src", "xtask/src"] {
+    for folder in
+        ["src", "sim/src", "sim/tests", "sim/examples", "native/src", "native/tests", "worker/src", "xtask/src"]
+    {
         for (path, text) in sources(folder) {
             let lines = text.lines().count();
             assert!(lines <= 600, "{} has {lines} lines", path.display());

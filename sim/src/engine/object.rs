@@ -4,6 +4,7 @@ use super::{Commit, Fault, InstanceId, ObjectId, Sim};
 use std::fmt;
 
 /// A durable object: a pure machine and the few lines of host around it that take a turn.
+#[allow(unused_variables, reason = "most events need no patience")]
 pub trait Object: Sized {
     /// What a constructor is given besides its storage.
     type Settings;
@@ -39,7 +40,9 @@ pub trait Object: Sized {
     fn note(event: &Self::Event) -> Self::Note;
 
     /// How long an event may wait for company, in ms.
-    fn patience_ms(event: &Self::Event) -> u64;
+    fn patience_ms(event: &Self::Event) -> u64 {
+        0
+    }
 }
 
 /// What a turn leaves: an atomic commit (writes and alarm) and the effects that follow it.
@@ -60,6 +63,7 @@ pub struct Turn<O: Object> {
 }
 
 /// Everything around the objects: those who call them, those whom they call, and the ground truth.
+#[allow(unused_variables, reason = "what a world need not watch")]
 pub trait World: Sized {
     /// The kind of object in it.
     type Object: Object;
@@ -73,17 +77,17 @@ pub trait World: Sized {
     fn perform(&mut self, sim: &mut Sim<Self>, from: InstanceId, effect: <Self::Object as Object>::Effect);
 
     /// A commit became durable; its effects have not left yet.
-    fn committed(&mut self, sim: &mut Sim<Self>, object: ObjectId, commit: &Commit<Self::Object>);
+    fn committed(&mut self, sim: &mut Sim<Self>, object: ObjectId, commit: &Commit<Self::Object>) {}
 
     /// All that an instance wrote is durable, so that memory and storage can be compared.
-    fn settled(&mut self, sim: &mut Sim<Self>, object: ObjectId);
+    fn settled(&mut self, sim: &mut Sim<Self>, object: ObjectId) {}
 
     /// An instance was constructed.
-    fn started(&mut self, sim: &mut Sim<Self>, instance: InstanceId);
+    fn started(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {}
 
     /// An instance is gone, with all it held: timers, running work, waiting calls.
-    fn lost(&mut self, sim: &mut Sim<Self>, instance: InstanceId);
+    fn lost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {}
 
     /// A fault hits the object.
-    fn fault(&mut self, sim: &mut Sim<Self>, object: ObjectId, fault: Fault);
+    fn fault(&mut self, sim: &mut Sim<Self>, object: ObjectId, fault: Fault) {}
 }

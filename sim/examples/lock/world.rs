@@ -1,0 +1,63 @@
+//! The world around the locks: it takes the clients' asks to the object, and shows the laws what is seen.
+
+use super::laws::{Broken, Laws, Verdict};
+use super::object::{Event, LeaseLock, Reply};
+use proxy_fetch_sim::engine::{Commit, Fault, InstanceId, ObjectId, Sim, World};
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+pub struct LockWorld {
+    pub laws: Laws,
+    /// The first broken law.
+    pub broken: Option<Broken>,
+    /// How often each fault hit.
+    pub hits: BTreeMap<Fault, u64>,
+}
+
+impl LockWorld {
+    fn check(&mut self, sim: &mut Sim<Self>, verdict: Verdict) {
+        if let Err((law, saw)) = verdict {
+            sim.say("LAW", || format!("{law}: {saw}"));
+            self.broken.get_or_insert((law, saw));
+            sim.stop();
+        }
+    }
+
+    /// The last look, when the run is over.
+    pub fn ended(&mut self, sim: &mut Sim<Self>, at_rest: bool) {
+        if self.broken.is_none() {
+            self.check(sim, self.laws.ended(at_rest));
+        }
+    }
+}
+
+impl World for LockWorld {
+    type Object = LeaseLock;
+    type Message = Event;
+
+    fn receive(&mut self, sim: &mut Sim<Self>, event: Event) {
+        if let Err(error) = sim.call(self, 0, event) {
+            sim.say("client", || format!("{event}: {error}"));
+        }
+    }
+
+    fn perform(&mut self, sim: &mut Sim<Self>, _: InstanceId, reply: Reply) {
+        self.check(sim, self.laws.replied(&reply));
+    }
+
+    fn committed(&mut self, sim: &mut Sim<Self>, _: ObjectId, commit: &Commit<LeaseLock>) {
+        let verdict = self.laws.committed(commit);
+        self.check(sim, verdict);
+    }
+
+    fn settled(&mut self, sim: &mut Sim<Self>, object: ObjectId) {
+        if let Some(machine) = sim.machine(object) {
+            let verdict = Laws::settled(&machine.locks, sim.storage(object));
+            self.check(sim, verdict);
+        }
+    }
+
+    fn fault(&mut self, _: &mut Sim<Self>, _: ObjectId, fault: Fault) {
+        *self.hits.entry(fault).or_default() += 1;
+    }
+}
