@@ -7,7 +7,7 @@ use super::{
 };
 use std::fmt;
 
-/// A fault by its number in the list of faults. The engine injects F1-F8 and F11-F20; a world injects the others.
+/// A fault by its number in the list of faults. The engine injects F1-F8 and F10-F20; a world injects the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fault(pub u8);
 
@@ -28,6 +28,10 @@ impl Fault {
     pub const WORK_VANISHES: Self = Self(7);
     /// A deploy.
     pub const DEPLOY: Self = Self(8);
+    /// An instance that was replaced runs on for a while.
+    pub const ZOMBIE: Self = Self(9);
+    /// The memory of the machine is lost, and nothing else of its instance.
+    pub const GHOST_RESTART: Self = Self(10);
     /// The constructor throws, or a limit kills the isolate.
     pub const ISOLATE_KILLED: Self = Self(11);
     /// An alarm is late.
@@ -83,6 +87,8 @@ pub struct Faults {
     pub exception: Chance,
     /// F6: which objects are evicted, 70 to 140 s after their last incoming event.
     pub eviction: Eviction,
+    /// F10, at each turn: the machine panics in it.
+    pub ghost_restart: Chance,
     /// F11, at each construction. At most 6 in a row.
     pub constructor_throws: Chance,
     /// F12, at each alarm: up to 60 s late.

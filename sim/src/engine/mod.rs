@@ -4,7 +4,7 @@
 //! platform (one object's storage, its implicit transaction, its gates, its one alarm, its eviction) and nothing of
 //! what the object is for; that is the [`World`]'s.
 //!
-//! The platform's rules and the faults F1-F8 and F11-F20 that it injects are those of Cloudflare's Durable Objects,
+//! The platform's rules and the faults F1-F8 and F10-F20 that it injects are those of Cloudflare's Durable Objects,
 //! each within its guarantee; [`Faults`] says which.
 
 mod alarm;

@@ -88,6 +88,10 @@ pub trait World: Sized {
     /// An instance is gone, with all it held: timers, running work, waiting calls.
     fn lost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {}
 
+    /// The memory of the instance's machine is gone, with all calls that it had not answered, and a new machine takes its
+    /// place; what the instance had started runs on, and will be reported to the new one (F10).
+    fn ghost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {}
+
     /// A fault hits the object.
     fn fault(&mut self, sim: &mut Sim<Self>, object: ObjectId, fault: Fault) {}
 }

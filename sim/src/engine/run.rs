@@ -71,6 +71,10 @@ impl<W: World> Sim<W> {
             self.reset(world, id.object, Fault::EXCEPTION);
             return;
         }
+        if draw.chance("ghost_restart", self.faults.ghost_restart) {
+            self.ghost(world, id, alarm);
+            return;
+        }
         let mut events = std::mem::take(&mut instance.inbox);
         if alarm.is_some() {
             // Before or after what else waits: both happen.
@@ -292,6 +296,46 @@ impl<W: World> Sim<W> {
         self.recorder.mix(u64::from(fault.0));
         world.lost(self, id);
         self.alarm_after_reset(world, object, fault);
+    }
+
+    /// F10: the machine panics, and is restored in its place. What it committed becomes durable, without the effects that
+    /// had not left; the turn is lost.
+    fn ghost(&mut self, world: &mut W, id: InstanceId, alarm: Option<AlarmRun>) {
+        let object = id.object;
+        let hosted = &mut self.objects[object as usize];
+        let Some(instance) = &mut hosted.instance else { return };
+        let pending = std::mem::take(&mut instance.pending);
+        if pending.iter().any(|commit| matches!(commit.fate, Fate::Fails(_))) {
+            // The storage will not have it: that resets the object in any case.
+            instance.pending = pending;
+            self.reset(world, object, Fault::COMMIT_FAILS);
+            return;
+        }
+        self.say("object", || "LOST: the machine panics; what it had started runs on".into());
+        world.fault(self, object, Fault::GHOST_RESTART);
+        for mut commit in pending {
+            self.make_durable(world, object, &mut commit);
+        }
+        let hosted = &mut self.objects[object as usize];
+        hosted.constructions += 1;
+        let restored = W::Object::construct(&hosted.settings, &hosted.storage);
+        let (Ok(machine), Some(instance)) = (restored, &mut hosted.instance) else {
+            self.reset(world, object, Fault::ISOLATE_KILLED);
+            return;
+        };
+        instance.machine = machine;
+        instance.inbox.clear();
+        instance.is_new = true;
+        instance.turn_when_clear = false;
+        self.recorder.mix(u64::from(Fault::GHOST_RESTART.0));
+        world.ghost(self, id);
+        // The handler of an alarm has failed, and is tried again.
+        if alarm == Some(AlarmRun::Stored) {
+            let hosted = &mut self.objects[object as usize];
+            hosted.alarm_running = false;
+            let (at, token) = (self.now + 2 * SECOND, hosted.alarm_token);
+            self.queue.push(at, Happening::Alarm { object, token });
+        }
     }
 
     /// An instance, constructed if need be; `None` if its constructor throws.

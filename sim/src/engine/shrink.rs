@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn nothing_and_one_item() {
-        assert_eq!(ddmin(Vec::<u8>::new(), |_| true), []);
-        assert_eq!(ddmin(vec![1], |_| true), [], "it fails with nothing at all");
+        assert!(ddmin(Vec::<u8>::new(), |_| true).is_empty());
+        assert!(ddmin(vec![1], |_| true).is_empty(), "it fails with nothing at all");
         assert_eq!(ddmin(vec![1], |part| !part.is_empty()), [1]);
     }
 

@@ -10,7 +10,7 @@ use super::{
     world::{Message, ProxyWorld, is_in_flight},
 };
 use crate::{
-    engine::{Fault, InstanceId, Sim},
+    engine::{Fault, InstanceId, Micros, SECOND, Sim},
     laws::Violation,
 };
 use proxy_fetch::{
@@ -29,6 +29,10 @@ pub struct Task {
     connected: bool,
     /// For a connection.
     waits: bool,
+    /// Its instance was replaced and runs on (F9).
+    is_zombie: bool,
+    /// Its machine is gone, its instance is not: its end is reported to the next machine (F10).
+    is_orphan: bool,
     sent: bool,
     answer: Answer,
     /// Where a fetch goes next.
@@ -65,6 +69,8 @@ impl Task {
             over: false,
             connected: false,
             waits: false,
+            is_zombie: false,
+            is_orphan: false,
             sent: false,
             answer,
             hop: None,
@@ -139,15 +145,19 @@ impl ProxyWorld {
     pub(super) fn fetch_connects(&mut self, sim: &mut Sim<Self>, number: u32) {
         let task = &mut self.tasks[number as usize];
         let granted = std::mem::take(&mut task.waits);
-        if task.over {
+        if std::mem::take(&mut task.is_zombie) {
+            sim.say("host", || format!("F9: {} goes out all the same", self.tasks[number as usize].attempt));
+        } else if task.over {
             // It waited for this slot; the next one gets it.
             if granted {
                 let instance = task.instance;
                 sim.disconnect(instance);
             }
             return;
+        } else {
+            task.connected = true;
         }
-        task.connected = true;
+        let task = &self.tasks[number as usize];
         let (attempt, entry, planned) = (task.attempt, task.entry, self.ledger.entries[task.entry].planned);
         let mut draw = sim.decide(purpose::FETCH, 2, u64::from(planned), u32::from(attempt.number));
         let delay = self.network(&mut draw);
@@ -205,10 +215,10 @@ impl ProxyWorld {
 
     pub(super) fn fetch_head(&mut self, sim: &mut Sim<Self>, number: u32) {
         let task = &self.tasks[number as usize];
-        let (entry, attempt, instance) = (task.entry, task.attempt, task.instance);
+        let (entry, instance) = (task.entry, task.instance);
         let Answer::Responds { status, body, body_us, redirect, .. } = task.answer else { return };
         if task.over {
-            self.answer_is_late(sim, entry, attempt);
+            self.answer_is_late(sim, number, FetchResult::Response { status: 200, retry_after: None });
             return;
         }
         if let Some(redirect) = redirect {
@@ -252,10 +262,9 @@ impl ProxyWorld {
 
     pub(super) fn fetch_body(&mut self, sim: &mut Sim<Self>, number: u32) {
         let task = &self.tasks[number as usize];
-        let (entry, attempt) = (task.entry, task.attempt);
         let Answer::Responds { status, body, retry_after, .. } = task.answer else { return };
         if task.over {
-            self.answer_is_late(sim, entry, attempt);
+            self.answer_is_late(sim, number, FetchResult::Response { status: 200, retry_after: None });
             return;
         }
         let result = match body {
@@ -273,8 +282,7 @@ impl ProxyWorld {
     pub(super) fn fetch_breaks(&mut self, sim: &mut Sim<Self>, number: u32, sent: bool) {
         let task = &self.tasks[number as usize];
         if task.over {
-            let (entry, attempt) = (task.entry, task.attempt);
-            self.answer_is_late(sim, entry, attempt);
+            self.answer_is_late(sim, number, FetchResult::Failed(Failure::Broken));
             return;
         }
         let failure = if sent { Failure::Broken } else { Failure::NotSent };
@@ -284,6 +292,7 @@ impl ProxyWorld {
     pub(super) fn fetch_timer(&mut self, sim: &mut Sim<Self>, number: u32) {
         let task = &self.tasks[number as usize];
         if task.over {
+            self.orphan_ends(sim, number, FetchResult::Failed(Failure::TimedOut));
             return;
         }
         // A request that still waits for its connection was certainly not sent.
@@ -322,11 +331,30 @@ impl ProxyWorld {
         }
     }
 
-    fn answer_is_late(&mut self, sim: &mut Sim<Self>, entry: usize, attempt: Attempt) {
+    fn answer_is_late(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) {
+        let task = &self.tasks[number as usize];
+        let (entry, attempt) = (task.entry, task.attempt);
         if !is_in_flight(&self.ledger, entry) {
             self.hit(Fault(23), entry);
         }
-        sim.say("host", || format!("F23: an answer to {attempt} finds nobody"));
+        if !self.orphan_ends(sim, number, result) {
+            sim.say("host", || format!("F23: an answer to {attempt} finds nobody"));
+        }
+    }
+
+    /// A fetch whose machine is gone ends: the next machine of the instance is told, and its connection is free. Whether
+    /// it was such a fetch.
+    fn orphan_ends(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) -> bool {
+        let task = &mut self.tasks[number as usize];
+        let (attempt, instance) = (task.attempt, task.instance);
+        if !std::mem::take(&mut task.is_orphan) {
+            return false;
+        }
+        if std::mem::take(&mut task.connected) {
+            sim.disconnect(instance);
+        }
+        sim.resume(instance, Event::Fetched { attempt, result });
+        true
     }
 
     pub(super) fn hit_if_in_flight(&mut self, fault: Fault, entry: usize) {
@@ -407,13 +435,41 @@ impl ProxyWorld {
 
     pub(super) fn callback_ends(&mut self, sim: &mut Sim<Self>, number: u32, result: CallbackResult) {
         let task = &mut self.tasks[number as usize];
+        let (attempt, instance) = (task.attempt, task.instance);
         if std::mem::replace(&mut task.over, true) {
+            if std::mem::take(&mut task.is_orphan) {
+                sim.resume(instance, Event::Delivered { attempt, result });
+            }
             return;
         }
-        let (attempt, instance) = (task.attempt, task.instance);
         self.calling_back.remove(&attempt);
         self.held.remove(&attempt);
         sim.resume(instance, Event::Delivered { attempt, result });
+    }
+
+    /// F10: the work goes on, and will be reported to the next machine of the instance.
+    pub(super) fn orphan_work(&mut self) {
+        for number in self.fetching.values().chain(self.calling_back.values()) {
+            self.tasks[*number as usize].is_orphan = true;
+        }
+    }
+
+    /// F9: the instance that is replaced runs on for a while, and fetches that waited for a connection get one.
+    pub(super) fn zombies(&mut self, sim: &mut Sim<Self>, life: u32) {
+        const RUNS_ON: Micros = 30 * SECOND;
+        let mut draw = sim.decide(purpose::ZOMBIE, 0, u64::from(life), 0);
+        if !draw.chance("runs_on", self.plan.world.zombie) || self.healthy {
+            return;
+        }
+        let waiting: Vec<u32> =
+            self.fetching.values().copied().filter(|number| self.tasks[*number as usize].waits).collect();
+        for number in waiting {
+            let task = &mut self.tasks[number as usize];
+            (task.waits, task.is_zombie) = (false, true);
+            let entry = task.entry;
+            self.hit(Fault::ZOMBIE, entry);
+            sim.after(draw.below(&format!("task_{number}_us"), RUNS_ON), Message::FetchConnects(number));
+        }
     }
 
     /// All of the instance's work is gone (F7).

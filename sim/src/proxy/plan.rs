@@ -44,6 +44,8 @@ impl FromStr for Profile {
 /// How often the world around the object misbehaves, per occasion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorldFaults {
+    /// F9: a replaced instance runs on, per reset.
+    pub zombie: Chance,
     /// F21, per fetch.
     pub fetch_fails: Chance,
     /// F22, per fetch.
@@ -151,6 +153,7 @@ pub(crate) mod purpose {
     pub const FETCH: u16 = 106;
     pub const CALLBACK: u16 = 107;
     pub const TAMPER: u16 = 108;
+    pub const ZOMBIE: u16 = 109;
 }
 
 impl Plan {
@@ -302,6 +305,7 @@ fn platform_faults(draw: &mut Draw) -> Faults {
         commit_fails: rare_rate(draw),
         commit_slow: rare_rate(draw),
         exception: rare_rate(draw),
+        ghost_restart: rare_rate(draw),
         eviction: draw.pick(&[Eviction::Never, Eviction::Idle, Eviction::Busy]),
         constructor_throws: rate(draw),
         alarm_late: rate(draw),
@@ -317,6 +321,7 @@ fn platform_faults(draw: &mut Draw) -> Faults {
 
 fn world_faults(draw: &mut Draw) -> WorldFaults {
     WorldFaults {
+        zombie: rate(draw),
         fetch_fails: rate(draw),
         body_fails: rate(draw),
         odd_status: rate(draw),
@@ -391,6 +396,8 @@ impl fmt::Display for Plan {
             ("commit fails", self.faults.commit_fails),
             ("commit slow", self.faults.commit_slow),
             ("exception", self.faults.exception),
+            ("zombie", self.world.zombie),
+            ("ghost restart", self.faults.ghost_restart),
             ("constructor throws", self.faults.constructor_throws),
             ("alarm late", self.faults.alarm_late),
             ("alarm twice", self.faults.alarm_twice),

@@ -424,6 +424,25 @@ impl engine::World for ProxyWorld {
     }
 
     fn lost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {
+        self.zombies(sim, instance.life);
+        self.life_ends(sim);
+        self.tamper(sim, instance.life);
+    }
+
+    fn ghost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {
+        self.orphan_work();
+        self.life_ends(sim);
+        self.started(sim, instance);
+    }
+
+    fn fault(&mut self, _sim: &mut Sim<Self>, _object: ObjectId, fault: Fault) {
+        self.hit_object(fault);
+    }
+}
+
+impl ProxyWorld {
+    /// What a life of the object held in memory is gone.
+    fn life_ends(&mut self, sim: &mut Sim<Self>) {
         self.lose_work(sim);
         self.fail_calls(sim);
         for entry in &mut self.ledger.entries {
@@ -432,11 +451,6 @@ impl engine::World for ProxyWorld {
             }
         }
         self.observe(sim, &Observation::Lost);
-        self.tamper(sim, instance.life);
-    }
-
-    fn fault(&mut self, _sim: &mut Sim<Self>, _object: ObjectId, fault: Fault) {
-        self.hit_object(fault);
     }
 }
 

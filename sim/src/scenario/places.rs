@@ -42,6 +42,7 @@ pub fn place_text(place: Place) -> String {
         }
         world::CALLBACK if actor == 0 => format!("callback r{item}#{attempt}"),
         world::CALLBACK => format!("callback r{item}#{attempt} told"),
+        world::ZOMBIE => format!("after life {item}"),
         world::TAMPER => format!("rows after life {item}"),
         _ => format!("{purpose} {actor} {item} {attempt}"),
     }
@@ -102,6 +103,7 @@ pub fn parse_place(text: &str) -> Option<Place> {
             let (planned, number) = attempt(request)?;
             Place::new(world::CALLBACK, 1, planned, number)
         }
+        ["after", "life", item] => Place::new(world::ZOMBIE, 0, number(item)?, 0),
         ["rows", "after", "life", item] => Place::new(world::TAMPER, 0, number(item)?, 0),
         _ => return None,
     })
