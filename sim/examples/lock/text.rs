@@ -70,6 +70,7 @@ pub fn words(fault: Fault) -> &'static str {
         Fault::ALARM_TWICE => "an alarm runs twice",
         Fault::ALARM_STALE => "an alarm runs that was replaced",
         Fault::ALARM_FAILS => "an alarm's handler throws",
+        Fault::ALARM_INTERLEAVED => "an alarm among other events",
         Fault::CLOCK_MOVES => "the next host's clock differs",
         _ => "another fault",
     }

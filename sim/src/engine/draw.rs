@@ -42,7 +42,7 @@ impl Draws {
         Self { key: [base.next_u64(), base.next_u64()] }
     }
 
-    /// The draw of this purpose for this actor, item and attempt.
+    /// The draw of this purpose for this actor, item and attempt. The purposes below 100 are the engine's own.
     #[must_use]
     pub const fn at(&self, purpose: u16, actor: u32, item: u64, attempt: u32) -> Draw {
         let place = ((purpose as u64) << 32) | actor as u64;

@@ -66,13 +66,16 @@ pub enum Eviction {
     /// Nothing is evicted.
     #[default]
     Never,
-    /// Only what has nothing to do.
+    /// Only what has no event, no commit and no connection, and no call or alarm for 70 s or more.
     Idle,
-    /// Whatever got no event, its work too.
+    /// Whatever got no call and no alarm for so long, its work too.
     Busy,
 }
 
-/// How often the platform injects each of its faults, per occasion.
+/// How often the platform injects each of its faults, per occasion. None by default.
+///
+/// F7, the loss of work that runs, comes with each reset; F8, a deploy, is a world's [`super::Sim::reset`]; F18, an alarm
+/// among other events, needs no rate; F20 comes with [`Sizes::connections`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// F1, at each commit: before or between its effects.
@@ -101,9 +104,9 @@ pub struct Faults {
     pub alarm_fails: Chance,
     /// F15: whether an alarm whose handler failed seven times is abandoned. If not, the seventh run succeeds.
     pub alarm_abandoned: bool,
-    /// F16, at each alarm.
+    /// F16, at each alarm: its handler runs, and then hangs until the object is reset after 15 minutes.
     pub alarm_hangs: Chance,
-    /// F17, at each alarm that is stored.
+    /// F17, at each alarm that is stored: it will never fire. Only an event that comes in can help the object then.
     pub alarm_stuck: Chance,
     /// F19, at each construction: the new host's clock is up to this many ms off, either way.
     pub clock_skew_ms: u64,

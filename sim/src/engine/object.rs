@@ -24,22 +24,23 @@ pub trait Object: Sized {
     /// The event of an alarm.
     const ALARM: Self::Event;
 
-    /// The constructor: reads the storage, changes nothing.
+    /// The constructor: reads the storage, changes nothing. It is not told the stored alarm.
     ///
     /// # Errors
     /// It throws; it will be tried again at the next event.
     fn construct(settings: &Self::Settings, storage: &Self::Storage) -> Result<Self, String>;
 
-    /// Applies one write to the storage; returns a digest of it.
+    /// Applies one write to the storage; returns a digest of it, which goes into that of the run.
     fn apply(storage: &mut Self::Storage, write: &Self::Write) -> u64;
 
-    /// One synchronous turn over the events at the clock `now_ms`, in ms since the Unix epoch.
+    /// One synchronous turn over the events at the clock `now_ms`, in ms since the Unix epoch. There is at least one
+    /// event. What is left in `events` is dropped.
     fn turn(&mut self, now_ms: u64, events: &mut Vec<Self::Event>, turn: &mut Turn<Self>);
 
-    /// What to keep of an event.
+    /// What to keep of an event, for [`Commit::notes`].
     fn note(event: &Self::Event) -> Self::Note;
 
-    /// How long an event may wait for company, in ms.
+    /// How long an event may wait for company, in ms; not at all unless the object says so.
     fn patience_ms(event: &Self::Event) -> u64 {
         0
     }
@@ -52,17 +53,20 @@ pub struct Turn<O: Object> {
     pub fired: Option<u64>,
     /// The writes, in order.
     pub writes: Vec<O::Write>,
-    /// The alarm to store, in ms of the object's clock.
+    /// The alarm to store, in ms of the object's clock; `None` leaves the stored one as it is. The alarm whose handler
+    /// this turn is will be gone. One in the past fires at once; the time that [`Turn::fired`] names never does.
     pub alarm: Option<u64>,
     /// What to do once the writes are durable.
     pub effects: Vec<O::Effect>,
-    /// Whether the storage will refuse the commit (F3).
+    /// Whether the storage will refuse the commit (F3). The object finds that out only by trying to commit.
     pub commit_fails: bool,
     /// Set by the object: its commit was refused. It must leave no effects then; what it leaves is performed.
     pub failed: bool,
 }
 
 /// Everything around the objects: those who call them, those whom they call, and the ground truth.
+///
+/// Each method may ask the run and change it; what it starts with [`Sim::after`] comes back to [`World::receive`].
 #[allow(unused_variables, reason = "what a world need not watch")]
 pub trait World: Sized {
     /// The kind of object in it.
@@ -70,10 +74,11 @@ pub trait World: Sized {
     /// What happens outside the objects.
     type Message: fmt::Display;
 
-    /// Something happens.
+    /// Something happens: the message of a [`Sim::after`] that is due, or of a connection that is open.
     fn receive(&mut self, sim: &mut Sim<Self>, message: Self::Message);
 
-    /// An effect leaves an object. What it wrote is durable.
+    /// An effect leaves an object. What its turn wrote is durable, and so is all that earlier turns wrote; unless the
+    /// object left effects in a turn that failed. After [`Sim::stop`] the rest of the step is still done.
     fn perform(&mut self, sim: &mut Sim<Self>, from: InstanceId, effect: <Self::Object as Object>::Effect);
 
     /// A commit became durable; its effects have not left yet.

@@ -5,7 +5,7 @@ use super::{
 };
 use std::{collections::VecDeque, fmt};
 
-/// An object's number.
+/// An object's number: those of a run are 0, 1, … in the order of [`Sim::add_object`].
 pub type ObjectId = u32;
 
 /// One life of an object in memory.
@@ -138,6 +138,9 @@ pub(super) struct Hosted<W: World> {
 }
 
 /// A run: its time, its draws, its objects, and what will happen.
+///
+/// # Panics
+/// Whatever takes an [`ObjectId`] or an [`InstanceId`] panics if the object is not of this run.
 pub struct Sim<W: World> {
     /// The draws of the seed.
     pub draws: Draws,
@@ -145,7 +148,7 @@ pub struct Sim<W: World> {
     pub decisions: Decisions,
     /// Digest and lines.
     pub recorder: Recorder,
-    /// The platform's faults; see [`Sim::heal`].
+    /// The platform's faults. A world may change them at any time; [`Sim::heal`] ends them all.
     pub faults: Faults,
     pub(super) sizes: Sizes,
     pub(super) now: Micros,
@@ -194,7 +197,7 @@ impl<W: World> Sim<W> {
         }
     }
 
-    /// Adds an object with what is stored of it already.
+    /// Adds an object with what is stored of it already. It has no alarm, and no instance until something calls it.
     pub fn add_object(
         &mut self,
         settings: <W::Object as Object>::Settings,
@@ -252,17 +255,18 @@ impl<W: World> Sim<W> {
         self.true_ms().saturating_add_signed(self.objects[object as usize].skew_ms)
     }
 
-    /// Lets something happen after `delay`.
+    /// Lets something happen after `delay` µs of true time. What is due at one time happens in the order in which it was
+    /// asked for.
     pub fn after(&mut self, delay: Micros, message: W::Message) {
         self.queue.push(self.now + delay, Happening::Message(message));
     }
 
-    /// Ends the run after this step.
+    /// Ends the run after this step, which is still done to its end.
     pub const fn stop(&mut self) {
         self.stopped = true;
     }
 
-    /// Ends all platform faults. What it takes until the retry of a stored alarm, at most, in µs.
+    /// Ends all platform faults. Returns the longest time until the retry of a stored alarm, in µs.
     pub fn heal(&mut self) -> Micros {
         let recovery = std::mem::take(&mut self.faults).recovery(self.decisions.are_played());
         for hosted in &mut self.objects {
@@ -295,7 +299,7 @@ impl<W: World> Sim<W> {
         self.objects[object as usize].alarm_lost
     }
 
-    /// The machine in memory, if there is an instance.
+    /// The machine in memory, if there is an instance. It may be ahead of the storage: see [`World::settled`].
     #[must_use]
     pub fn machine(&self, object: ObjectId) -> Option<&W::Object> {
         self.objects[object as usize].instance.as_ref().map(|instance| &instance.machine)
@@ -313,7 +317,8 @@ impl<W: World> Sim<W> {
         self.objects[object as usize].instance.as_ref().map(|instance| InstanceId { object, life: instance.life })
     }
 
-    /// A call to the object: an incoming event, which constructs an instance if there is none.
+    /// A call to the object: an incoming event, which constructs an instance if there is none. The object takes its turn
+    /// later, never within this call.
     ///
     /// # Errors
     /// [`CallError`]; nothing reached the object.
@@ -380,7 +385,8 @@ impl<W: World> Sim<W> {
         true
     }
 
-    /// Closes a connection.
+    /// Closes a connection that has been opened; the one that has waited longest takes its place. Nothing happens if the
+    /// instance is gone: its connections went with it.
     pub fn disconnect(&mut self, id: InstanceId) {
         if !self.is_alive(id) {
             return;

@@ -274,7 +274,7 @@ impl<W: World> Sim<W> {
     }
 
     /// Ends the object's instance, by a fault. Of the commits that were not confirmed the first few may have become
-    /// durable, without their effects.
+    /// durable, without their effects. Nothing happens if there is no instance.
     pub fn reset(&mut self, world: &mut W, object: ObjectId, fault: Fault) {
         let Some(instance) = &mut self.objects[object as usize].instance else { return };
         let id = InstanceId { object, life: instance.life };

@@ -8,9 +8,9 @@ use std::fmt;
 pub struct Line {
     /// The step that it belongs to, from 1.
     pub step: u64,
-    /// True time.
+    /// True time, in µs since the run began.
     pub at: Micros,
-    /// Who did it.
+    /// Who did it; empty if nothing was seen to happen in this step, and `what` says which step it was.
     pub who: String,
     /// What was done.
     pub what: String,
@@ -24,7 +24,8 @@ impl fmt::Display for Line {
     }
 }
 
-/// Records the digests and the lines of a run.
+/// Records the digests and the lines of a run. By default it keeps the digest of the whole alone; what it keeps changes
+/// nothing in the run.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     /// Steps so far.
@@ -74,8 +75,7 @@ impl Recorder {
     }
 
     /// Whether lines are wanted: what is costly to say is said only then.
-    #[must_use]
-    pub const fn wants_lines(&self) -> bool {
+    pub(super) const fn wants_lines(&self) -> bool {
         self.lines.is_some()
     }
 
