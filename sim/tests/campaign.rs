@@ -59,6 +59,10 @@ fn a_campaign_reaches_every_state_with_every_fault() {
         campaign::run(Campaign { start: 0, seeds: 2_000, profile: Profile::Swarm, jobs, fail_fast: false }, |_| {});
     let missing = found.coverage.missing();
     assert!(missing.is_empty(), "never reached: {missing:?}");
+    let missing = found.coverage.missing_events();
+    assert!(missing.is_empty(), "never came: {missing:?}");
+    let missing = found.coverage.missing_sometimes();
+    assert!(missing.is_empty(), "never happened: {missing:?}");
     for outcome in ["response", "failed", "expired", "cancelled", "interrupted", "unknown", "unreadable"] {
         assert!(found.outcomes.contains_key(outcome), "no request ended as {outcome}");
     }

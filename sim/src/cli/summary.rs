@@ -5,11 +5,11 @@ use proxy_fetch_sim::{
     campaign::{Campaign, Summary, replay_command},
     proxy::{
         Profile,
-        coverage::{FAULTS, State, impossible},
+        coverage::{Entering, FAULTS, Sometimes, State, impossible},
     },
 };
 use serde_json::{Value, json};
-use std::{fmt::Write, time::Duration};
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 /// Failures that are listed; the others are counted.
 const SHOWN_FAILURES: usize = 10;
@@ -71,33 +71,55 @@ fn write_text(out: &mut String, campaign: &Campaign, found: &Summary, wall: Dura
 }
 
 fn write_missing(out: &mut String, found: &Summary) -> std::fmt::Result {
-    let missing = found.coverage.missing();
-    if missing.is_empty() {
-        return writeln!(out, "covered      every pair of fault and state that can occur (· cannot)");
+    let coverage = &found.coverage;
+    let pairs: Vec<String> = (coverage.missing().iter().map(|(fault, state)| format!("{fault} {}", state.name())))
+        .chain(coverage.missing_events().iter().map(|(event, state)| format!("{} {}", event.name(), state.name())))
+        .chain(coverage.missing_sometimes().iter().map(|what| what.what().to_owned()))
+        .collect();
+    if pairs.is_empty() {
+        return writeln!(out, "covered      all that can occur (· cannot)");
     }
-    let pairs: Vec<String> = missing.iter().map(|(fault, state)| format!("{fault} {}", state.name())).collect();
     writeln!(out, "not covered  {}", pairs.join(", "))
 }
 
 fn write_coverage(out: &mut String, found: &Summary) -> std::fmt::Result {
-    write!(out, "{:<56}", "faults, and the states of requests that they hit")?;
+    let coverage = &found.coverage;
+    write_head(out, "faults, and the states of requests that they hit")?;
+    for (fault, what) in FAULTS {
+        let name = format!("{:<4} {what}", fault.to_string());
+        let cells = State::ALL.map(|state| (coverage.hits(fault, state), impossible(fault, state).is_some()));
+        write_row(out, &name, cells)?;
+    }
+    writeln!(out)?;
+    write_head(out, "events, and the states of requests that they find")?;
+    for event in Entering::ALL {
+        let cells = State::ALL.map(|state| (coverage.entries(event, state), event.impossible(state).is_some()));
+        write_row(out, event.name(), cells)?;
+    }
+    writeln!(out)?;
+    writeln!(out, "{:<56} {:>10}", "now and then", "times")?;
+    for what in Sometimes::ALL {
+        writeln!(out, "{:<56} {:>10}", what.what(), HumanCount(coverage.times(what)).to_string())?;
+    }
+    Ok(())
+}
+
+fn write_head(out: &mut String, what: &str) -> std::fmt::Result {
+    write!(out, "{what:<56}")?;
     for state in State::ALL {
         write!(out, " {:>10}", state.name())?;
     }
-    writeln!(out)?;
-    for (fault, what) in FAULTS {
-        write!(out, "{:<4} {what:<51}", fault.to_string())?;
-        for state in State::ALL {
-            let hits = found.coverage.hits(fault, state);
-            if impossible(fault, state).is_some() && hits == 0 {
-                write!(out, " {:>10}", "·")?;
-            } else {
-                write!(out, " {:>10}", HumanCount(hits).to_string())?;
-            }
-        }
-        writeln!(out)?;
+    writeln!(out)
+}
+
+/// Counts, and whether each cannot be but 0.
+fn write_row(out: &mut String, name: &str, cells: [(u64, bool); State::ALL.len()]) -> std::fmt::Result {
+    write!(out, "{name:<56}")?;
+    for (count, cannot) in cells {
+        let text = if cannot && count == 0 { "·".to_owned() } else { HumanCount(count).to_string() };
+        write!(out, " {text:>10}")?;
     }
-    Ok(())
+    writeln!(out)
 }
 
 pub(super) fn json(campaign: &Campaign, found: &Summary, wall: Duration) -> Value {
@@ -113,6 +135,20 @@ pub(super) fn json(campaign: &Campaign, found: &Summary, wall: Duration) -> Valu
             })
         })
         .collect();
+    let events: Vec<Value> = Entering::ALL
+        .iter()
+        .flat_map(|event| State::ALL.map(|state| (*event, state)))
+        .map(|(event, state)| {
+            json!({
+                "event": event.name(),
+                "state": state.name(),
+                "hits": found.coverage.entries(event, state),
+                "impossible": event.impossible(state),
+            })
+        })
+        .collect();
+    let sometimes: BTreeMap<&str, u64> =
+        Sometimes::ALL.iter().map(|what| (what.what(), found.coverage.times(*what))).collect();
     let failures: Vec<Value> = found
         .failures
         .iter()
@@ -137,6 +173,8 @@ pub(super) fn json(campaign: &Campaign, found: &Summary, wall: Duration) -> Valu
         "wall_us": u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
         "outcomes": found.outcomes,
         "coverage": coverage,
+        "events_by_state": events,
+        "sometimes": sometimes,
         "violations": failures,
     })
 }

@@ -39,6 +39,8 @@ pub struct Commit<O: Object> {
     pub alarm_set: Option<u64>,
     /// The alarm that is stored once the commit is durable.
     pub alarm: Option<u64>,
+    /// Whether the instance was lost before it was told: the commit's effects do not leave.
+    pub is_unconfirmed: bool,
     pub(super) effects: Vec<O::Effect>,
     pub(super) done_at: Micros,
     pub(super) consumes_alarm: bool,
@@ -53,6 +55,7 @@ impl<O: Object> Default for Commit<O> {
             writes: Vec::new(),
             alarm_set: None,
             alarm: None,
+            is_unconfirmed: false,
             effects: Vec::new(),
             done_at: 0,
             consumes_alarm: false,

@@ -155,6 +155,7 @@ impl<W: World> Sim<W> {
             writes: turn.writes,
             alarm_set: turn.alarm,
             alarm: None,
+            is_unconfirmed: false,
             effects: turn.effects,
             done_at,
             consumes_alarm,
@@ -288,6 +289,7 @@ impl<W: World> Sim<W> {
             if matches!(commit.fate, Fate::Fails(_)) {
                 break;
             }
+            commit.is_unconfirmed = true;
             self.make_durable(world, object, &mut commit);
         }
         let hosted = &mut self.objects[object as usize];
@@ -314,6 +316,7 @@ impl<W: World> Sim<W> {
         self.say("object", || "LOST: the machine panics; what it had started runs on".into());
         world.fault(self, object, Fault::GHOST_RESTART);
         for mut commit in pending {
+            commit.is_unconfirmed = true;
             self.make_durable(world, object, &mut commit);
         }
         let hosted = &mut self.objects[object as usize];

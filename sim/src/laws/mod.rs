@@ -13,7 +13,7 @@ mod l07_crash_loops;
 mod l08_no_idle_slot;
 mod list;
 mod live;
-mod promised;
+pub(crate) mod promised;
 mod s01_one_state;
 mod s02_atomic;
 mod s03_slots;

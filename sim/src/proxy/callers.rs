@@ -1,6 +1,7 @@
 //! Callers: they hand in requests, repeat what got no answer, ask, cancel, and some are hostile (F25, F28, F32).
 
 use super::{
+    coverage::Sometimes,
     ledger::{Ask, Observation, Planned},
     plan::purpose,
     world::{Message, OBJECT, ProxyWorld},
@@ -14,9 +15,9 @@ const MAX_TRIES: u32 = 12;
 /// One call.
 #[derive(Clone, Debug)]
 pub struct Call {
-    ask: Ask,
+    pub(super) ask: Ask,
     tries: u32,
-    over: bool,
+    pub(super) over: bool,
 }
 
 impl ProxyWorld {
@@ -83,6 +84,9 @@ impl ProxyWorld {
         }
         let delay = self.network(&mut draw);
         let is_full = matches!(reply, Reply::Refused(refusal) if refusal.kind == RefusalKind::QueueFull);
+        if is_full {
+            self.coverage.sometimes(Sometimes::QueueFull);
+        }
         let answer = if is_full { Message::CallFails(number) } else { Message::ReplyArrives(number) };
         sim.after(delay, answer);
     }

@@ -4,7 +4,8 @@
 //! finds nobody.
 
 use super::{
-    ledger::{Callback, Fetch, Observation},
+    coverage::Sometimes,
+    ledger::{Ask, Callback, Fetch, Observation},
     plan::purpose,
     upstream::{Answer, Body},
     world::{Message, ProxyWorld, is_in_flight},
@@ -113,6 +114,9 @@ impl ProxyWorld {
         self.ledger.running += 1;
         self.ledger.entries[entry].fetches.push(Fetch { attempt, left, executed: 0, running: true, result: None });
         self.observe(sim, &Observation::FetchLeft { entry });
+        if self.ledger.running == limits::MAX_IN_FLIGHT {
+            self.coverage.sometimes(Sometimes::AllSlotsBusy);
+        }
         let planned = self.ledger.entries[entry].planned;
         let mut draw = sim.decide(purpose::FETCH, 1, u64::from(planned), u32::from(attempt.number));
         let answer = self.draw_answer(sim, planned, attempt.number);
@@ -422,6 +426,12 @@ impl ProxyWorld {
         sim.say("origin", || format!("is told: {attempt} {outcome}"));
         self.observe(sim, &Observation::Told { entry });
         let planned = self.ledger.entries[entry].planned;
+        // Asked once per run: it looks at each call.
+        if self.coverage.times(Sometimes::CallbackOvertakes) == 0
+            && self.calls.iter().any(|call| call.ask == Ask::Enqueue { planned, valid: true } && !call.over)
+        {
+            self.coverage.sometimes(Sometimes::CallbackOvertakes);
+        }
         let mut draw = sim.decide(purpose::CALLBACK, 1, u64::from(planned), u32::from(attempt.number));
         if draw.chance("enqueues", self.plan.world.callback_enqueues) && !self.healthy {
             self.hit_running(Fault(26), entry);

@@ -232,6 +232,8 @@ pub struct Ledger {
     pub meta: Meta,
     /// Committed counts by phase: queued, in flight, delivering, finished.
     pub queued: usize,
+    /// Of the queued, those that were started before.
+    pub waiting: usize,
     /// In flight.
     pub in_flight: usize,
     /// Delivering.
@@ -338,8 +340,10 @@ impl Ledger {
     fn change(&mut self, entry: usize, to: Stored, changes: &mut Vec<Change>) {
         let from = std::mem::replace(&mut self.entries[entry].stored, to);
         *self.count_of(&from) -= 1;
+        self.waiting -= usize::from(from.is_waiting());
         let to = self.entries[entry].stored.clone();
         *self.count_of(&to) += 1;
+        self.waiting += usize::from(to.is_waiting());
         if changes.iter().all(|change| change.entry != entry) {
             // The first row of a request that this commit accepts replaces nothing.
             let is_new = matches!(from, Stored::Forgotten) && matches!(to, Stored::Live(_));
@@ -359,14 +363,30 @@ impl Ledger {
     }
 }
 
+impl Stored {
+    /// The request row, while it is live.
+    #[must_use]
+    pub const fn row(&self) -> Option<&RequestRow> {
+        match self {
+            Self::Live(row) => Some(row),
+            Self::Finished(_) | Self::Forgotten => None,
+        }
+    }
+
+    /// Whether it waits for a retry.
+    const fn is_waiting(&self) -> bool {
+        match self {
+            Self::Live(row) => row.attempts > 0 && matches!(row.phase, Phase::Queued { .. }),
+            Self::Finished(_) | Self::Forgotten => false,
+        }
+    }
+}
+
 impl Entry {
     /// Its request row, while it is live.
     #[must_use]
     pub const fn row(&self) -> Option<&RequestRow> {
-        match &self.stored {
-            Stored::Live(row) => Some(row),
-            Stored::Finished(_) | Stored::Forgotten => None,
-        }
+        self.stored.row()
     }
 }
 

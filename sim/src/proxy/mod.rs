@@ -7,6 +7,7 @@ pub mod ledger;
 mod names;
 pub mod object;
 pub mod plan;
+mod reached;
 mod run;
 mod upstream;
 mod world;

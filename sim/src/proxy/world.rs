@@ -4,7 +4,7 @@
 
 use super::{
     callers::Call,
-    coverage::{Coverage, State},
+    coverage::{Coverage, Sometimes},
     host::Task,
     ledger::{Ask, Change, Commit, Ledger, Observation, Planned},
     object::ProxyObject,
@@ -195,29 +195,6 @@ impl ProxyWorld {
         sim.stop();
     }
 
-    /// A fault hits one request.
-    pub(super) fn hit(&mut self, fault: Fault, entry: usize) {
-        let state = State::of(&self.ledger.entries[entry]);
-        self.coverage.hit(fault, state);
-    }
-
-    /// A fault hits the object: each state that a live request is in.
-    pub(super) fn hit_object(&mut self, fault: Fault) {
-        let mut any = false;
-        let mut seen = [false; 6];
-        for entry in self.ledger.live() {
-            any = true;
-            seen[State::of(entry) as usize] = true;
-        }
-        seen[State::Idle as usize] = !any;
-        seen[State::Finished as usize] = self.ledger.finished > 0;
-        for state in State::ALL {
-            if seen[state as usize] {
-                self.coverage.hit(fault, state);
-            }
-        }
-    }
-
     /// One-way time of a message.
     pub(super) fn network(&self, draw: &mut engine::Decision) -> Micros {
         draw.between("network_us", self.plan.network_us / 4, self.plan.network_us)
@@ -395,7 +372,12 @@ impl engine::World for ProxyWorld {
     fn committed(&mut self, sim: &mut Sim<Self>, _object: ObjectId, commit: &engine::Commit<ProxyObject>) {
         let now = Timestamp(commit.now_ms);
         let mut changes = std::mem::take(&mut self.changes);
+        self.entered(&commit.notes);
         self.ledger.apply(now, &commit.writes, &mut changes);
+        self.sometimes(now, &changes);
+        if commit.is_unconfirmed {
+            self.coverage.sometimes(Sometimes::UnconfirmedSurvives);
+        }
         self.ledger.alarm_lost = sim.alarm_is_lost(OBJECT);
         if self.laws.is_some() {
             let seen = Commit {
