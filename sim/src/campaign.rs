@@ -46,7 +46,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn add(&mut self, report: Report) {
+    pub(crate) fn add(&mut self, report: Report) {
         self.seeds += 1;
         self.steps += report.steps;
         self.simulated += report.simulated;

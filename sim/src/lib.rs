@@ -3,6 +3,7 @@
 //! [`engine`] simulates a platform for any durable object. [`proxy`] is the world of proxy-fetch on it, [`laws`] is
 //! what must hold in that world, and [`campaign`] runs many seeds.
 //! [`queue`] is the world of the Queue variant, with laws of its own.
+//! [`steer`] runs campaigns that learn from what they reached.
 //! [`scenario`] writes plans down as files, and makes failing ones small.
 //! [`verify`] takes the turns again that a host on the real runtime recorded.
 
@@ -14,4 +15,5 @@ pub mod laws;
 pub mod proxy;
 pub mod queue;
 pub mod scenario;
+pub mod steer;
 pub mod verify;

@@ -3,8 +3,8 @@
 
 use proxy_fetch_sim::{
     campaign::{self, Campaign, replay_command},
-    proxy::Profile,
-    scenario::shrink_seed,
+    proxy::{Plan, Profile},
+    scenario::shrink_run,
 };
 use std::{env, num::NonZero, thread, time::Duration};
 
@@ -26,7 +26,8 @@ fn campaign(profile: Profile, seeds: u64) {
         && let Some((step, violation)) = &report.violation
     {
         let command = replay_command(report.seed, profile);
-        let small = shrink_seed(report.seed, profile, Duration::from_secs(10)).map(|shrunk| shrunk.to_string());
+        let small = shrink_run(report.seed, Plan::draw(report.seed, profile), Duration::from_secs(10))
+            .map(|shrunk| shrunk.to_string());
         panic!(
             "seed {} broke a law at step {step}\n{violation}\n\nmade small:\n\n{}\nrepeat it with: {command}",
             report.seed,

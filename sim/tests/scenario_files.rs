@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 use proxy_fetch_sim::{
-    proxy::{Profile, Report, Watch, run_plan},
+    proxy::{Plan, Profile, Report, Watch, run_plan},
     scenario::{Scenario, written_out},
 };
 use std::{collections::BTreeMap, fs, path::Path};
@@ -51,7 +51,7 @@ fn each_scenario_of_the_corpus_keeps_the_laws() {
 fn what_a_seed_decided_can_be_written_and_read_and_is_the_same_run() {
     for profile in [Profile::Swarm, Profile::Calm] {
         for seed in 0..60 {
-            let (plan, drawn) = written_out(seed, profile);
+            let (plan, drawn) = written_out(seed, Plan::draw(seed, profile));
             let scenario = Scenario { about: "a \"seed\"".into(), law: None, bug: Some("x".into()), plan };
             let text = scenario.to_text();
             let read = Scenario::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));

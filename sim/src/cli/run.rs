@@ -4,7 +4,9 @@ use super::{Machine, RunArgs, queue, summary};
 use indicatif::{ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
     campaign::{self, Campaign, replay_command},
-    scenario::shrink_seed,
+    proxy::Plan,
+    scenario::shrink_run,
+    steer::{self, Steered},
 };
 use std::{
     num::NonZero,
@@ -13,6 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How a run is repeated that no seed alone describes.
+const STEERED: &str = "cargo sim scenario FILE, with the small scenario as the file";
 /// A campaign's first failure is made small within this.
 const SHRINK_WITHIN: Duration = Duration::from_secs(10);
 
@@ -34,15 +38,22 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
         Machine::Object => {
             let (start, seeds, profile) = (args.start, args.seeds, args.profile);
             let campaign = Campaign { start, seeds, profile, jobs, fail_fast: false };
-            let found = campaign::run(campaign, progress);
+            let (found, first) = if args.steer {
+                steer::run((start, seeds), profile, jobs, false, progress)
+            } else {
+                let found = campaign::run(campaign, progress);
+                let first = found.failures.first().map(|report| report.seed);
+                (found, first.map(|seed| Steered { seed, plan: Plan::draw(seed, profile) }))
+            };
             let wall = began.elapsed().max(Duration::from_micros(1));
-            let first = found.failures.first().map(|report| report.seed);
-            let repeat = first.map(|seed| replay_command(seed, args.profile));
+            let repeat = first
+                .as_ref()
+                .map(|first| if args.steer { STEERED.to_owned() } else { replay_command(first.seed, profile) });
             let text = if args.json {
                 format!("{}\n", summary::json(&campaign, &found, wall))
             } else {
                 let mut text = summary::text(&campaign, &found, wall);
-                if let Some(shrunk) = first.and_then(|seed| shrink_seed(seed, profile, SHRINK_WITHIN)) {
+                if let Some(shrunk) = first.and_then(|first| shrink_run(first.seed, first.plan, SHRINK_WITHIN)) {
                     text.push_str(&format!("\nthe first, made small:\n\n{shrunk}"));
                 }
                 text

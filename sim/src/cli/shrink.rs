@@ -1,11 +1,13 @@
 //! `cargo sim shrink`: the failing run of a seed, made small.
 
 use super::ShrinkArgs;
-use proxy_fetch_sim::scenario::shrink_seed;
+use proxy_fetch_sim::{proxy::Plan, scenario::shrink_run};
 use std::{fs, process::ExitCode, time::Duration};
 
 pub(super) fn shrink(args: &ShrinkArgs) -> ExitCode {
-    let Some(shrunk) = shrink_seed(args.seed, args.profile, Duration::from_secs(u64::from(args.within))) else {
+    let Some(shrunk) =
+        shrink_run(args.seed, Plan::draw(args.seed, args.profile), Duration::from_secs(u64::from(args.within)))
+    else {
         println!("seed {} breaks no law", args.seed);
         return ExitCode::SUCCESS;
     };

@@ -9,4 +9,4 @@ mod shrink;
 
 pub use file::{Scenario, ScenarioError};
 pub use places::{parse_place, place_text};
-pub use shrink::{Shrunk, shrink, shrink_seed, written_out};
+pub use shrink::{Shrunk, shrink, shrink_run, written_out};

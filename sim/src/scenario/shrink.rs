@@ -4,9 +4,9 @@ use super::file::Scenario;
 use crate::{
     engine::{Faults, Micros, Place, Script, Value, ddmin, purpose, smallest},
     proxy::{
-        Plan, Profile, Report, Watch,
+        Plan, Report, Watch,
         plan::{PlannedRequest, WorldFaults},
-        run_plan, run_seed,
+        run_plan,
     },
 };
 use std::{
@@ -40,26 +40,23 @@ pub struct Shrunk {
     pub report: Report,
 }
 
-/// The plan of a seed with the decisions that its run took, so that no seed plays a part any more; and that run.
+/// A plan with the decisions that its run with this seed took, so that no seed plays a part any more; and that run.
 #[must_use]
-pub fn written_out(seed: u64, profile: Profile) -> (Plan, Report) {
-    let report = run_seed(seed, profile, Watch { script: true, ..Watch::default() });
-    let mut plan = Plan::draw(seed, profile);
-    plan.faults = Faults {
+pub fn written_out(seed: u64, plan: Plan) -> (Plan, Report) {
+    let report = run_plan(seed, plan.clone(), Watch { script: true, ..Watch::default() });
+    let faults = Faults {
         eviction: plan.faults.eviction,
         alarm_abandoned: plan.faults.alarm_abandoned,
         clock_skew_ms: plan.faults.clock_skew_ms,
         ..Faults::default()
     };
-    plan.world = WorldFaults::default();
-    plan.script = Some(report.script.clone());
-    (plan, report)
+    (Plan { faults, world: WorldFaults::default(), script: Some(report.script.clone()), ..plan }, report)
 }
 
-/// Shrinks the failing run of a seed, within `most`; `None`: it breaks no law.
+/// Shrinks the failing run of a plan with this seed, within `most`; `None`: it breaks no law.
 #[must_use]
-pub fn shrink_seed(seed: u64, profile: Profile, most: Duration) -> Option<Shrunk> {
-    let (plan, report) = written_out(seed, profile);
+pub fn shrink_run(seed: u64, plan: Plan, most: Duration) -> Option<Shrunk> {
+    let (plan, report) = written_out(seed, plan);
     let (step, violation) = report.violation?;
     shrink(plan, violation.law, step, most)
 }
