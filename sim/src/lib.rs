@@ -3,6 +3,7 @@
 //! [`engine`] simulates a platform for any durable object. [`proxy`] is the world of proxy-fetch on it, [`laws`] is
 //! what must hold in that world, and [`campaign`] runs many seeds.
 //! [`queue`] is the world of the Queue variant, with laws of its own.
+//! `mutants` plants bugs that the laws must find.
 //! [`verify`] takes the turns again that a host on the real runtime recorded.
 
 #![forbid(unsafe_code)]
@@ -10,6 +11,10 @@
 pub mod campaign;
 pub mod engine;
 pub mod laws;
+#[cfg(feature = "planted")]
+pub mod mutants;
 pub mod proxy;
 pub mod queue;
 pub mod verify;
+
+use proxy_fetch::planted;

@@ -110,7 +110,9 @@ impl<W: World> Sim<W> {
             for effect in turn.effects {
                 self.release(world, id, effect);
             }
-            self.reset(world, id.object, Fault::COMMIT_FAILS);
+            if !crate::planted!(FailedCommitKeepsMemory) {
+                self.reset(world, id.object, Fault::COMMIT_FAILS);
+            }
             return;
         }
         self.recorder.mix(turn.effects.len() as u64);
@@ -142,6 +144,11 @@ impl<W: World> Sim<W> {
                 fate = Fate::Fails(Fault::COMMIT_SLOW);
             }
         }
+        let is_early = match alarm {
+            Some(_) if crate::planted!(AlarmEffectsBeforeCommit) => true,
+            Some(_) | None => crate::planted!(EffectsBeforeCommit),
+        };
+        let early = if is_early { std::mem::take(&mut turn.effects) } else { Vec::new() };
         let last = instance.pending.back().map_or(0, |commit| commit.done_at);
         let done_at = last.max(self.now + takes);
         instance.pending.push_back(Commit {
@@ -158,6 +165,9 @@ impl<W: World> Sim<W> {
         self.queue.push(done_at, Happening::CommitDone { instance: id });
         if slow {
             world.fault(self, id.object, Fault::COMMIT_SLOW);
+        }
+        for effect in early {
+            self.release(world, id, effect);
         }
     }
 
@@ -282,6 +292,9 @@ impl<W: World> Sim<W> {
         for mut commit in pending.into_iter().take(survive) {
             if matches!(commit.fate, Fate::Fails(_)) {
                 break;
+            }
+            if crate::planted!(TornCommit) {
+                commit.writes.truncate(commit.writes.len() / 2);
             }
             self.make_durable(world, object, &mut commit);
         }

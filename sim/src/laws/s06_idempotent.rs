@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct Idempotent {
     /// The clock of the last commit.
     now: Timestamp,
+    /// Machine time of the last commit: whatever is replied now was decided then, or later.
+    time: Timestamp,
     /// The latest entry of each planned request.
     latest: BTreeMap<Planned, usize>,
     /// Whether an entry is the request of the plan; `None`: nobody was told.
@@ -24,7 +26,7 @@ impl Law for Idempotent {
     const ID: &'static str = "S6";
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
-        self.now = turn.commit.now;
+        (self.now, self.time) = (turn.commit.now, turn.time);
         Ok(())
     }
 
@@ -72,6 +74,15 @@ impl Law for Idempotent {
                     return Ok(());
                 }
                 ensure!(*id == entry.id, "r{planned} was accepted as {id}, though it is known as {}", entry.id);
+                if let Stored::Finished(row) = &entry.stored {
+                    let end = row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS);
+                    ensure!(
+                        self.time < end || entry.tampered,
+                        "{} was accepted as a repeat at {}, though its window ended at {end}",
+                        Who(entry),
+                        self.time
+                    );
+                }
                 let known = *self.is_planned[at].get_or_insert(is_planned);
                 ensure!(
                     known == is_planned,

@@ -1,7 +1,7 @@
 //! No attempt starts before its delay is over; the delay is the backoff, or what a valid `Retry-After` asks for, and
 //! only time ends it.
 
-use super::promised::expires_at;
+use super::promised::{self, expires_at};
 use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
@@ -49,6 +49,13 @@ impl Law for NotBefore {
                 ensure!(
                     not_before >= backoff,
                     "{} may start again at {not_before}; its backoff after attempt {} ends at {backoff}",
+                    Who(step.entry),
+                    row.attempts
+                );
+                let (least, most) = promised::backoff_ms(&row.policy, row.attempts);
+                ensure!(
+                    (turn.time.plus_ms(least)..=turn.time.plus_ms(most)).contains(&backoff),
+                    "the backoff of {} after attempt {} ends at {backoff}; {least} to {most} ms are promised",
                     Who(step.entry),
                     row.attempts
                 );

@@ -39,6 +39,19 @@ impl Law for Expiry {
         );
         Ok(())
     }
+
+    /// Nobody waits beyond it. Of those that may start the oldest expires first, and a delay ends before.
+    fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
+        let Some((id, at)) = turn.live.eligible().first() else { return Ok(()) };
+        ensure!(
+            turn.time < expires_at(*id) || turn.is_over_budget(),
+            "{} expired at {}, and it is queued still at {}",
+            Who(&turn.ledger.entries[*at]),
+            expires_at(*id),
+            turn.time
+        );
+        Ok(())
+    }
 }
 
 #[cfg(test)]

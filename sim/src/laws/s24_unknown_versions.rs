@@ -14,6 +14,12 @@ pub struct UnknownVersions {
 impl Law for UnknownVersions {
     const ID: &'static str = "S24";
 
+    /// The first turn of the next life is the one that may destroy it.
+    fn tampered(&mut self, key: Key, bytes: &[u8]) -> Verdict {
+        self.keep(key, bytes);
+        Ok(())
+    }
+
     fn settled(&mut self, _: &Ledger, settled: &Settled<'_>) -> Verdict {
         if settled.thorough { self.check(settled.rows) } else { Ok(()) }
     }
@@ -41,13 +47,17 @@ impl UnknownVersions {
             );
         }
         for (key, bytes) in rows {
-            let is_unknown = bytes.first().is_some_and(|version| *version != ROW_VERSION);
-            // Bytes in quarantine are kept as they were found, whatever they are.
-            if is_unknown && key.table != Table::Quarantine && !self.kept.contains_key(key) {
-                self.kept.insert(*key, bytes.clone());
-            }
+            self.keep(*key, bytes);
         }
         Ok(())
+    }
+
+    fn keep(&mut self, key: Key, bytes: &[u8]) {
+        let is_unknown = bytes.first().is_some_and(|version| *version != ROW_VERSION);
+        // Bytes in quarantine are kept as they were found, whatever they are.
+        if is_unknown && key.table != Table::Quarantine && !self.kept.contains_key(&key) {
+            self.kept.insert(key, bytes.to_vec());
+        }
     }
 }
 

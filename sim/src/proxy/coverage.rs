@@ -56,7 +56,7 @@ impl State {
 }
 
 /// The faults of this world, with what each is.
-pub const FAULTS: [(Fault, &str); 28] = [
+pub const FAULTS: [(Fault, &str); 29] = [
     (Fault(1), "crash after a commit, or at an await"),
     (Fault(2), "crash before the commit"),
     (Fault(3), "commit fails"),
@@ -65,6 +65,7 @@ pub const FAULTS: [(Fault, &str); 28] = [
     (Fault(6), "eviction"),
     (Fault(7), "timers and work vanish"),
     (Fault(8), "deploy: proxy and origins reset"),
+    (Fault(10), "ghost restart: an answer reaches the next life"),
     (Fault(11), "constructor throws, isolate killed"),
     (Fault(12), "alarm late, 0-60 s"),
     (Fault(13), "alarm twice"),
@@ -93,6 +94,7 @@ pub fn impossible(fault: Fault, state: State) -> Option<&'static str> {
     use State::{Delivering, Finished, Idle, InFlight, Queued, Waiting};
     match (fault.0, state) {
         (7, Idle | Queued | Waiting | Finished) => Some("nothing of it runs in memory"),
+        (10, Idle | Queued) => Some("it was started in the life before"),
         (20, Idle | Queued | Waiting | Delivering | Finished) => Some("only fetches take slots here"),
         (21 | 22 | 24, Idle | Queued | Waiting | Delivering | Finished) => Some("only a fetch in flight meets it"),
         (23, Idle | InFlight) => Some("an answer to the attempt in flight is not late"),

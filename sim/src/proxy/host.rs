@@ -196,6 +196,7 @@ impl ProxyWorld {
         let Answer::Responds { status, body, body_us, redirect, .. } = task.answer else { return };
         if task.over {
             self.answer_is_late(sim, entry, attempt);
+            self.answer_finds_next_life(sim, number, status);
             return;
         }
         if let Some(redirect) = redirect {
@@ -280,6 +281,9 @@ impl ProxyWorld {
 
     /// The machine gives an attempt up: its fetch is cancelled, its response dropped.
     pub(super) fn abort(&mut self, sim: &mut Sim<Self>, attempt: Attempt) {
+        if crate::planted!(AbortIgnored) {
+            return;
+        }
         self.held.remove(&attempt);
         if let Some(number) = self.fetching.get(&attempt).copied() {
             self.end_fetch(sim, number, None);
@@ -302,7 +306,7 @@ impl ProxyWorld {
         }
         self.observe(sim, &Observation::FetchEnded { entry, attempt });
         if let Some(result) = result {
-            if matches!(result, FetchResult::Response { .. }) {
+            if matches!(result, FetchResult::Response { .. }) && !crate::planted!(ResponseNotKept) {
                 self.held.insert(attempt);
             }
             sim.resume(instance, Event::Fetched { attempt, result });
@@ -314,6 +318,24 @@ impl ProxyWorld {
             self.hit(Fault(23), entry);
         }
         sim.say("host", || format!("F23: an answer to {attempt} finds nobody"));
+    }
+
+    /// F10: the instance was restarted around its fetches; an answer to the last life reaches this one.
+    fn answer_finds_next_life(&mut self, sim: &mut Sim<Self>, number: u32, status: u16) {
+        let Task { attempt, entry, instance, .. } = self.tasks[number as usize];
+        let Some(next) = sim.instance(instance.object).filter(|next| *next != instance && !self.healthy) else {
+            return;
+        };
+        let planned = self.ledger.entries[entry].planned;
+        let mut draw = sim.draws.at(purpose::FETCH, 5, u64::from(planned), u32::from(attempt.number));
+        if !draw.chance(self.plan.world.ghost_answers) {
+            return;
+        }
+        self.hit(Fault(10), entry);
+        sim.say("host", || format!("F10: an answer to {attempt} finds the next life"));
+        self.held.insert(attempt);
+        let result = FetchResult::Response { status, retry_after: None };
+        sim.resume(next, Event::Fetched { attempt, result });
     }
 
     pub(super) fn hit_if_in_flight(&mut self, fault: Fault, entry: usize) {
@@ -349,6 +371,9 @@ impl ProxyWorld {
         let mut draw = sim.draws.at(purpose::CALLBACK, 0, u64::from(planned), u32::from(attempt.number));
         let there = self.network(&mut draw);
         let fails = self.origins_down || (!self.healthy && draw.chance(self.plan.world.callback_fails));
+        if crate::planted!(CalledBackTwice) {
+            sim.after(there, Message::CallbackReaches(number));
+        }
         if !fails {
             return sim.after(there, Message::CallbackReaches(number));
         }
@@ -401,7 +426,9 @@ impl ProxyWorld {
         }
         let (attempt, instance) = (task.attempt, task.instance);
         self.calling_back.remove(&attempt);
-        self.held.remove(&attempt);
+        if !crate::planted!(ResponseKeptAfterCallback) {
+            self.held.remove(&attempt);
+        }
         sim.resume(instance, Event::Delivered { attempt, result });
     }
 

@@ -50,6 +50,8 @@ pub struct WorldFaults {
     pub deploys: u32,
     /// F11: kills of the isolate, with all objects in it.
     pub isolate_kills: u32,
+    /// F10: an answer reaches the life after the one that asked, per such answer.
+    pub ghost_answers: Chance,
     /// F21, per fetch.
     pub fetch_fails: Chance,
     /// F22, per fetch.
@@ -225,6 +227,7 @@ impl Plan {
         }
         plan.faults = platform_faults(draw);
         plan.world = world_faults(draw);
+        plan.world.ghost_answers = rate(&mut draws.at(purpose::PLAN, 1, 0, 0));
         if draw.below(12) == 0 {
             // An outage: no upstream answers until the end, so that most requests grow old.
             plan.world.stalls = Chance::ALWAYS;
@@ -278,6 +281,8 @@ fn world_faults(draw: &mut Draw) -> WorldFaults {
         crashes: draw.pick(&[0, 0, 0, 1, 1, 3, 8]),
         deploys: draw.pick(&[0, 0, 0, 1, 2]),
         isolate_kills: draw.pick(&[0, 0, 0, 1, 2]),
+        // Drawn apart: it came later than the others.
+        ghost_answers: Chance::NEVER,
         fetch_fails: rate(draw),
         body_fails: rate(draw),
         odd_status: rate(draw),
@@ -360,6 +365,7 @@ impl fmt::Display for Plan {
             ("alarm fails", self.faults.alarm_fails),
             ("alarm hangs", self.faults.alarm_hangs),
             ("alarm stuck", self.faults.alarm_stuck),
+            ("ghost answers", self.world.ghost_answers),
             ("fetch fails", self.world.fetch_fails),
             ("body fails", self.world.body_fails),
             ("odd status", self.world.odd_status),
