@@ -41,7 +41,7 @@ macro_rules! bugs {
 bugs! {
     // Enqueue, cancel, status.
     NameForgottenAtEnd: "a repeat of a finished request is a new one",
-    NameKeptTooLong: "a finished request is remembered for 1 s more",
+    NameKeptTooLong: "a finished request is remembered for 1 s more than its window",
     ConflictMissed: "another request under a known id gets the known one's answer",
     QueueOneOver: "one request more than the bound is accepted",
     AnyCallbackTarget: "the allow-list of callback targets is not asked",
@@ -61,7 +61,7 @@ bugs! {
     SlotsFilledByAlarm: "slots are filled by alarms alone",
     StartsAtExpiry: "an attempt may start at the very ms of its expiry",
     AttemptNumberIgnored: "a report of an earlier attempt ends the one in flight",
-    EpochIgnored: "a report of an earlier life ends the attempt in flight",
+    EarlierLifeHeeded: "a report of an earlier life ends the attempt in flight",
     LateAnswerBeatsExpiry: "an answer after the expiry counts",
     UnknownRetried: "an at-most-once request is tried again after a time-out",
     NoAbortAtLeaseEnd: "a fetch runs on when its lease has ended",
@@ -80,19 +80,23 @@ bugs! {
     RenamedAtRetry: "a retried request loses its caller's name",
     // Callbacks and the end.
     PayloadDeletedEarly: "the payload is deleted when the outcome is chosen, one commit early",
+    UnsentFetchLeaves: "a fetch that is given up in its own turn leaves all the same",
     CallbackTriedAgain: "a failed callback is tried again",
     OneCallbackAtATime: "a slow callback holds up all others",
     CallbackNeverGivenUp: "nothing wakes the machine for a callback without an end",
     FinishedRowMissing: "a request that ends leaves no row to remember it by",
     RequestRowStays: "a request that ends keeps its request row",
-    ForgottenOneLate: "rows are forgotten 1 s after the alarm for it",
+    ForgottenLate: "rows are forgotten 1 s after the alarm for it",
     ForgetWakeMissing: "nothing wakes the machine to forget the last one",
     // Time.
     MarkNotStored: "the time mark is never moved",
+    FirstMetaWins: "of the meta rows of one turn the first is stored",
     MarkOnlyStored: "the time mark is stored but not kept in memory",
     IdleTickWrites: "every alarm writes the mark",
+    DueUnbounded: "one step acts on all that is due",
     DueOneLate: "what is due this ms is left for the next",
     HeartbeatMissing: "nothing wakes the machine while fetches run",
+    PollMovesNothing: "a poll at capacity does not move the mark that the next one counts from",
     PollMissing: "nothing wakes the machine while work waits at capacity",
     // Restart.
     EpochNotBumped: "a restart begins no new epoch",
@@ -120,12 +124,14 @@ bugs! {
     FetchedTwice: "the host performs a fetch twice",
     CalledBackTwice: "the host calls back twice",
     ResponseKeptAfterCallback: "the host keeps a response after its callback",
+    ConnectionKept: "the host never gives a connection back",
     // The platform.
     DeletesNotStored: "deletions are not stored",
     CommitWithoutAlarm: "a commit loses its alarm",
     AlarmNeverFires: "one stored alarm in sixteen never fires",
     EffectsBeforeCommit: "effects leave before their commit is durable",
     AlarmEffectsBeforeCommit: "effects of an alarm's turn leave before their commit is durable",
+    EmptyTurnPassesGate: "what a turn says that wrote nothing leaves before earlier commits are durable",
     FailedCommitKeepsMemory: "a failed commit does not end the instance",
     TornCommit: "a crash leaves half a commit",
 }

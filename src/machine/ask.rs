@@ -2,12 +2,11 @@
 //!
 //! Keeps S5 (the acknowledgement is an effect, so it follows the commit), S6, S15, S17, S18, S19.
 
-use super::Machine;
+use super::{Machine, life::window_end};
 use crate::{
     Outcome, Refusal, Request, Timestamp,
     event::{Caller, Effect, Output, Reply, Stage, Status},
     id::{RequestId, next_ulid},
-    limits,
     row::{Phase, Record, RequestRow},
 };
 use alloc::sync::Arc;
@@ -137,8 +136,7 @@ impl Machine {
             return Some((id, row.fingerprint));
         }
         let row = self.finished.get(&id).filter(|_| !planted!(NameForgottenAtEnd))?;
-        let late_ms = if planted!(NameKeptTooLong) { 1_000 } else { 0 };
-        let remembered = now < row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS + late_ms);
+        let remembered = now < window_end(row.finished_at);
         remembered.then_some((id, row.fingerprint))
     }
 }

@@ -41,13 +41,16 @@ impl Machine {
     /// A host reports the end of an attempt. Only the current attempt of a request in flight counts (law S10); it
     /// counts even if its lease has ended, as long as nobody acted on that.
     pub(super) fn fetched(&mut self, now: Timestamp, attempt: Attempt, result: &FetchResult, out: &mut Output) {
-        let named =
-            self.live.get(&attempt.id).filter(|row| row.attempts == attempt.number || planted!(AttemptNumberIgnored));
+        let is_heeded = attempt.epoch < self.meta.epoch && planted!(EarlierLifeHeeded);
+        let named = self
+            .live
+            .get(&attempt.id)
+            .filter(|row| row.attempts == attempt.number || is_heeded || planted!(AttemptNumberIgnored));
         if planted!(CompletionEndsDelays) {
             self.index.end_delays(Timestamp::MAX);
         }
         let kept = match named.map(|row| row.phase) {
-            Some(Phase::InFlight { epoch, .. }) if epoch == attempt.epoch || planted!(EpochIgnored) => {
+            Some(Phase::InFlight { epoch, .. }) if epoch == attempt.epoch || is_heeded => {
                 self.end_attempt(now, attempt.id, result)
             }
             // The same report again: its response is the one being delivered.
@@ -235,8 +238,7 @@ impl Machine {
     pub(super) fn forget(&mut self, now: Timestamp) {
         for _ in 0..limits::MAX_DUE_PER_STEP {
             let Some((at, id)) = self.index.first_finished() else { return };
-            let late_ms = if planted!(ForgottenOneLate) { 1_000 } else { 0 };
-            let over = now >= at.plus_ms(limits::DEDUPE_WINDOW_MS + late_ms);
+            let over = now >= window_end(at).plus_ms(u64::from(planted!(ForgottenLate)) * 1_000);
             if !over && self.finished.len() <= self.config.max_finished {
                 return;
             }
@@ -247,4 +249,9 @@ impl Machine {
             self.forgotten.push(id);
         }
     }
+}
+
+/// When a request that ended at this time is forgotten (law S6).
+pub(super) fn window_end(finished_at: Timestamp) -> Timestamp {
+    finished_at.plus_ms(limits::DEDUPE_WINDOW_MS + u64::from(planted!(NameKeptTooLong)) * 1_000)
 }

@@ -99,13 +99,15 @@ impl Machine {
             Event::Fetched { attempt, result } => self.fetched(now, attempt, &result, out),
             Event::Delivered { attempt, result } => self.delivered(now, attempt, result, out),
         }
-        let mut budget = limits::MAX_DUE_PER_STEP;
+        let mut budget = if planted!(DueUnbounded) { usize::MAX } else { limits::MAX_DUE_PER_STEP };
         self.advance(now, &mut budget, out);
         if is_tick || !planted!(SlotsFilledByAlarm) {
             self.fill(now, &mut budget, out);
         }
         self.flush(out);
-        let polled = is_tick && (planted!(IdleTickWrites) || self.next_poll().is_some_and(|(at, _)| at <= now));
+        let polled = is_tick
+            && !planted!(PollMovesNothing)
+            && (planted!(IdleTickWrites) || self.next_poll().is_some_and(|(at, _)| at <= now));
         if out.writes().len() > writes_before || polled {
             let mark = if planted!(MarkNotStored) { self.meta.mark } else { now };
             if !planted!(MarkOnlyStored) {
@@ -123,7 +125,7 @@ impl Machine {
         let delay = self.index.first_delay().map(|at| (at, Wake::RetryDue));
         let due = self.index.first_due().map(|(at, id)| (at, self.wake_reason(at, id)));
         let forget = if self.live.is_empty() && !planted!(ForgetWakeMissing) {
-            self.index.last_finished().map(|at| (at.plus_ms(limits::DEDUPE_WINDOW_MS), Wake::Forget))
+            self.index.last_finished().map(|at| (life::window_end(at), Wake::Forget))
         } else {
             None
         };

@@ -14,8 +14,6 @@ use std::collections::BTreeMap;
 pub struct Idempotent {
     /// The clock of the last commit.
     now: Timestamp,
-    /// Machine time of the last commit: whatever is replied now was decided then, or later.
-    time: Timestamp,
     /// The latest entry of each planned request.
     latest: BTreeMap<Planned, usize>,
     /// Whether an entry is the request of the plan; `None`: nobody was told.
@@ -26,7 +24,15 @@ impl Law for Idempotent {
     const ID: &'static str = "S6";
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
-        (self.now, self.time) = (turn.commit.now, turn.time);
+        self.now = turn.commit.now;
+        let Some(first) = turn.live.first_remembered() else { return Ok(()) };
+        let end = first.plus_ms(limits::DEDUPE_WINDOW_MS);
+        // One step forgets so many; more go with the next.
+        ensure!(
+            turn.time < end || turn.is_over_budget() || turn.ledger.entries.iter().any(|entry| entry.tampered),
+            "a request that ended at {first} is remembered still at {}, though its window ended at {end}",
+            turn.time
+        );
         Ok(())
     }
 
@@ -74,15 +80,6 @@ impl Law for Idempotent {
                     return Ok(());
                 }
                 ensure!(*id == entry.id, "r{planned} was accepted as {id}, though it is known as {}", entry.id);
-                if let Stored::Finished(row) = &entry.stored {
-                    let end = row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS);
-                    ensure!(
-                        self.time < end || entry.tampered,
-                        "{} was accepted as a repeat at {}, though its window ended at {end}",
-                        Who(entry),
-                        self.time
-                    );
-                }
                 let known = *self.is_planned[at].get_or_insert(is_planned);
                 ensure!(
                     known == is_planned,

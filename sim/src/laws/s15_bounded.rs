@@ -5,6 +5,9 @@ use super::{Law, Move, Turn, Verdict, ensure, view::Who};
 
 /// Writes of one step: each deadline ends a request (three rows) and forgets another, and a callback takes its place.
 const WRITES_PER_STEP: usize = 6 * MAX_DUE_PER_STEP;
+/// Requests that one step moves: each deadline ends one and forgets another, and a callback takes its place; the event's
+/// own, and those that start.
+const MOVES_PER_STEP: usize = 3 * MAX_DUE_PER_STEP + MAX_IN_FLIGHT + 1;
 /// What the first step of a life adds for each request that was under way.
 const WRITES_OF_A_RESTART: usize = 4 * (MAX_CALLBACKS + MAX_IN_FLIGHT);
 /// And for each row that cannot be read: its bytes, and the rows that take its place or go.
@@ -35,6 +38,9 @@ impl Law for Bounded {
             let most = WRITES_PER_STEP * notes + if turn.live.is_first_of_life() { restart } else { 0 };
             ensure!(writes <= most, "{notes} events wrote {writes} rows; the bound is {most}");
         }
+        let (moves, is_restart) = (turn.commit.changes.len(), turn.live.is_first_of_life());
+        let most = MOVES_PER_STEP * notes;
+        ensure!(moves <= most || is_restart, "{notes} events moved {moves} requests; the bound is {most}");
         let (remembered, most) = (turn.live.remembered_len(), turn.ledger.max_finished);
         // A step that ends more than it forgets leaves the rest to the next.
         ensure!(

@@ -301,7 +301,7 @@ impl ProxyWorld {
             fetch.running = false;
             fetch.result.clone_from(&result);
         }
-        if connected {
+        if connected && !crate::planted!(ConnectionKept) {
             sim.disconnect(instance);
         }
         self.observe(sim, &Observation::FetchEnded { entry, attempt });
