@@ -111,7 +111,7 @@ bugs! {
     AlarmOnlyIfNone: "an alarm is set only when none is set",
     PastAlarmKept: "a stored alarm that lies in the past is left there",
     AlarmAtPresent: "an alarm is set to the present ms",
-    TickKeepsAlarm: "an alarm that comes before its time is thought to be stored still",
+    TickKeepsAlarm: "an alarm that comes over 10 s before the stored time sets no next one",
     AlarmAtItsOwnTime: "an early alarm's handler sets the next one to the time of the one that runs",
     // What goes out.
     RedirectUnchecked: "a redirect's address is not checked",

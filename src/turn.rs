@@ -81,7 +81,7 @@ pub fn turn<S: Store>(
     out.clear();
     let mut fired = None;
     for event in events {
-        let is_known = |alarm: &Alarm| planted!(TickKeepsAlarm) && alarm.0 > Some(now);
+        let is_known = |alarm: &Alarm| planted!(TickKeepsAlarm) && alarm.0 > Some(now.plus_ms(10_000));
         if event == Event::Tick && !is_known(alarm) {
             let _ = fired.get_or_insert(mem::take(alarm));
         }

@@ -85,6 +85,13 @@ mod tests {
     }
 
     #[test]
+    fn no_wait_for_a_slot_beyond_it() {
+        let mut story = Story::<Expiry>::new();
+        story.queued(1, 0, 0).commits().at(AGE - 1).mark(AGE - 1).commits();
+        assert_broken(story.at(AGE).mark(AGE).commit(), "and it is queued still at");
+    }
+
+    #[test]
     fn the_outcome_follows_from_the_time() {
         let mut story = Story::<Expiry>::new();
         story.in_flight(1, 1).commits();

@@ -65,6 +65,7 @@ impl UnknownVersions {
 mod tests {
     use super::*;
     use crate::laws::testing::{Story, assert_broken};
+    use crate::proxy::ledger::Observation;
 
     fn kept() -> (Story<UnknownVersions>, Key) {
         let mut story = Story::new();
@@ -84,6 +85,28 @@ mod tests {
         let machine = story.machine();
         assert_eq!(story.settle(&machine, true), Ok(()));
         story.rows.retain(|key, _| key.table != Table::Quarantine);
+        assert_eq!(story.end(), Ok(()));
+    }
+
+    /// The first turn of a life may destroy it before the object rests for the first time.
+    #[test]
+    fn one_that_was_never_seen_at_rest_stays_too() {
+        let mut story = Story::<UnknownVersions>::new();
+        story.in_flight(1, 1).commits().lose();
+        let key = Key { table: Table::Requests, id: story.id(1) };
+        let tampered = Observation::Tampered { key, bytes: &[9, 1] };
+        assert_eq!(story.watch.observe(&story.ledger, &tampered), Ok(()));
+        story.rows.remove(&key);
+        let machine = story.machine();
+        assert_broken(story.settle(&machine, true), "of the unknown version 9; then it was deleted");
+    }
+
+    #[test]
+    fn corrupt_bytes_may_go() {
+        let mut story = Story::<UnknownVersions>::new();
+        let key = Key { table: Table::Requests, id: story.id(1) };
+        let tampered = Observation::Tampered { key, bytes: &[ROW_VERSION] };
+        assert_eq!(story.watch.observe(&story.ledger, &tampered), Ok(()));
         assert_eq!(story.end(), Ok(()));
     }
 
