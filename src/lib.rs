@@ -89,8 +89,26 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "planted"))]
 extern crate std;
+
+/// Whether this bug is planted in the calling thread. Without the feature `planted` it is `false`, and there are no bugs.
+#[cfg(feature = "planted")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! planted {
+    ($bug:ident) => {
+        $crate::planted::is($crate::planted::Bug::$bug)
+    };
+}
+#[cfg(not(feature = "planted"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! planted {
+    ($bug:ident) => {
+        false
+    };
+}
 
 pub mod address;
 mod backoff;
@@ -103,6 +121,8 @@ pub mod limits;
 mod machine;
 mod outcome;
 mod outgoing;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod queue;
 mod recorded;
 mod refusal;

@@ -106,18 +106,19 @@ impl Hop {
         if !usable {
             return AfterHead::Fail(Failure::BadRedirect);
         }
-        if config.check_destination(&url).is_err() {
+        if config.check_destination(&url).is_err() && !planted!(RedirectUnchecked) {
             return AfterHead::Fail(Failure::AddressRefused);
         }
         let becomes_get =
             (matches!(status, 301 | 302) && self.method == "POST") || (status == 303 && self.method != "HEAD");
-        let crosses = self.url.origin() != url.origin();
+        let crosses = self.url.origin() != url.origin() && !planted!(SecretsCrossOrigins);
         let mut headers = self.headers;
         headers.retain(|(name, _)| {
             let body = becomes_get && starts_with_ignoring_case(name, "content-");
             let secret =
                 crosses && ["authorization", "cookie", "cookie2"].iter().any(|field| name.eq_ignore_ascii_case(field));
-            !body && !secret
+            let key = planted!(KeyLostAtRedirect) && name.eq_ignore_ascii_case("idempotency-key");
+            !body && !secret && !key
         });
         AfterHead::Follow(Self {
             method: if becomes_get { "GET".into() } else { self.method },

@@ -83,6 +83,18 @@ impl Policy {
         self.max_retries
     }
 
+    /// The delay before the first retry, in ms.
+    #[must_use]
+    pub const fn retry_delay_ms(&self) -> u32 {
+        self.retry_delay_ms
+    }
+
+    /// The bound on its doubling, in ms.
+    #[must_use]
+    pub const fn max_retry_delay_ms(&self) -> u32 {
+        self.max_retry_delay_ms
+    }
+
     /// Whether the request must never be sent twice.
     #[must_use]
     pub const fn at_most_once(&self) -> bool {
@@ -115,7 +127,10 @@ impl Options {
         let ms = |field, value, range| in_range(field, value, range);
         let policy = Policy {
             timeout_ms: ms("options.timeout_ms", self.timeout_ms, limits::TIMEOUT_RANGE_MS)?,
-            max_retries: in_range("options.max_retries", self.max_retries, limits::MAX_RETRIES_RANGE)?,
+            max_retries: match self.max_retries {
+                11 if planted!(OptionsUnbounded) => 11,
+                retries => in_range("options.max_retries", retries, limits::MAX_RETRIES_RANGE)?,
+            },
             retry_delay_ms: ms("options.retry_delay_ms", self.retry_delay_ms, limits::RETRY_DELAY_RANGE_MS)?,
             max_retry_delay_ms: ms(
                 "options.max_retry_delay_ms",

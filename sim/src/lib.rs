@@ -5,6 +5,7 @@
 //! [`queue`] is the world of the Queue variant, with laws of its own.
 //! [`steer`] runs campaigns that learn from what they reached.
 //! [`scenario`] writes plans down as files, and makes failing ones small.
+//! `mutants` plants bugs that the laws must find.
 //! [`verify`] takes the turns again that a host on the real runtime recorded.
 
 #![forbid(unsafe_code)]
@@ -12,8 +13,12 @@
 pub mod campaign;
 pub mod engine;
 pub mod laws;
+#[cfg(feature = "planted")]
+pub mod mutants;
 pub mod proxy;
 pub mod queue;
 pub mod scenario;
 pub mod steer;
 pub mod verify;
+
+use proxy_fetch::planted;

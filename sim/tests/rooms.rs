@@ -61,6 +61,10 @@ fn the_core_depends_on_nothing_that_touches_the_world() {
     let allowed: Vec<&str> = allowed.into_iter().chain(["base64", "serde_json", "serde_path_to_error"]).collect();
     assert_eq!(dependencies("Cargo.toml", "dependencies"), allowed);
     for (path, text) in sources("src") {
+        // No build that people ship has it; `planted.rs` beside this file holds that.
+        if path.ends_with("src/planted.rs") {
+            continue;
+        }
         for word in ["std::", "async ", "unsafe ", "SystemTime", "Instant", "HashMap", "tokio", "madsim"] {
             let text = code(&text);
             let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();

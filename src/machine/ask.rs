@@ -2,12 +2,11 @@
 //!
 //! Keeps S5 (the acknowledgement is an effect, so it follows the commit), S6, S15, S17, S18, S19.
 
-use super::Machine;
+use super::{Machine, life::window_end};
 use crate::{
     Outcome, Refusal, Request, Timestamp,
     event::{Caller, Effect, Output, Reply, Stage, Status},
     id::{RequestId, next_ulid},
-    limits,
     row::{Phase, Record, RequestRow},
 };
 use alloc::sync::Arc;
@@ -33,9 +32,14 @@ impl Machine {
         let accepted = request.accept(&self.config)?;
         let request_id = accepted.payload.request_id.clone();
         if let Some((id, fingerprint)) = self.known(now, &request_id) {
-            return if fingerprint == accepted.fingerprint { Ok(id) } else { Err(Refusal::conflict()) };
+            return if fingerprint == accepted.fingerprint || planted!(ConflictMissed) {
+                Ok(id)
+            } else {
+                Err(Refusal::conflict())
+            };
         }
-        if self.live.len() + self.kept.len() >= self.config.max_live {
+        let most = self.config.max_live + usize::from(planted!(QueueOneOver));
+        if self.live.len() + self.kept.len() >= most {
             return Err(Refusal::queue_full(self.config.max_live));
         }
         let id = next_ulid(Ulid(self.meta.last_id), now, entropy).ok_or_else(Refusal::no_ulid_left)?;
@@ -72,8 +76,12 @@ impl Machine {
                 Phase::Queued { .. } => None,
                 Phase::InFlight { .. } => {
                     out.abort(self.attempt(id, row));
+                    if planted!(CancelIgnoresFlight) {
+                        return Ok(id);
+                    }
                     None
                 }
+                Phase::Delivering { .. } if planted!(OutcomeOverwritten) => None,
                 Phase::Delivering { outcome, .. } => Some(outcome),
             },
             (None, Some(row)) => Some(row.outcome),
@@ -127,8 +135,8 @@ impl Machine {
         if let Some(row) = self.live.get(&id) {
             return Some((id, row.fingerprint));
         }
-        let row = self.finished.get(&id)?;
-        let remembered = now < row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS);
+        let row = self.finished.get(&id).filter(|_| !planted!(NameForgottenAtEnd))?;
+        let remembered = now < window_end(row.finished_at);
         remembered.then_some((id, row.fingerprint))
     }
 }

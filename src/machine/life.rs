@@ -25,6 +25,9 @@ impl Machine {
     pub(super) fn set_phase(&mut self, id: Ulid, phase: Phase) {
         if let Some(row) = self.live.get_mut(&id) {
             self.index.remove(id, row.phase);
+            if planted!(RenamedAtRetry) && row.attempts > 0 {
+                row.request_id = crate::RequestId::unreadable();
+            }
             row.phase = phase;
             self.index.add(id, phase);
             self.touched.push(id);
@@ -38,24 +41,37 @@ impl Machine {
     /// A host reports the end of an attempt. Only the current attempt of a request in flight counts (law S10); it
     /// counts even if its lease has ended, as long as nobody acted on that.
     pub(super) fn fetched(&mut self, now: Timestamp, attempt: Attempt, result: &FetchResult, out: &mut Output) {
-        let named = self.live.get(&attempt.id).filter(|row| row.attempts == attempt.number);
+        let is_heeded = attempt.epoch < self.meta.epoch && planted!(EarlierLifeHeeded);
+        let named = self
+            .live
+            .get(&attempt.id)
+            .filter(|row| row.attempts == attempt.number || is_heeded || planted!(AttemptNumberIgnored));
+        if planted!(CompletionEndsDelays) {
+            self.index.end_delays(Timestamp::MAX);
+        }
         let kept = match named.map(|row| row.phase) {
-            Some(Phase::InFlight { epoch, .. }) if epoch == attempt.epoch => self.end_attempt(now, attempt.id, result),
+            Some(Phase::InFlight { epoch, .. }) if epoch == attempt.epoch || is_heeded => {
+                self.end_attempt(now, attempt.id, result)
+            }
             // The same report again: its response is the one being delivered.
             Some(Phase::Delivering { outcome, .. }) => outcome.has_response() && attempt.epoch == self.meta.epoch,
             Some(Phase::InFlight { .. } | Phase::Queued { .. }) | None => false,
         };
-        if !kept && matches!(result, FetchResult::Response { .. }) {
+        if !kept && matches!(result, FetchResult::Response { .. }) && !planted!(ResponseNeverDropped) {
             out.abort(attempt);
         }
     }
 
     /// Decides what follows an attempt's end; says whether its response is to be delivered.
     fn end_attempt(&mut self, now: Timestamp, id: Ulid, result: &FetchResult) -> bool {
-        let Some(row) = self.live.get(&id) else { return false };
+        let Some(row) = self.live.get_mut(&id) else { return false };
+        if planted!(AttemptCountedLate) {
+            row.attempts += 1;
+        }
         let policy = row.policy;
         let Judgement { outcome, retryable, ambiguous, retry_after } = judge(&policy, result);
-        let chosen = if ambiguous && policy.at_most_once { Outcome::Unknown } else { outcome };
+        let chosen =
+            if ambiguous && policy.at_most_once && !planted!(UnknownRetried) { Outcome::Unknown } else { outcome };
         let retryable = retryable && chosen == outcome;
         self.retry_or_choose(now, id, chosen, retryable, retry_after)
     }
@@ -71,11 +87,12 @@ impl Machine {
     ) -> bool {
         let Some(row) = self.live.get(&id) else { return false };
         let expires = expires_at(id);
-        if now >= expires {
+        if now >= expires && !planted!(LateAnswerBeatsExpiry) {
             self.choose(now, id, Outcome::Expired);
             return false;
         }
-        if retryable && row.attempts <= row.policy.max_retries {
+        let most = row.policy.max_retries + u8::from(planted!(OneRetryTooMany));
+        if retryable && row.attempts <= most {
             let start = not_before(&row.policy, id, row.attempts, retry_after, now, expires);
             if start < expires {
                 self.set_phase(id, Phase::Queued { not_before: start });
@@ -111,6 +128,9 @@ impl Machine {
     fn end_callback(&mut self, now: Timestamp, id: Ulid, outcome: Outcome, result: CallbackResult, out: &mut Output) {
         match result {
             CallbackResult::Answered => {}
+            CallbackResult::Failed if planted!(CallbackTriedAgain) => {
+                return self.set_phase(id, Phase::Delivering { outcome, until: None });
+            }
             CallbackResult::Failed => out.effect(Effect::Report(Report::CallbackFailed { id, outcome })),
         }
         self.finish(now, id, outcome);
@@ -123,7 +143,7 @@ impl Machine {
         self.touched.push(id);
         // Nothing is remembered of a nameless request, nor in the place of a row that is kept as it is (law S24).
         let is_taken = self.kept.contains(&Key { table: Table::Finished, id });
-        if is_taken || row.request_id == crate::RequestId::unreadable() {
+        if is_taken || row.request_id == crate::RequestId::unreadable() || planted!(FinishedRowMissing) {
             self.forget_name(id, &row.request_id);
             return;
         }
@@ -142,14 +162,18 @@ impl Machine {
     pub(super) fn advance(&mut self, now: Timestamp, budget: &mut usize, out: &mut Output) {
         self.index.end_delays(now);
         while *budget > 0 {
-            let Some((_, id)) = self.index.first_due().filter(|(at, _)| *at <= now) else { return };
+            let late_ms = u64::from(planted!(DueOneLate));
+            let Some((at, id)) = self.index.first_due().filter(|(at, _)| at.plus_ms(late_ms) <= now) else { return };
             // An entry without its row cannot be; if it were, it would be due for ever (law S20).
             let Some(row) = self.live.get(&id) else { panic!("the index names {id}, which is not live") };
             let attempt = self.attempt(id, row);
             match row.phase {
+                Phase::Queued { .. } if planted!(StartsAtExpiry) && at == now => return,
                 Phase::Queued { .. } => self.choose(now, id, Outcome::Expired),
                 Phase::InFlight { .. } => {
-                    out.abort(attempt);
+                    if !planted!(NoAbortAtLeaseEnd) {
+                        out.abort(attempt);
+                    }
                     self.end_attempt(now, id, &FetchResult::Failed(crate::Failure::TimedOut));
                 }
                 Phase::Delivering { outcome, .. } => {
@@ -165,10 +189,10 @@ impl Machine {
         loop {
             self.send_callbacks(now, out);
             let free = !self.stopping
-                && self.index.in_flight() < limits::MAX_IN_FLIGHT
+                && self.index.in_flight() < limits::MAX_IN_FLIGHT + usize::from(planted!(SixthSlot))
                 && self.index.in_flight() + self.index.held_responses() < limits::MAX_HELD_RESPONSES;
             let Some(id) = self.index.first_ready().filter(|_| free) else { return };
-            if now < expires_at(id) {
+            if now < expires_at(id) || planted!(StartsAtExpiry) && now == expires_at(id) {
                 self.start(now, id, out);
             } else if *budget > 0 {
                 *budget -= 1;
@@ -182,16 +206,20 @@ impl Machine {
     fn start(&mut self, now: Timestamp, id: Ulid, out: &mut Output) {
         let epoch = self.meta.epoch;
         let Some(row) = self.live.get_mut(&id) else { return };
-        row.attempts = row.attempts.saturating_add(1);
+        if !planted!(AttemptCountedLate) {
+            row.attempts = row.attempts.saturating_add(1);
+        }
         let timeout_ms = row.policy.timeout_ms;
         let attempt = Attempt { id, number: row.attempts, epoch };
-        let lease_until = now.plus_ms(u64::from(timeout_ms) + limits::LEASE_GRACE_MS);
+        let lease_ms = (u64::from(timeout_ms) + limits::LEASE_GRACE_MS) << u8::from(planted!(LeaseTooLong));
+        let lease_until = now.plus_ms(lease_ms);
         self.set_phase(id, Phase::InFlight { epoch, lease_until });
         out.effect(Effect::Fetch { attempt, timeout_ms });
     }
 
     fn send_callbacks(&mut self, now: Timestamp, out: &mut Output) {
-        while self.index.callbacks() < limits::MAX_CALLBACKS {
+        let places = if planted!(OneCallbackAtATime) { 1 } else { limits::MAX_CALLBACKS };
+        while self.index.callbacks() < places {
             let Some(id) = self.index.first_in_outbox() else { return };
             let Some(row) = self.live.get(&id) else { panic!("the outbox names {id}, which is not live") };
             let attempt = self.attempt(id, row);
@@ -210,7 +238,7 @@ impl Machine {
     pub(super) fn forget(&mut self, now: Timestamp) {
         for _ in 0..limits::MAX_DUE_PER_STEP {
             let Some((at, id)) = self.index.first_finished() else { return };
-            let over = now >= at.plus_ms(limits::DEDUPE_WINDOW_MS);
+            let over = now >= window_end(at).plus_ms(u64::from(planted!(ForgottenLate)) * 1_000);
             if !over && self.finished.len() <= self.config.max_finished {
                 return;
             }
@@ -221,4 +249,9 @@ impl Machine {
             self.forgotten.push(id);
         }
     }
+}
+
+/// When a request that ended at this time is forgotten (law S6).
+pub(super) fn window_end(finished_at: Timestamp) -> Timestamp {
+    finished_at.plus_ms(limits::DEDUPE_WINDOW_MS + u64::from(planted!(NameKeptTooLong)) * 1_000)
 }

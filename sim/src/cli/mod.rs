@@ -1,6 +1,8 @@
 //! The command line: what is asked for, and exit codes. 0: no law is broken, or nothing differs; 1: one is, or something
 //! does; 2: wrong input.
 
+#[cfg(feature = "planted")]
+mod mutants;
 mod queue;
 mod replay;
 mod run;
@@ -17,6 +19,10 @@ use std::{path::PathBuf, process::ExitCode};
 #[derive(Debug, Parser)]
 #[command(name = "cargo sim", bin_name = "cargo sim", version)]
 struct Cli {
+    /// Plant this bug.
+    #[cfg(feature = "planted")]
+    #[arg(long, global = true, value_name = "NAME")]
+    bug: Option<proxy_fetch::planted::Bug>,
     #[command(subcommand)]
     command: Command,
 }
@@ -32,6 +38,9 @@ enum Command {
     Shrink(ShrinkArgs),
     /// Run a scenario file and print its trace.
     Scenario(ScenarioArgs),
+    /// Plant bugs, one after the other, and show which law finds each of them.
+    #[cfg(feature = "planted")]
+    Mutants(MutantsArgs),
     /// Take the turns again that a worker recorded, and compare effects, alarms and rows.
     Verify(VerifyArgs),
 }
@@ -88,6 +97,20 @@ struct ReplayArgs {
     json: bool,
 }
 
+#[cfg(feature = "planted")]
+#[derive(Debug, Args)]
+struct MutantsArgs {
+    /// Seeds per bug and profile at the most; by default what each profile needs.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: Option<u64>,
+    /// Threads; by default one per core.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Args)]
 struct ShrinkArgs {
     /// The seed.
@@ -125,6 +148,8 @@ pub fn main() -> ExitCode {
     let simulated = match &cli.command {
         Command::Run(args) => Some((args.machine, args.profile)),
         Command::Replay(args) => Some((args.machine, args.profile)),
+        #[cfg(feature = "planted")]
+        Command::Mutants(_) => None,
         Command::Shrink(_) | Command::Scenario(_) | Command::Verify(_) => None,
     };
     if let Some((Machine::Queue, profile)) = simulated
@@ -135,11 +160,15 @@ pub fn main() -> ExitCode {
     }
     // A panic of the machine is a finding like any other; it is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
+    #[cfg(feature = "planted")]
+    proxy_fetch::planted::plant(cli.bug);
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Shrink(args) => shrink::shrink(&args),
         Command::Scenario(args) => scenario::scenario(&args),
+        #[cfg(feature = "planted")]
+        Command::Mutants(args) => mutants::run(&args),
         Command::Verify(args) => verify::run(&args),
     }
 }

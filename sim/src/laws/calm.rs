@@ -44,7 +44,7 @@ impl Law for Calm {
         }
         let (_, earlier) = entry.fetches.split_last().unwrap_or((fetch, &[]));
         if let Some(last) = earlier.last() {
-            ensure!(!is_good(last), "{} is fetched again after a good answer", Who(entry));
+            ensure!(is_bad(last), "{} is fetched again, and its last answer was no bad one", Who(entry));
             return Ok(());
         }
         let after = self.last_started.replace(entry.id);
@@ -70,9 +70,9 @@ impl Law for Calm {
     }
 }
 
-/// An answer that nobody retries; or no end at all, which only a fault can cause.
-const fn is_good(fetch: &Fetch) -> bool {
-    matches!(fetch.result, None | Some(FetchResult::Response { status: 0..400, .. }))
+/// An answer that may be retried. Any other end of a fetch, and none at all, only a fault can cause.
+const fn is_bad(fetch: &Fetch) -> bool {
+    matches!(fetch.result, Some(FetchResult::Response { status: 400.., .. }))
 }
 
 #[cfg(test)]
@@ -124,6 +124,8 @@ mod tests {
         assert_eq!(story.fetch_leaves(1, 1), Ok(()));
         story.fetch_ends(1, OK);
         assert_broken(story.fetch_leaves(1, 2), "is fetched again");
+        story.fetch_ends(1, FetchResult::Failed(proxy_fetch::Failure::NotSent));
+        assert_broken(story.fetch_leaves(1, 3), "is fetched again");
     }
 
     #[test]

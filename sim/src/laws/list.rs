@@ -2,9 +2,9 @@
 
 use super::{
     End, Law, Move, Reached, Settled, Turn, Verdict, Watch, calm::Calm, l01_alarm::AlarmStored, l02_ends::Ends,
-    l03_alarm_ahead::AlarmAhead, l05_leases::Leases, l06_next_alarm::NextAlarm, l07_crash_loops::CrashLoops,
-    l08_no_idle_slot::NoIdleSlot, s01_one_state::OneState, s02_atomic::Atomic, s03_slots::Slots,
-    s04_durable_start::DurableStart, s05_acknowledged::Acknowledged, s06_idempotent::Idempotent,
+    l03_alarm_ahead::AlarmAhead, l04_no_starvation::NoStarvation, l05_leases::Leases, l06_next_alarm::NextAlarm,
+    l07_crash_loops::CrashLoops, l08_no_idle_slot::NoIdleSlot, s01_one_state::OneState, s02_atomic::Atomic,
+    s03_slots::Slots, s04_durable_start::DurableStart, s05_acknowledged::Acknowledged, s06_idempotent::Idempotent,
     s07_not_before::NotBefore, s08_attempts::Attempts, s09_expiry::Expiry, s10_completions::Completions,
     s11_one_outcome::OneOutcome, s12_order::Order, s13_quarantine::Quarantine, s14_idle_tick::IdleTick,
     s15_bounded::Bounded, s16_at_most_once::AtMostOnce, s17_time::Time, s18_callback_target::CallbackTarget,
@@ -12,7 +12,7 @@ use super::{
     s22_addresses::Addresses, s23_rest::Rest, s24_unknown_versions::UnknownVersions, s25_shadow::Shadow,
 };
 use crate::proxy::ledger::{Ask, Callback, Entry, Fetch, Ledger};
-use proxy_fetch::{Reply, Timestamp};
+use proxy_fetch::{Key, Reply, Timestamp};
 
 macro_rules! laws {
     ($($field:ident: $law:ty,)+) => {
@@ -47,6 +47,11 @@ macro_rules! laws {
 
             fn lost(&mut self, ledger: &Ledger) -> Verdict {
                 $(self.$field.lost(ledger)?;)+
+                Ok(())
+            }
+
+            fn tampered(&mut self, key: Key, bytes: &[u8]) -> Verdict {
+                $(self.$field.tampered(key, bytes)?;)+
                 Ok(())
             }
 
@@ -122,6 +127,7 @@ laws! {
     l01: AlarmStored,
     l02: Ends,
     l03: AlarmAhead,
+    l04: NoStarvation,
     l05: Leases,
     l06: NextAlarm,
     l07: CrashLoops,
@@ -141,10 +147,10 @@ mod tests {
     #[test]
     fn each_law_has_a_name_of_its_own() {
         let mut ids = Laws::ids().to_vec();
-        assert_eq!(ids.len(), 33);
+        assert_eq!(ids.len(), 34);
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), 33);
+        assert_eq!(ids.len(), 34);
     }
 
     #[test]

@@ -231,6 +231,12 @@ impl Live {
         &self.calling
     }
 
+    /// Outcomes whose callback has not been started.
+    #[must_use]
+    pub fn outbox_len(&self) -> usize {
+        self.len - self.waiting.len() - self.eligible.len() - self.in_flight.len() - self.calling.len()
+    }
+
     /// Responses that the host holds for a callback.
     #[must_use]
     pub const fn held(&self) -> usize {

@@ -7,6 +7,7 @@ mod calm;
 mod l01_alarm;
 mod l02_ends;
 mod l03_alarm_ahead;
+mod l04_no_starvation;
 mod l05_leases;
 mod l06_next_alarm;
 mod l07_crash_loops;
@@ -46,7 +47,7 @@ mod view;
 use crate::proxy::ledger::{Ask, Callback, Change, Commit, Entry, Fetch, Ledger, Observation};
 pub use list::{All, Laws};
 pub use live::Live;
-use proxy_fetch::{Reply, Timestamp};
+use proxy_fetch::{Key, Reply, Timestamp};
 use std::fmt;
 pub use view::{End, Move, Reached, Settled, Turn, outcome_of};
 
@@ -99,6 +100,11 @@ pub trait Law {
 
     /// An instance is gone.
     fn lost(&mut self, ledger: &Ledger) -> Verdict {
+        Ok(())
+    }
+
+    /// A fault has changed a stored row; these are its bytes now.
+    fn tampered(&mut self, key: Key, bytes: &[u8]) -> Verdict {
         Ok(())
     }
 
@@ -167,6 +173,7 @@ impl<L: Law + Default> Watch<L> {
         match *seen {
             Observation::Started | Observation::FetchEnded { .. } => Ok(()),
             Observation::Lost => self.law.lost(ledger),
+            Observation::Tampered { key, bytes } => self.law.tampered(key, bytes),
             Observation::Committed(commit) => self.observe_commit(ledger, commit),
             Observation::FetchLeft { entry } => {
                 let entry = &ledger.entries[entry];

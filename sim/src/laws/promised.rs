@@ -1,7 +1,7 @@
 //! The numbers that are promised, written down a second time: a law that read them from the machine's own limits would
 //! hold whatever they become.
 
-use proxy_fetch::{Timestamp, Ulid};
+use proxy_fetch::{Failure, Policy, Timestamp, Ulid};
 
 /// Fetches under way at once.
 pub const MAX_IN_FLIGHT: usize = 5;
@@ -27,6 +27,30 @@ pub const MAX_CALLBACKS: usize = 256;
 pub const MAX_HELD_RESPONSES: usize = 64;
 /// Deadlines that one step may act on.
 pub const MAX_DUE_PER_STEP: usize = 64;
+
+/// The most retries that a caller may ask for, and the first attempt.
+pub const MAX_ATTEMPTS: usize = 11;
+
+/// The delay before the attempt after this one, in ms: without jitter, and with all of it.
+#[must_use]
+pub fn backoff_ms(policy: &Policy, attempt: u8) -> (u64, u64) {
+    let doubled = u64::from(policy.retry_delay_ms()) << attempt.saturating_sub(1);
+    let least = doubled.min(policy.max_retry_delay_ms().into());
+    (least, least + least / 4)
+}
+
+/// Failures after which another attempt may help.
+#[must_use]
+pub const fn is_retryable(failure: Failure) -> bool {
+    match failure {
+        Failure::NotSent | Failure::Broken | Failure::TimedOut | Failure::BodyBroken => true,
+        Failure::BodyTooLarge
+        | Failure::BadHead
+        | Failure::AddressRefused
+        | Failure::BadRedirect
+        | Failure::Unreadable => false,
+    }
+}
 
 /// When a request expires.
 #[must_use]

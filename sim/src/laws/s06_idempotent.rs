@@ -25,6 +25,14 @@ impl Law for Idempotent {
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         self.now = turn.commit.now;
+        let Some(first) = turn.live.first_remembered() else { return Ok(()) };
+        let end = first.plus_ms(limits::DEDUPE_WINDOW_MS);
+        // One step forgets so many; more go with the next.
+        ensure!(
+            turn.time < end || turn.is_over_budget() || turn.ledger.entries.iter().any(|entry| entry.tampered),
+            "a request that ended at {first} is remembered still at {}, though its window ended at {end}",
+            turn.time
+        );
         Ok(())
     }
 
@@ -120,6 +128,15 @@ mod tests {
     const CONFLICTING: Ask = Ask::Conflicting { planned: 1 };
 
     #[test]
+    fn nobody_is_remembered_beyond_the_window() {
+        let mut story = Story::<Idempotent>::new();
+        story.in_flight(1, 1).commits().finished(1, response(200)).commits();
+        story.at(299_999).mark(299_999).commits();
+        assert_broken(story.at(300_000).mark(300_000).commit(), "is remembered still at");
+        story.forgotten(1).commits();
+    }
+
+    #[test]
     fn a_repeat_gets_the_same_answer() {
         let mut story = Story::<Idempotent>::new();
         let id = story.id(1);
@@ -174,7 +191,7 @@ mod tests {
     fn after_the_window_it_is_a_new_request() {
         let mut story = Story::<Idempotent>::new();
         story.in_flight(1, 1).commits().finished(1, response(200)).commits();
-        story.at(limits::DEDUPE_WINDOW_MS).renew(1).in_flight(1, 1).commits();
+        story.at(limits::DEDUPE_WINDOW_MS).forgotten(1).renew(1).in_flight(1, 1).commits();
         let id = story.id(1);
         assert_eq!(story.accept(1, id), Ok(()));
     }

@@ -1,7 +1,7 @@
 //! No attempt starts before its delay is over; the delay is the backoff, or what a valid `Retry-After` asks for, and
 //! only time ends it.
 
-use super::promised::expires_at;
+use super::promised::{self, expires_at};
 use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
@@ -49,6 +49,13 @@ impl Law for NotBefore {
                 ensure!(
                     not_before >= backoff,
                     "{} may start again at {not_before}; its backoff after attempt {} ends at {backoff}",
+                    Who(step.entry),
+                    row.attempts
+                );
+                let (least, most) = promised::backoff_ms(&row.policy, row.attempts);
+                ensure!(
+                    (turn.time.plus_ms(least)..=turn.time.plus_ms(most)).contains(&backoff),
+                    "the backoff of {} after attempt {} ends at {backoff}; {least} to {most} ms are promised",
                     Who(step.entry),
                     row.attempts
                 );
@@ -120,6 +127,30 @@ mod tests {
         assert_broken(story.queued(1, 1, end - 1).commit(), "its backoff after attempt 1");
         let (mut story, end) = failed(None);
         assert_broken(story.queued(1, 1, end + 1).commit(), "backoff and Retry-After end at");
+    }
+
+    /// Jitter is only ever added: the machine's own sum is checked against what is promised.
+    #[test]
+    fn the_backoff_is_what_is_promised() {
+        let policy = Story::<NotBefore>::new().options.check().expect("valid");
+        assert_eq!(promised::backoff_ms(&policy, 1), (1_000, 1_250));
+        assert_eq!(promised::backoff_ms(&policy, 3), (4_000, 5_000));
+        assert_eq!(promised::backoff_ms(&policy, 9), (10_000, 12_500));
+        for attempt in 1..=10 {
+            let (least, most) = promised::backoff_ms(&policy, attempt);
+            let backoff = backoff_ms(&policy, proxy_fetch::Ulid(u128::from(attempt)), attempt);
+            assert!((least..=most).contains(&backoff), "{backoff} is not in {least} to {most}");
+        }
+    }
+
+    /// The machine's sum itself is wrong.
+    #[test]
+    fn not_less_than_the_promised_backoff() {
+        proxy_fetch::planted::plant(Some(proxy_fetch::planted::Bug::JitterBelowMinimum));
+        let (mut story, end) = failed(None);
+        let verdict = story.queued(1, 1, end).commit();
+        proxy_fetch::planted::plant(None);
+        assert_broken(verdict, "1000 to 1250 ms are promised");
     }
 
     #[test]

@@ -39,6 +39,19 @@ impl Law for Expiry {
         );
         Ok(())
     }
+
+    /// Nobody waits beyond it. Of those that may start the oldest expires first, and a delay ends before.
+    fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
+        let Some((id, at)) = turn.live.eligible().first() else { return Ok(()) };
+        ensure!(
+            turn.time < expires_at(*id) || turn.is_over_budget(),
+            "{} expired at {}, and it is queued still at {}",
+            Who(&turn.ledger.entries[*at]),
+            expires_at(*id),
+            turn.time
+        );
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +82,13 @@ mod tests {
         let mut story = Story::<Expiry>::new();
         story.in_flight(1, 1).commits();
         assert_broken(story.queued(1, 1, AGE).commit(), "waits until");
+    }
+
+    #[test]
+    fn no_wait_for_a_slot_beyond_it() {
+        let mut story = Story::<Expiry>::new();
+        story.queued(1, 0, 0).commits().at(AGE - 1).mark(AGE - 1).commits();
+        assert_broken(story.at(AGE).mark(AGE).commit(), "and it is queued still at");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Only a report that names the stored attempt of this life ends it, or its deadline, a cancel, or a new life; and what
 //! follows is what the report says.
 
-use super::promised::expires_at;
+use super::promised::{expires_at, is_retryable};
 use super::{
     Law, Move, Turn, Verdict, ensure, outcome_of,
     view::{Shown, Who},
@@ -96,8 +96,10 @@ impl Completions {
                 !at_most_once && (matches!(status, 408 | 425 | 429) || (500..600).contains(status))
             }
             (FetchResult::Response { status, .. }, Some(outcome)) => outcome == Outcome::Response { status: *status },
+            // S21 looks at those.
+            (FetchResult::Failed(Failure::BodyTooLarge | Failure::BadHead), _) => true,
             (FetchResult::Failed(Failure::NotSent), None) => true,
-            (FetchResult::Failed(failure), None) => failure.is_retryable() && !at_most_once,
+            (FetchResult::Failed(failure), None) => is_retryable(*failure) && !at_most_once,
             (FetchResult::Failed(failure), Some(Outcome::Unknown)) => failure.is_ambiguous() && at_most_once,
             (FetchResult::Failed(failure), Some(outcome)) => {
                 outcome == Outcome::Failed(*failure) && !(at_most_once && failure.is_ambiguous())

@@ -2,9 +2,12 @@
 
 use super::promised::{MAX_CALLBACKS, MAX_DUE_PER_STEP, MAX_HELD_RESPONSES, MAX_IN_FLIGHT};
 use super::{Law, Move, Turn, Verdict, ensure, view::Who};
+use proxy_fetch::Outcome;
 
 /// Writes of one step: each deadline ends a request (three rows) and forgets another, and a callback takes its place.
 const WRITES_PER_STEP: usize = 6 * MAX_DUE_PER_STEP;
+/// Requests that expire in one step: so many deadlines, and the event's own.
+const EXPIRED_PER_STEP: usize = MAX_DUE_PER_STEP + 1;
 /// What the first step of a life adds for each request that was under way.
 const WRITES_OF_A_RESTART: usize = 4 * (MAX_CALLBACKS + MAX_IN_FLIGHT);
 /// And for each row that cannot be read: its bytes, and the rows that take its place or go.
@@ -12,12 +15,16 @@ const WRITES_PER_UNREADABLE: usize = 4;
 
 /// S15.
 #[derive(Debug, Default)]
-pub struct Bounded;
+pub struct Bounded {
+    /// Requests that the commit under way ends as expired.
+    expired: usize,
+}
 
 impl Law for Bounded {
     const ID: &'static str = "S15";
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
+        self.expired += usize::from(step.chosen() == Some(Outcome::Expired));
         let (live, most) = (turn.live.len(), turn.ledger.max_live);
         ensure!(
             step.was.is_some() || step.entry.row().is_none() || most == 0 || live <= most,
@@ -35,6 +42,12 @@ impl Law for Bounded {
             let most = WRITES_PER_STEP * notes + if turn.live.is_first_of_life() { restart } else { 0 };
             ensure!(writes <= most, "{notes} events wrote {writes} rows; the bound is {most}");
         }
+        let (expired, most) = (std::mem::take(&mut self.expired), EXPIRED_PER_STEP * notes);
+        // A new life takes up all that the last one left.
+        ensure!(
+            expired <= most || turn.live.is_first_of_life(),
+            "{expired} requests expired in {notes} events; the bound is {most}"
+        );
         let (remembered, most) = (turn.live.remembered_len(), turn.ledger.max_finished);
         // A step that ends more than it forgets leaves the rest to the next.
         ensure!(
@@ -54,7 +67,7 @@ mod tests {
     use super::*;
     use crate::laws::testing::{Story, assert_broken, response};
     use crate::proxy::ledger::Note;
-    use proxy_fetch::{Outcome, Phase};
+    use proxy_fetch::Phase;
 
     fn story() -> Story<Bounded> {
         let mut story = Story::new();
@@ -90,6 +103,27 @@ mod tests {
     }
 
     #[test]
+    fn expiries_of_a_step() {
+        let many = |lost: bool| {
+            let mut one = story();
+            one.ledger.max_live = 0;
+            if lost {
+                one.lose();
+            }
+            for planned in 0..66 {
+                one.delivering(planned, Outcome::Expired);
+            }
+            one
+        };
+        // The first note is of the story's own start.
+        let mut one = many(false);
+        assert_broken(one.commit(), "66 requests expired in 1 events; the bound is 65");
+        assert_eq!(many(true).commit(), Ok(()), "a new life takes up all");
+        let mut one = many(false);
+        assert_eq!(one.note(Note::Tick).commit(), Ok(()), "two events");
+    }
+
+    #[test]
     fn remembered_requests() {
         let mut one = story();
         one.ledger.max_finished = 1;
@@ -105,10 +139,10 @@ mod tests {
         let mut one = story();
         one.ledger.max_live = 0;
         for planned in 0..256 {
-            one.delivering(planned, Outcome::Expired);
+            one.delivering(planned, Outcome::Cancelled);
         }
         one.note(Note::Call(2)).note(Note::Call(3)).commits().note(Note::Call(4));
-        assert_broken(one.delivering(256, Outcome::Expired).commit(), "257 callbacks");
+        assert_broken(one.delivering(256, Outcome::Cancelled).commit(), "257 callbacks");
         let mut one = story();
         one.ledger.max_live = 0;
         let waiting = Phase::Delivering { outcome: response(200), until: None };

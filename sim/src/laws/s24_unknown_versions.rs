@@ -14,6 +14,12 @@ pub struct UnknownVersions {
 impl Law for UnknownVersions {
     const ID: &'static str = "S24";
 
+    /// The first turn of the next life is the one that may destroy it.
+    fn tampered(&mut self, key: Key, bytes: &[u8]) -> Verdict {
+        self.keep(key, bytes);
+        Ok(())
+    }
+
     fn settled(&mut self, _: &Ledger, settled: &Settled<'_>) -> Verdict {
         if settled.thorough { self.check(settled.rows) } else { Ok(()) }
     }
@@ -41,13 +47,17 @@ impl UnknownVersions {
             );
         }
         for (key, bytes) in rows {
-            let is_unknown = bytes.first().is_some_and(|version| *version != ROW_VERSION);
-            // Bytes in quarantine are kept as they were found, whatever they are.
-            if is_unknown && key.table != Table::Quarantine && !self.kept.contains_key(key) {
-                self.kept.insert(*key, bytes.clone());
-            }
+            self.keep(*key, bytes);
         }
         Ok(())
+    }
+
+    fn keep(&mut self, key: Key, bytes: &[u8]) {
+        let is_unknown = bytes.first().is_some_and(|version| *version != ROW_VERSION);
+        // Bytes in quarantine are kept as they were found, whatever they are.
+        if is_unknown && key.table != Table::Quarantine && !self.kept.contains_key(&key) {
+            self.kept.insert(key, bytes.to_vec());
+        }
     }
 }
 
@@ -55,6 +65,7 @@ impl UnknownVersions {
 mod tests {
     use super::*;
     use crate::laws::testing::{Story, assert_broken};
+    use crate::proxy::ledger::Observation;
 
     fn kept() -> (Story<UnknownVersions>, Key) {
         let mut story = Story::new();
@@ -74,6 +85,28 @@ mod tests {
         let machine = story.machine();
         assert_eq!(story.settle(&machine, true), Ok(()));
         story.rows.retain(|key, _| key.table != Table::Quarantine);
+        assert_eq!(story.end(), Ok(()));
+    }
+
+    /// The first turn of a life may destroy it before the object rests for the first time.
+    #[test]
+    fn one_that_was_never_seen_at_rest_stays_too() {
+        let mut story = Story::<UnknownVersions>::new();
+        story.in_flight(1, 1).commits().lose();
+        let key = Key { table: Table::Requests, id: story.id(1) };
+        let tampered = Observation::Tampered { key, bytes: &[9, 1] };
+        assert_eq!(story.watch.observe(&story.ledger, &tampered), Ok(()));
+        story.rows.remove(&key);
+        let machine = story.machine();
+        assert_broken(story.settle(&machine, true), "of the unknown version 9; then it was deleted");
+    }
+
+    #[test]
+    fn corrupt_bytes_may_go() {
+        let mut story = Story::<UnknownVersions>::new();
+        let key = Key { table: Table::Requests, id: story.id(1) };
+        let tampered = Observation::Tampered { key, bytes: &[ROW_VERSION] };
+        assert_eq!(story.watch.observe(&story.ledger, &tampered), Ok(()));
         assert_eq!(story.end(), Ok(()));
     }
 

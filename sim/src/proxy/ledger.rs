@@ -152,6 +152,13 @@ pub enum Observation<'a> {
     Started,
     /// The instance is gone, with all that it held in memory. Fetches of it run no longer.
     Lost,
+    /// A fault has changed a stored row while no instance lived.
+    Tampered {
+        /// Its key.
+        key: Key,
+        /// What it is now.
+        bytes: &'a [u8],
+    },
     /// A commit became durable.
     Committed(&'a Commit<'a>),
     /// A fetch left the object; it is the last of the entry's fetches.

@@ -1,0 +1,58 @@
+//! Ways to look for a planted bug.
+
+use crate::{
+    campaign::replay_command,
+    proxy::{Profile, Watch, run_seed},
+};
+use proxy_fetch::planted::{Bug, plant};
+
+/// A way to look for a planted bug.
+#[derive(Clone, Copy, Debug)]
+pub struct Lens {
+    /// Its name, for people.
+    pub name: &'static str,
+    /// What its cost and its budget count.
+    pub unit: &'static str,
+    /// What a campaign for all bugs may cost, per bug.
+    pub budget: u64,
+    /// Plants the bug in this thread, looks for it within the budget, and removes it.
+    pub look: fn(Bug, u64) -> Option<Kill>,
+}
+
+/// A bug that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kill {
+    /// The law that reported first.
+    pub law: &'static str,
+    /// What it said.
+    pub what: String,
+    /// What the lens had looked at by then; the lens says in which unit.
+    pub cost: u64,
+    /// The command that shows it again.
+    pub repeat: String,
+}
+
+/// All lenses. One more is one line.
+pub const LENSES: &[Lens] = &[
+    Lens { name: "swarm", unit: "seeds", budget: 3_000, look: |bug, budget| seeds(bug, Profile::Swarm, budget) },
+    Lens { name: "calm", unit: "seeds", budget: 100, look: |bug, budget| seeds(bug, Profile::Calm, budget) },
+    Lens { name: "soak", unit: "seeds", budget: 2, look: |bug, budget| seeds(bug, Profile::Soak, budget) },
+];
+
+/// The lens of this name.
+#[must_use]
+pub fn lens(name: &str) -> Option<&'static Lens> {
+    LENSES.iter().find(|lens| lens.name == name)
+}
+
+/// Runs seed after seed, from 0 on, until one breaks a law.
+fn seeds(bug: Bug, profile: Profile, budget: u64) -> Option<Kill> {
+    plant(Some(bug));
+    let kill = (0..budget).find_map(|seed| {
+        let (_, violation) = run_seed(seed, profile, Watch::default()).violation?;
+        let repeat = replay_command(seed, profile);
+        Some(Kill { law: violation.law, what: violation.what, cost: seed + 1, repeat })
+    });
+    plant(None);
+    kill
+}

@@ -1,0 +1,54 @@
+//! The checkers are checked, at small size: the laws find every planted bug, and each law is the first to find one.
+//! `cargo sim mutants` does the same with larger budgets, through more lenses.
+#![allow(missing_docs, reason = "a test")]
+
+use proxy_fetch::planted::Bug;
+use proxy_fetch_sim::mutants::{self, LENSES, Lens, lens};
+use std::{num::NonZero, panic, thread};
+
+/// Seeds of the profile swarm for a bug that is not in the list below.
+const SEEDS: u64 = 60;
+
+/// Bugs that show themselves only where several things meet, and how many seeds they are given.
+const RARE: &[(Bug, u64)] = &[
+    (Bug::AttemptNumberIgnored, 400),
+    (Bug::DueUnbounded, 800),
+    (Bug::ExpiryMovesAtRetry, 800),
+    (Bug::StartsAtExpiry, 800),
+];
+
+fn budget(lens: &Lens, bug: Bug) -> u64 {
+    match lens.name {
+        "swarm" => RARE.iter().find(|(rare, _)| *rare == bug).map_or(SEEDS, |(_, seeds)| *seeds),
+        "calm" => 10,
+        // The others are left to `cargo sim mutants`.
+        _ => 0,
+    }
+}
+
+#[test]
+fn every_bug_is_found_and_every_law_finds_one() {
+    // The machine's panics are findings.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let jobs = thread::available_parallelism().map_or(1, NonZero::get);
+    // Those that take long first, so that they run beside each other.
+    let mut bugs = Bug::ALL.to_vec();
+    bugs.sort_by_key(|bug| RARE.iter().all(|(rare, _)| rare != bug));
+    let board = mutants::run(&bugs, LENSES, jobs, budget, |_| {});
+    panic::set_hook(hook);
+    assert_eq!(board.found.len(), bugs.len());
+    assert_eq!(board.survivors(), [], "no law found these");
+    assert_eq!(board.idle_laws(), [] as [&str; 0], "these laws found nothing first");
+}
+
+/// A kill can be repeated: the command names the bug, and without it the same seed is clean.
+#[test]
+fn a_kill_names_its_command() {
+    let swarm = lens("swarm").expect("it is in the list");
+    let kill = (swarm.look)(Bug::RetryEarly, 50).expect("found");
+    assert_eq!((kill.law, kill.repeat.ends_with(" --bug RetryEarly")), ("S7", true), "{kill:?}");
+    assert_eq!(proxy_fetch::planted::planted(), None, "a look removes what it planted");
+    let clean = proxy_fetch_sim::proxy::run_seed(kill.cost - 1, Default::default(), Default::default());
+    assert_eq!(clean.violation, None);
+}

@@ -1,0 +1,184 @@
+//! Planted bugs: each is a small mistake that a program like this could have, switched on at run time. The laws of the
+//! simulator must find every one of them.
+//!
+//! Only the feature `planted` compiles this file, and only the simulator asks for that feature. A site asks with
+//! `planted!`, which is `false` in every other build.
+
+use core::{cell::Cell, fmt, str::FromStr};
+
+macro_rules! bugs {
+    ($($name:ident: $what:literal,)+) => {
+        /// A bug that can be planted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Bug {
+            $(#[doc = $what] $name,)+
+        }
+
+        impl Bug {
+            /// All bugs.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The bug's name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
+            /// What is wrong, in a line.
+            #[must_use]
+            pub const fn what(self) -> &'static str {
+                match self {
+                    $(Self::$name => $what,)+
+                }
+            }
+        }
+    };
+}
+
+bugs! {
+    // Enqueue, cancel, status.
+    NameForgottenAtEnd: "a repeat of a finished request is a new one",
+    NameKeptTooLong: "a finished request is remembered for 1 s more than its window",
+    ConflictMissed: "another request under a known id gets the known one's answer",
+    QueueOneOver: "one request more than the bound is accepted",
+    AnyCallbackTarget: "the allow-list of callback targets is not asked",
+    OptionsUnbounded: "max_retries of 11 is accepted",
+    OutcomeOverwritten: "a cancel replaces an outcome that is being delivered",
+    CancelIgnoresFlight: "a cancel of a request in flight is acknowledged and forgotten",
+    SlotLostAtCancel: "a cancelled request's slot is never free again",
+    RandomUlid: "a ULID of the same ms may be smaller than the last one",
+    LastUlidForgotten: "a restart forgets the last ULID",
+    // Start and end of an attempt.
+    SixthSlot: "six requests may be in flight",
+    AttemptCountedLate: "an attempt is counted when it ends, not when it starts",
+    OneRetryTooMany: "one retry more than was asked for",
+    LeaseTooLong: "a lease is twice as long as it should be",
+    YoungestFirst: "the largest ULID starts first",
+    ShiftedQueue: "the second in the queue starts first when a slot comes free",
+    SlotsFilledByAlarm: "slots are filled by alarms alone",
+    StartsAtExpiry: "an attempt may start at the very ms of its expiry",
+    AttemptNumberIgnored: "a report of an earlier attempt ends the one in flight",
+    EarlierLifeHeeded: "a report of an earlier life ends the attempt in flight",
+    LateAnswerBeatsExpiry: "an answer after the expiry counts",
+    UnknownRetried: "an at-most-once request is tried again after a time-out",
+    NoAbortAtLeaseEnd: "a fetch runs on when its lease has ended",
+    ResponseNeverDropped: "a response that nobody is to be told is not dropped",
+    TooLargeRetried: "a response over its bound is tried again",
+    // Delays.
+    RetryEarly: "a retry starts 1 ms early",
+    JitterBelowMinimum: "jitter is taken off the delay, not added to it",
+    RetryAfterIgnored: "Retry-After is not heeded",
+    RetryAfterBeatsBackoff: "a short Retry-After shortens the backoff",
+    RetryAfterCut: "Retry-After is cut at max_retry_delay_ms",
+    GarbageRetryAfterPanics: "a Retry-After that is no ASCII makes the machine panic",
+    CompletionEndsDelays: "the end of any attempt releases all delays",
+    OneDelayAtATime: "one step ends one delay only",
+    ExpiryMovesAtRetry: "a queued request's expiry counts from its not_before",
+    RenamedAtRetry: "a retried request loses its caller's name",
+    // Callbacks and the end.
+    PayloadDeletedEarly: "the payload is deleted when the outcome is chosen, one commit early",
+    UnsentFetchLeaves: "a fetch that is given up in its own turn leaves all the same",
+    CallbackTriedAgain: "a failed callback is tried again",
+    OneCallbackAtATime: "a slow callback holds up all others",
+    CallbackNeverGivenUp: "nothing wakes the machine for a callback without an end",
+    FinishedRowMissing: "a request that ends leaves no row to remember it by",
+    RequestRowStays: "a request that ends keeps its request row",
+    ForgottenLate: "rows are forgotten 1 s after the alarm for it",
+    ForgetWakeMissing: "nothing wakes the machine to forget the last one",
+    // Time.
+    MarkNotStored: "the time mark is never moved",
+    FirstMetaWins: "of the meta rows of one turn the first is stored",
+    MarkOnlyStored: "the time mark is stored but not kept in memory",
+    IdleTickWrites: "every alarm writes the mark",
+    DueUnbounded: "one step acts on all that is due",
+    DueOneLate: "what is due this ms is left for the next",
+    HeartbeatMissing: "nothing wakes the machine while fetches run",
+    PollMovesNothing: "a poll at capacity does not move the mark that the next one counts from",
+    PollMissing: "nothing wakes the machine while work waits at capacity",
+    // Restart.
+    EpochNotBumped: "a restart begins no new epoch",
+    InterruptedTooSoon: "a restart ends what was in flight instead of trying again",
+    AtMostOnceRestarted: "an at-most-once request in flight is tried again after a restart",
+    FlightForgotten: "a restart leaves what was in flight as it is",
+    LostResponseDelivered: "a restart delivers a response that died with the last life",
+    CorruptRowDropped: "a corrupt row is deleted without a copy",
+    UnknownVersionDestroyed: "a row of an unknown version is treated as corrupt",
+    // The order of a turn, and its alarm.
+    EffectsAfterFailedCommit: "effects leave though the commit failed",
+    AlarmOnlyIfNone: "an alarm is set only when none is set",
+    PastAlarmKept: "a stored alarm that lies in the past is left there",
+    AlarmAtPresent: "an alarm is set to the present ms",
+    TickKeepsAlarm: "an alarm that comes over 10 s before the stored time sets no next one",
+    AlarmAtItsOwnTime: "an early alarm's handler sets the next one to the time of the one that runs",
+    // What goes out.
+    RedirectUnchecked: "a redirect's address is not checked",
+    SecretsCrossOrigins: "credentials follow a redirect to another origin",
+    KeyLostAtRedirect: "a redirected request loses its Idempotency-Key",
+    LoopbackIsPublic: "loopback addresses count as public",
+    // The host.
+    ResponseNotKept: "the host drops a response when it reports it",
+    AbortIgnored: "the host does not stop what it is told to stop",
+    FetchedTwice: "the host performs a fetch twice",
+    CalledBackTwice: "the host calls back twice",
+    ResponseKeptAfterCallback: "the host keeps a response after its callback",
+    ConnectionKept: "the host never gives a connection back",
+    // The platform.
+    DeletesNotStored: "deletions are not stored",
+    CommitWithoutAlarm: "a commit loses its alarm",
+    AlarmNeverFires: "one stored alarm in sixteen never fires",
+    EffectsBeforeCommit: "effects leave before their commit is durable",
+    AlarmEffectsBeforeCommit: "effects of an alarm's turn leave before their commit is durable",
+    EmptyTurnPassesGate: "what a turn says that wrote nothing leaves before earlier commits are durable",
+    FailedCommitKeepsMemory: "a failed commit does not end the instance",
+    TornCommit: "a crash leaves half a commit",
+}
+
+std::thread_local! {
+    static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+}
+
+/// Plants this bug in the calling thread, in the place of any other; `None` removes it.
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}
+
+/// The bug that is planted in the calling thread.
+#[must_use]
+pub fn planted() -> Option<Bug> {
+    PLANTED.get()
+}
+
+/// Whether this bug is planted in the calling thread.
+#[must_use]
+pub fn is(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+impl fmt::Display for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// No bug has this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchBug;
+
+impl fmt::Display for NoSuchBug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no planted bug has this name; `cargo sim mutants` lists them")
+    }
+}
+
+impl core::error::Error for NoSuchBug {}
+
+impl FromStr for Bug {
+    type Err = NoSuchBug;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchBug> {
+        Self::ALL.iter().find(|bug| bug.name().eq_ignore_ascii_case(text)).copied().ok_or(NoSuchBug)
+    }
+}
