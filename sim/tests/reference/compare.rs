@@ -26,12 +26,14 @@ fn lanes(effects: &[Effect]) -> [Vec<String>; 3] {
         lanes[lane].push(match effect {
             // The words of a refusal are for people.
             Effect::Reply { caller, reply: Reply::Refused(refusal) } => {
-                format!("reply {caller:?} refused {:?} {}", refusal.kind, refusal.field)
+                format!("reply caller={} refused {} {}", caller.0, refusal.kind.name(), refusal.field)
             }
-            Effect::Reply { .. } | Effect::Fetch { .. } | Effect::Abort { .. } | Effect::Deliver { .. } => {
-                format!("{effect:?}")
-            }
-            Effect::Report(_) => format!("{effect:?}"),
+            Effect::Reply { reply: Reply::Status(status), .. } => format!("{effect} of {}", status.request_id),
+            Effect::Reply { .. }
+            | Effect::Fetch { .. }
+            | Effect::Abort { .. }
+            | Effect::Deliver { .. }
+            | Effect::Report(_) => effect.to_string(),
         });
     }
     lanes[2].sort_unstable();
