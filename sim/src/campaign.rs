@@ -2,6 +2,7 @@
 
 use crate::{
     engine::Micros,
+    planting::{plant_by_name, planted_name},
     proxy::{Profile, Report, Watch, coverage::Coverage, run_seed},
 };
 use std::{
@@ -67,28 +68,25 @@ pub fn replay_command(seed: u64, profile: Profile) -> String {
         Profile::Swarm => String::new(),
         Profile::Calm | Profile::Soak => format!(" --profile {}", profile.name()),
     };
-    #[cfg(feature = "planted")]
-    let bug = proxy_fetch::planted::planted().map_or(String::new(), |bug| format!(" --bug {bug}"));
-    #[cfg(not(feature = "planted"))]
-    let bug = "";
+    let bug = planted_name().map_or(String::new(), |bug| format!(" --bug {bug}"));
     format!("cargo sim replay {seed}{profile}{bug}")
 }
 
 /// Runs the campaign; `progress` is told now and then how many seeds are done.
 ///
-/// A bug that is planted in this thread is planted in all of them. The result does not depend on the number of threads, unless it fails fast.
+/// A bug that is planted in this thread is planted in all of them. The result does not depend on the number of threads,
+/// unless it fails fast.
 pub fn run(campaign: Campaign, progress: impl Fn(u64) + Sync) -> Summary {
     let next = AtomicU64::new(0);
     let done = AtomicU64::new(0);
     let failed = AtomicBool::new(false);
     let summary = Mutex::new(Summary::default());
-    #[cfg(feature = "planted")]
-    let bug = proxy_fetch::planted::planted();
+    let bug = planted_name();
     thread::scope(|scope| {
         for _ in 0..campaign.jobs.max(1) {
             scope.spawn(|| {
-                #[cfg(feature = "planted")]
-                proxy_fetch::planted::plant(bug);
+                // It is planted in the thread that asks, so it exists.
+                let _ = plant_by_name(bug);
                 let mut mine = Vec::new();
                 while !(campaign.fail_fast && failed.load(Ordering::Relaxed)) {
                     let number = next.fetch_add(1, Ordering::Relaxed);

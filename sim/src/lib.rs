@@ -15,6 +15,7 @@ pub mod engine;
 pub mod laws;
 #[cfg(feature = "planted")]
 pub mod mutants;
+pub mod planting;
 pub mod proxy;
 pub mod queue;
 pub mod scenario;

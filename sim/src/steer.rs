@@ -7,6 +7,7 @@
 use crate::{
     campaign::Summary,
     engine::Draws,
+    planting::{plant_by_name, planted_name},
     proxy::{Plan, Profile, Report, Watch, coverage::Coverage, run_plan},
 };
 use std::{
@@ -125,11 +126,13 @@ pub fn run(
 
 /// The reports of a round, in its order.
 fn run_round(round: &[Steered], jobs: usize) -> Vec<Report> {
-    let next = AtomicUsize::new(0);
+    let (next, bug) = (AtomicUsize::new(0), planted_name());
     let reports = Mutex::new(Vec::with_capacity(round.len()));
     thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
+                // It is planted in the thread that asks, so it exists.
+                let _ = plant_by_name(bug);
                 while let Some((number, steered)) = {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     round.get(number).map(|steered| (number, steered))

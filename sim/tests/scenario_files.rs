@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 use proxy_fetch_sim::{
+    planting::plant_by_name,
     proxy::{Plan, Profile, Report, Watch, run_plan},
     scenario::{Scenario, written_out},
 };
@@ -42,6 +43,13 @@ fn each_scenario_of_the_corpus_keeps_the_laws() {
     for (name, scenario) in corpus {
         let report = run_plan(0, scenario.plan.clone(), Watch { lines: true, ..Watch::default() });
         assert_eq!(report.violation, None, "{name}");
+        // What found a planted bug once still does.
+        if let Some(bug) = &scenario.bug {
+            plant_by_name(Some(bug)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let with_bug = run_plan(0, scenario.plan.clone(), Watch::default());
+            assert_eq!(with_bug.violation.map(|(_, violation)| violation.law.to_owned()), scenario.law, "{name}");
+            assert_eq!(plant_by_name(None), Ok(()));
+        }
         settings.bind(|| insta::assert_snapshot!(format!("scenario_{name}"), trace(&scenario, &report)));
     }
 }

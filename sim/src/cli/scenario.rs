@@ -2,6 +2,7 @@
 
 use super::{ScenarioArgs, replay::reader_is_gone};
 use proxy_fetch_sim::{
+    planting::plant_by_name,
     proxy::{Report, Watch, run_plan},
     scenario::Scenario,
 };
@@ -20,6 +21,10 @@ pub(super) fn scenario(args: &ScenarioArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Err(error) = plant_by_name(scenario.bug.as_deref()) {
+        eprintln!("error: {}: {error}", args.file.display());
+        return ExitCode::from(2);
+    }
     let report = run_plan(0, scenario.plan, Watch { lines: true, ..Watch::default() });
     let mut out = BufWriter::new(io::stdout().lock());
     let written = writeln!(out, "{}", scenario.about).and_then(|()| write_lines(&mut out, &report));

@@ -3,6 +3,7 @@
 use crate::{
     campaign::replay_command,
     proxy::{Profile, Watch, run_seed},
+    steer,
 };
 use proxy_fetch::planted::{Bug, plant};
 
@@ -35,6 +36,7 @@ pub struct Kill {
 /// All lenses. One more is one line.
 pub const LENSES: &[Lens] = &[
     Lens { name: "swarm", unit: "seeds", budget: 3_000, look: |bug, budget| seeds(bug, Profile::Swarm, budget) },
+    Lens { name: "steered", unit: "seeds", budget: 3_000, look: steered },
     Lens { name: "calm", unit: "seeds", budget: 100, look: |bug, budget| seeds(bug, Profile::Calm, budget) },
     Lens { name: "soak", unit: "seeds", budget: 2, look: |bug, budget| seeds(bug, Profile::Soak, budget) },
 ];
@@ -55,4 +57,15 @@ fn seeds(bug: Bug, profile: Profile, budget: u64) -> Option<Kill> {
     });
     plant(None);
     kill
+}
+
+/// The same, but plans that reached something new are varied.
+fn steered(bug: Bug, budget: u64) -> Option<Kill> {
+    plant(Some(bug));
+    let (found, first) = steer::run((0, budget), Profile::Swarm, 1, true, |_| {});
+    plant(None);
+    let seed = first?.seed;
+    let (_, violation) = found.failures.into_iter().find(|report| report.seed == seed)?.violation?;
+    let repeat = format!("cargo sim run --steer --seeds {} --bug {bug}", seed + 1);
+    Some(Kill { law: violation.law, what: violation.what, cost: seed + 1, repeat })
 }

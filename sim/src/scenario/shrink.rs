@@ -3,6 +3,7 @@
 use super::file::Scenario;
 use crate::{
     engine::{Faults, Micros, Place, Script, Value, ddmin, purpose, smallest},
+    planting::planted_name,
     proxy::{
         Plan, Report, Watch,
         plan::{PlannedRequest, WorldFaults},
@@ -79,7 +80,8 @@ pub fn shrink(plan: Plan, law: &'static str, step: u64, most: Duration) -> Optio
     }
     let report = run_plan(0, work.plan.clone(), Watch { lines: true, ..Watch::default() });
     let about = report.violation.as_ref().map(|(_, violation)| violation.to_string()).unwrap_or_default();
-    let scenario = Scenario { about, law: Some(law.to_owned()), bug: None, plan: work.plan };
+    let scenario =
+        Scenario { about, law: Some(law.to_owned()), bug: planted_name().map(str::to_owned), plan: work.plan };
     Some(Shrunk {
         items_before,
         items: scenario.plan.items(),
