@@ -15,6 +15,7 @@ const RARE: &[(Bug, u64)] = &[
     (Bug::DueUnbounded, 800),
     (Bug::ExpiryMovesAtRetry, 800),
     (Bug::StartsAtExpiry, 800),
+    (Bug::TickKeepsAlarm, 150),
 ];
 
 fn budget(lens: &Lens, bug: Bug) -> u64 {
