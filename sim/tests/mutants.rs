@@ -18,6 +18,7 @@ const RARE: &[(Bug, u64)] = &[
     (Bug::ExpiryMovesAtRetry, 800),
     (Bug::LateAnswerBeatsExpiry, 400),
     (Bug::StartsAtExpiry, 800),
+    (Bug::TickKeepsAlarm, 150),
 ];
 
 fn budget(lens: &Lens, bug: Bug) -> u64 {

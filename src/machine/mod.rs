@@ -105,9 +105,8 @@ impl Machine {
             self.fill(now, &mut budget, out);
         }
         self.flush(out);
-        let polled = is_tick
-            && !planted!(PollMovesNothing)
-            && (planted!(IdleTickWrites) || self.next_poll().is_some_and(|(at, _)| at <= now));
+        let polled = is_tick && self.next_poll().is_some_and(|(at, _)| at <= now);
+        let polled = if planted!(IdleTickWrites) { is_tick } else { polled && !planted!(PollMovesNothing) };
         if out.writes().len() > writes_before || polled {
             let mark = if planted!(MarkNotStored) { self.meta.mark } else { now };
             if !planted!(MarkOnlyStored) {
