@@ -118,7 +118,11 @@ pub(crate) fn judge(policy: &Policy, result: &FetchResult) -> Judgement {
             }
         }
         FetchResult::Failed(failure) => Judgement {
-            outcome: Outcome::Failed(*failure),
+            outcome: if planted!(TooLargeMisnamed) && *failure == crate::Failure::BodyTooLarge {
+                Outcome::Failed(crate::Failure::BodyBroken)
+            } else {
+                Outcome::Failed(*failure)
+            },
             retryable: failure.is_retryable() || planted!(TooLargeRetried) && *failure == crate::Failure::BodyTooLarge,
             ambiguous: failure.is_ambiguous(),
             retry_after: None,

@@ -66,6 +66,7 @@ bugs! {
     UnknownRetried: "an at-most-once request is tried again after a time-out",
     NoAbortAtLeaseEnd: "a fetch runs on when its lease has ended",
     ResponseNeverDropped: "a response that nobody is to be told is not dropped",
+    TooLargeMisnamed: "a response over its bound ends as one that broke",
     TooLargeRetried: "a response over its bound is tried again",
     // Delays.
     RetryEarly: "a retry starts 1 ms early",

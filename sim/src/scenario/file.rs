@@ -476,7 +476,10 @@ impl Plan {
     #[must_use]
     pub fn items(&self) -> usize {
         let text = Scenario { about: String::new(), law: None, bug: None, plan: self.clone() }.to_text();
-        let is_item = |line: &&str| line.starts_with("  {") || line.contains(" = ") && !line.starts_with("about = ");
+        let is_item = |line: &&str| {
+            line.starts_with("  {")
+                || line.contains(" = ") && !["about = ", "law = ", "bug = "].iter().any(|head| line.starts_with(head))
+        };
         text.lines().filter(is_item).count()
     }
 }
