@@ -3,12 +3,14 @@
 //! [`engine`] simulates a platform for any durable object. [`proxy`] is the world of proxy-fetch on it, [`laws`] is
 //! what must hold in that world, and [`campaign`] runs many seeds.
 //! [`queue`] is the world of the Queue variant, with laws of its own.
+//! [`explore`] goes through every schedule of a small scope.
 //! [`verify`] takes the turns again that a host on the real runtime recorded.
 
 #![forbid(unsafe_code)]
 
 pub mod campaign;
 pub mod engine;
+pub mod explore;
 pub mod laws;
 pub mod proxy;
 pub mod queue;

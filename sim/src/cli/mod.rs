@@ -1,6 +1,7 @@
 //! The command line: what is asked for, and exit codes. 0: no law is broken, or nothing differs; 1: one is, or something
 //! does; 2: wrong input.
 
+mod explore;
 mod queue;
 mod replay;
 mod run;
@@ -25,6 +26,8 @@ enum Command {
     Run(RunArgs),
     /// Run one seed again and print its trace, one line per step.
     Replay(ReplayArgs),
+    /// Go through every schedule of a small scope, shortest first.
+    Explore(explore::ExploreArgs),
     /// Take the turns again that a worker recorded, and compare effects, alarms and rows.
     Verify(VerifyArgs),
 }
@@ -94,7 +97,7 @@ pub fn main() -> ExitCode {
     let simulated = match &cli.command {
         Command::Run(args) => Some((args.machine, args.profile)),
         Command::Replay(args) => Some((args.machine, args.profile)),
-        Command::Verify(_) => None,
+        Command::Explore(_) | Command::Verify(_) => None,
     };
     if let Some((Machine::Queue, profile)) = simulated
         && profile != Profile::Swarm
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Verify(args) => verify::run(&args),
     }
 }
@@ -120,7 +124,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("error: what is to be done?");
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        eprintln!("error: say `run`, `replay` or `verify`; `cargo sim --help` explains");
+        eprintln!("error: say `run`, `replay`, `explore` or `verify`; `cargo sim --help` explains");
     } else {
         eprintln!("{first}");
     }
