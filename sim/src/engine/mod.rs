@@ -17,7 +17,7 @@ mod run;
 mod trace;
 
 pub use draw::{Chance, Draw, Draws};
-pub use faults::{Eviction, Fault, Faults, Sizes};
+pub use faults::{CrashAt, Eviction, Fault, Faults, Sizes};
 pub use object::{Object, Turn, World};
 pub use platform::{CallError, Commit, InstanceId, ObjectId, Sim};
 pub use trace::{Line, Recorder};
