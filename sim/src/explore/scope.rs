@@ -118,7 +118,7 @@ impl Default for Scope {
             slots: 1,
             attempts: 2,
             crashes: 1,
-            faults: 1,
+            faults: 0,
             kinds: Kinds::ALL,
             timeout_ms: 500,
             at_most_once: false,

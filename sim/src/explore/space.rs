@@ -81,10 +81,8 @@ impl ProxySpace {
                 did
             }
             What::Repeat(planned) => {
-                if from.answered.get(usize::from(planned)) == Some(&true) {
-                    if !state.spend() {
-                        return Ok(None);
-                    }
+                if from.answered.get(usize::from(planned)) == Some(&true) && !state.spend() {
+                    return Ok(None);
                 }
                 state.turn(&self.config, self.enqueue(from, planned), None, fate)?
             }
