@@ -46,7 +46,7 @@ fn long_attempts() {
 }
 
 #[test]
-fn what_is_merged_hides_no_end_of_a_path() {
+fn merged_and_exact_agree_and_merged_is_smaller() {
     let merged = complete(scope(2, 1, 0, 0), 1);
     let exact = complete(Scope { exact: true, ..scope(2, 1, 0, 0) }, 1);
     assert!(merged.0 * 10 < exact.0, "{merged:?} and {exact:?}");
