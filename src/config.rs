@@ -14,6 +14,8 @@ use url::Url;
 pub struct Config {
     /// Live requests that the object may hold, 1 or more; over it an enqueue is refused as `queue_full`.
     pub max_live: usize,
+    /// Requests that may be in flight at once: 1 to [`MAX_IN_FLIGHT`](limits::MAX_IN_FLIGHT), which is the default.
+    pub max_in_flight: usize,
     /// Finished requests that are remembered; over it the oldest is forgotten before its window ends.
     pub max_finished: usize,
     /// Largest request body, in bytes.
@@ -30,6 +32,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_live: limits::DEFAULT_MAX_LIVE,
+            max_in_flight: limits::MAX_IN_FLIGHT,
             max_finished: limits::DEFAULT_MAX_FINISHED,
             max_request_body_bytes: limits::DEFAULT_BODY_BYTES,
             max_response_body_bytes: limits::DEFAULT_BODY_BYTES,

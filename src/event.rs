@@ -14,7 +14,7 @@ use ulid::Ulid;
 pub struct Caller(pub u64);
 
 /// One attempt of one request by one life of the object. A report that names another is ignored (law S10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Attempt {
     /// The request.
     #[serde(with = "as_number")]

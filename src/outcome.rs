@@ -4,7 +4,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What the host reports of one attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FetchResult {
     /// The whole response was read within its bounds. The host holds it until the machine says deliver or abort.
     Response {
@@ -18,7 +18,7 @@ pub enum FetchResult {
 }
 
 /// Why an attempt has no usable response. The numbers are stored: never reuse one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Failure {
     /// Nothing was sent: the name did not resolve, the connection was refused, or no connection slot came free.
     NotSent,
@@ -82,7 +82,7 @@ impl Failure {
 }
 
 /// How a request ended. The numbers are stored: never reuse one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Outcome {
     /// An HTTP response, of whatever status. The host holds it until the callback is through.
     Response {

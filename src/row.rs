@@ -90,7 +90,7 @@ pub enum Record {
 }
 
 /// The object's own row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Meta {
     /// Which life of the object this is; each restart adds one.
     pub epoch: u64,

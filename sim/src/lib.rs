@@ -6,12 +6,14 @@
 //! [`steer`] runs campaigns that learn from what they reached.
 //! [`scenario`] writes plans down as files, and makes failing ones small.
 //! `mutants` plants bugs that the laws must find.
+//! [`explore`] goes through every schedule of a small scope.
 //! [`verify`] takes the turns again that a host on the real runtime recorded.
 
 #![forbid(unsafe_code)]
 
 pub mod campaign;
 pub mod engine;
+pub mod explore;
 pub mod laws;
 #[cfg(feature = "planted")]
 pub mod mutants;

@@ -225,6 +225,17 @@ fn s15_remembered_requests_are_bounded_and_the_oldest_goes_first() {
 fn s15_a_bound_of_zero_is_refused() {
     let restored = Machine::restore(Config { max_live: 0, ..Config::default() }, []);
     assert_eq!(restored.map(drop), Err(RestoreError::EmptyBound("max_live")));
+    let restored = |max_in_flight| Machine::restore(Config { max_in_flight, ..Config::default() }, []).map(drop);
+    assert_eq!(restored(0), Err(RestoreError::EmptyBound("max_in_flight")));
+    assert_eq!((restored(1), restored(5)), (Ok(()), Ok(())));
+    assert_eq!(restored(6), Err(RestoreError::TooManyInFlight(6)));
+}
+
+#[test]
+fn s03_a_host_may_lower_the_bound_on_fetches() {
+    let mut rig = Rig::new(&Config { max_in_flight: 2, ..allowing() });
+    rig.enqueue_many(4, PLAIN);
+    assert_eq!(rig.running.len(), 2);
 }
 
 /// S12 when more is due than one step may move: a request whose delay is over counts as eligible even if the step

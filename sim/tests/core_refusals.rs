@@ -144,6 +144,7 @@ fn of_the_host() -> Vec<String> {
         origin("origin.example"),
         origin("https://origin.example/path"),
         restore(RestoreError::EmptyBound("max_live")),
+        restore(RestoreError::TooManyInFlight(6)),
         restore(RestoreError::MetaVersion(2)),
     ]
 }

@@ -13,7 +13,7 @@ impl Machine {
         // Nothing is in two states: a request is live or remembered, never both (S1).
         assert!(self.finished.keys().all(|id| !self.live.contains_key(id)), "S1: a finished request is still live");
         // The slots (S3).
-        assert!(!self.recovered || self.index.in_flight() <= limits::MAX_IN_FLIGHT, "S3: too many in flight");
+        assert!(!self.recovered || self.index.in_flight() <= self.config.max_in_flight, "S3: too many in flight");
         assert!(self.index.callbacks() <= limits::MAX_CALLBACKS, "S15: too many callbacks");
         // Identifiers (S17).
         let last = Ulid(self.meta.last_id);

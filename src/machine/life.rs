@@ -189,7 +189,7 @@ impl Machine {
         loop {
             self.send_callbacks(now, out);
             let free = !self.stopping
-                && self.index.in_flight() < limits::MAX_IN_FLIGHT + usize::from(planted!(SixthSlot))
+                && self.index.in_flight() < self.config.max_in_flight + usize::from(planted!(SixthSlot))
                 && self.index.in_flight() + self.index.held_responses() < limits::MAX_HELD_RESPONSES;
             let Some(id) = self.index.first_ready().filter(|_| free) else { return };
             if now < expires_at(id) || planted!(StartsAtExpiry) && now == expires_at(id) {

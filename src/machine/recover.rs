@@ -8,6 +8,7 @@ use crate::{
     event::{Effect, Output, Report},
     expires_at,
     id::{RequestId, accepted_at},
+    limits,
     row::{FinishedRow, Key, Meta, Phase, Record, RequestRow, Row, RowError, Table, decode},
 };
 use alloc::{
@@ -33,6 +34,8 @@ pub enum RestoreError {
     MetaVersion(u8),
     /// A bound in the configuration is 0.
     EmptyBound(&'static str),
+    /// `max_in_flight` is over [`MAX_IN_FLIGHT`](crate::limits::MAX_IN_FLIGHT).
+    TooManyInFlight(usize),
 }
 
 impl fmt::Display for RestoreError {
@@ -42,6 +45,9 @@ impl fmt::Display for RestoreError {
                 write!(f, "the stored data is of version {version}; this program knows version {}", crate::ROW_VERSION)
             }
             Self::EmptyBound(field) => write!(f, "{field}: must be at least 1"),
+            Self::TooManyInFlight(given) => {
+                write!(f, "max_in_flight: must be at most {}, not {given}", limits::MAX_IN_FLIGHT)
+            }
         }
     }
 }
@@ -89,8 +95,13 @@ impl Machine {
     /// # Errors
     /// [`RestoreError`]: the host must not go on, and nothing is lost.
     pub fn restore(config: Config, rows: impl IntoIterator<Item = Row>) -> Result<Self, RestoreError> {
-        if config.max_live == 0 {
-            return Err(RestoreError::EmptyBound("max_live"));
+        for (field, bound) in [("max_live", config.max_live), ("max_in_flight", config.max_in_flight)] {
+            if bound == 0 {
+                return Err(RestoreError::EmptyBound(field));
+            }
+        }
+        if config.max_in_flight > limits::MAX_IN_FLIGHT {
+            return Err(RestoreError::TooManyInFlight(config.max_in_flight));
         }
         let mut machine = Self {
             config,

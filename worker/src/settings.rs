@@ -56,6 +56,7 @@ impl Settings {
         let callbacks = callbacks.split([' ', ',', '\n']).filter(|entry| !entry.is_empty()).map(allowed);
         let config = Config {
             max_live: number("PROXY_FETCH_MAX_LIVE", default.max_live, 1_000_000)?,
+            max_in_flight: default.max_in_flight,
             max_finished: default.max_finished,
             max_request_body_bytes: number(
                 "PROXY_FETCH_MAX_REQUEST_BODY_BYTES",

@@ -1,6 +1,7 @@
 //! The command line: what is asked for, and exit codes. 0: no law is broken, or nothing differs; 1: one is, or something
 //! does; 2: wrong input.
 
+mod explore;
 #[cfg(feature = "planted")]
 mod mutants;
 mod queue;
@@ -41,6 +42,8 @@ enum Command {
     /// Plant bugs, one after the other, and show which law finds each of them.
     #[cfg(feature = "planted")]
     Mutants(MutantsArgs),
+    /// Go through every schedule of a small scope, shortest first.
+    Explore(explore::ExploreArgs),
     /// Take the turns again that a worker recorded, and compare effects, alarms and rows.
     Verify(VerifyArgs),
 }
@@ -150,7 +153,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => Some((args.machine, args.profile)),
         #[cfg(feature = "planted")]
         Command::Mutants(_) => None,
-        Command::Shrink(_) | Command::Scenario(_) | Command::Verify(_) => None,
+        Command::Explore(_) | Command::Shrink(_) | Command::Scenario(_) | Command::Verify(_) => None,
     };
     if let Some((Machine::Queue, profile)) = simulated
         && profile != Profile::Swarm
@@ -169,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Scenario(args) => scenario::scenario(&args),
         #[cfg(feature = "planted")]
         Command::Mutants(args) => mutants::run(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Verify(args) => verify::run(&args),
     }
 }
@@ -182,7 +186,9 @@ fn explain(error: &clap::Error) -> ExitCode {
     }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("error: what is to be done?");
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        eprintln!("error: say `run`, `replay`, `shrink`, `scenario` or `verify`; `cargo sim --help` explains");
+        eprintln!(
+            "error: say `run`, `replay`, `shrink`, `scenario`, `explore` or `verify`; `cargo sim --help` explains"
+        );
     } else {
         eprintln!("{first}");
     }

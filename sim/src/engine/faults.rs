@@ -72,6 +72,15 @@ pub enum Eviction {
     Busy,
 }
 
+/// One crash at a chosen place: of the commit with this number, from 1, the last that anybody sees is …
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashAt {
+    /// nothing: the crash comes before the commit.
+    Before(u64),
+    /// the commit, and so many of its effects.
+    After(u64, usize),
+}
+
 /// How often the platform injects each of its faults, per occasion. None by default.
 ///
 /// F7, the loss of work that runs, comes with each reset; F8, a deploy, is a world's [`super::Sim::reset`]; F18, an alarm
@@ -80,6 +89,8 @@ pub enum Eviction {
 pub struct Faults {
     /// F1, at each commit: before or between its effects.
     pub crash_after_commit: Chance,
+    /// F1 or F2, once, and not by chance.
+    pub crash_at: Option<CrashAt>,
     /// F2, at each turn that writes.
     pub crash_before_commit: Chance,
     /// F3, at each turn that writes: half of them at once, half when the commit should be through.

@@ -77,7 +77,7 @@ mod shrink;
 mod trace;
 
 pub use draw::{Chance, Draw, Draws};
-pub use faults::{Eviction, Fault, Faults, Sizes};
+pub use faults::{CrashAt, Eviction, Fault, Faults, Sizes};
 pub use object::{Object, Turn, World};
 pub use platform::{CallError, Commit, InstanceId, ObjectId, Sim, purpose};
 pub use script::{Decision, Decisions, Place, Script, Value};

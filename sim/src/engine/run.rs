@@ -5,7 +5,7 @@
 
 use super::{
     Chance, Fault, Micros, Object, ObjectId, Place, SECOND, Turn, World,
-    faults::Eviction,
+    faults::{CrashAt, Eviction},
     platform::{AlarmRun, Commit, Fate, Happening, InstanceId, Sim, purpose},
 };
 
@@ -131,7 +131,9 @@ impl<W: World> Sim<W> {
             self.settled(world, id);
             return;
         }
-        if draw.chance("crash", self.faults.crash_before_commit) && !is_empty {
+        let number = hosted.commits + instance.pending.len() as u64 + 1;
+        let mut is_chosen = || self.faults.crash_at.take_if(|at| *at == CrashAt::Before(number)).is_some();
+        if (draw.chance("crash", self.faults.crash_before_commit) || is_chosen()) && !is_empty {
             self.reset(world, id.object, Fault::CRASH_BEFORE_COMMIT);
             return;
         }
@@ -242,6 +244,13 @@ impl<W: World> Sim<W> {
         let hosted = &mut self.objects[object as usize];
         hosted.commits += 1;
         let mut draw = self.decisions.at(&self.draws, Place::new(purpose::COMMIT, object, hosted.commits, 0));
+        if let Some(CrashAt::After(number, done)) = self.faults.crash_at
+            && number == hosted.commits
+            && done <= effects
+        {
+            self.faults.crash_at = None;
+            return Some(done);
+        }
         draw.chance("crash", self.faults.crash_after_commit)
             .then(|| usize::try_from(draw.below("after_effects", effects as u64 + 1)).unwrap_or_default())
     }

@@ -9,7 +9,7 @@ use crate::proxy::ledger::{Callback, Entry, Fetch, Ledger};
 use proxy_fetch::{FetchResult, Outcome, Phase, Ulid};
 
 /// The strict forms.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Calm {
     last_started: Option<Ulid>,
 }

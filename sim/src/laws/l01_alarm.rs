@@ -3,7 +3,7 @@
 use super::{Law, Turn, Verdict, ensure};
 
 /// L1.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct AlarmStored;
 
 impl Law for AlarmStored {

@@ -17,7 +17,7 @@ const CALLBACK_MS: u64 = limits::CALLBACK_TIMEOUT_MS + limits::LEASE_GRACE_MS;
 const LATENESS_MS: u64 = 60_000;
 
 /// L2.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Ends {
     /// Since when there have been no faults, and what the platform needs to recover.
     healed: Option<(Timestamp, u64)>,

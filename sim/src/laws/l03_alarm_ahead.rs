@@ -3,7 +3,7 @@
 use super::{Law, Turn, Verdict, ensure};
 
 /// L3.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct AlarmAhead;
 
 impl Law for AlarmAhead {

@@ -5,7 +5,7 @@ use super::promised::{MAX_ATTEMPTS, MAX_CALLBACKS};
 use super::{Law, Move, Turn, Verdict, ensure, view::Who};
 
 /// L4.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct NoStarvation {
     /// The first of the queue, and how many have started since it became that.
     head: Option<usize>,

@@ -5,7 +5,7 @@ use super::{Law, Move, Turn, Verdict, ensure, view::Who};
 use proxy_fetch::Phase;
 
 /// L5.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Leases;
 
 impl Law for Leases {

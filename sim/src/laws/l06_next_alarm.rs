@@ -3,7 +3,7 @@
 use super::{Law, Turn, Verdict, ensure};
 
 /// L6.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct NextAlarm;
 
 impl Law for NextAlarm {

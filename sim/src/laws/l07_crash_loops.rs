@@ -9,7 +9,7 @@ use crate::proxy::ledger::{Entry, Fetch, Ledger};
 use proxy_fetch::{Outcome, Phase, backoff_ms};
 
 /// L7.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct CrashLoops;
 
 impl Law for CrashLoops {

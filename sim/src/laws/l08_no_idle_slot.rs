@@ -5,7 +5,7 @@ use super::promised::expires_at;
 use super::{Law, Turn, Verdict, ensure, view::Who};
 
 /// L8.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct NoIdleSlot;
 
 impl Law for NoIdleSlot {

@@ -17,7 +17,7 @@ use proxy_fetch::{Key, Reply, Timestamp};
 macro_rules! laws {
     ($($field:ident: $law:ty,)+) => {
         /// All laws, as one.
-        #[derive(Debug, Default)]
+        #[derive(Clone, Debug, Default, Hash)]
         pub struct All {
             $($field: $law,)+
         }

@@ -18,7 +18,7 @@ enum Place {
 }
 
 /// Live requests by what they wait for, and the finished ones that are remembered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Live {
     places: Vec<Place>,
     waiting: BTreeSet<(Timestamp, usize)>,
@@ -34,12 +34,15 @@ pub struct Live {
     due_before: Option<Timestamp>,
     epoch: u64,
     is_first_of_life: bool,
+    /// The object's own bound on requests in flight.
+    slots: usize,
 }
 
 impl Live {
     /// Takes a durable commit in. The ledger has it already.
     pub(super) fn apply(&mut self, ledger: &Ledger, commit: &Commit<'_>) {
         // A damaged object row may lead to an epoch that was there before.
+        self.slots = slots(ledger);
         self.is_first_of_life = ledger.meta.epoch != self.epoch || commit.notes.first() == Some(&Note::Start);
         self.epoch = ledger.meta.epoch;
         if self.is_first_of_life {
@@ -247,7 +250,7 @@ impl Live {
     #[must_use]
     pub fn has_free_slot(&self) -> bool {
         let in_flight = self.in_flight.len();
-        in_flight < limits::MAX_IN_FLIGHT && in_flight + self.held < limits::MAX_HELD_RESPONSES
+        in_flight < self.slots && in_flight + self.held < limits::MAX_HELD_RESPONSES
     }
 
     /// How many finished requests are remembered.
@@ -266,6 +269,15 @@ impl Live {
     #[must_use]
     pub fn knows(&self, at: usize) -> bool {
         matches!(self.places.get(at), Some(Place::Live(_)))
+    }
+}
+
+/// How many requests may be in flight: the promised bound, or the lower one that the object was configured with.
+pub(super) const fn slots(ledger: &Ledger) -> usize {
+    match ledger.max_in_flight {
+        0 => limits::MAX_IN_FLIGHT,
+        lower if lower < limits::MAX_IN_FLIGHT => lower,
+        _ => limits::MAX_IN_FLIGHT,
     }
 }
 

@@ -48,7 +48,10 @@ use crate::proxy::ledger::{Ask, Callback, Change, Commit, Entry, Fetch, Ledger, 
 pub use list::{All, Laws};
 pub use live::Live;
 use proxy_fetch::{Key, Reply, Timestamp};
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 pub use view::{End, Move, Reached, Settled, Turn, outcome_of};
 
 /// What a law says of one observation.
@@ -151,10 +154,19 @@ pub trait Law {
 
 /// Laws that watch one run. The first law of the list that sees a violation reports it; a commit is looked at request
 /// by request, then as a whole.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Watch<L> {
     live: Live,
     law: L,
+}
+
+impl<L: Hash> Hash for Watch<L> {
+    /// What the laws remember, so that two runs can be told apart by it. What is live follows from the ledger and from
+    /// the time of the last commit.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.live.time(), self.live.due()).hash(state);
+        self.law.hash(state);
+    }
 }
 
 impl<L: Law + Default> Watch<L> {

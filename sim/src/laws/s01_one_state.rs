@@ -9,7 +9,7 @@ use proxy_fetch::{Key, Table};
 use std::collections::BTreeMap;
 
 /// S1.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct OneState;
 
 impl Law for OneState {

@@ -9,7 +9,7 @@ use crate::proxy::ledger::{Ledger, Stored};
 use proxy_fetch::{Key, Table, Write};
 
 /// S2.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Atomic;
 
 impl Law for Atomic {

@@ -1,11 +1,11 @@
 //! At most 5 requests are in flight in every committed state, and at most 5 fetches run in the object.
 
-use super::promised::MAX_IN_FLIGHT;
+use super::live::slots;
 use super::{Law, Turn, Verdict, ensure, view::Who};
 use crate::proxy::ledger::{Entry, Fetch, Ledger};
 
 /// S3.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Slots;
 
 impl Law for Slots {
@@ -13,13 +13,14 @@ impl Law for Slots {
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         let in_flight = turn.live.in_flight().len();
-        ensure!(in_flight <= MAX_IN_FLIGHT, "{in_flight} requests are in flight");
+        let most = slots(turn.ledger);
+        ensure!(in_flight <= most, "{in_flight} requests are in flight; the bound is {most}");
         Ok(())
     }
 
     fn fetch_left(&mut self, ledger: &Ledger, entry: &Entry, fetch: &Fetch) -> Verdict {
         ensure!(
-            ledger.running <= MAX_IN_FLIGHT,
+            ledger.running <= slots(ledger),
             "{} fetches run once attempt {} of {} has left",
             ledger.running,
             fetch.attempt.number,

@@ -5,7 +5,7 @@ use crate::proxy::ledger::{Entry, Fetch, Ledger};
 use proxy_fetch::Phase;
 
 /// S4.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct DurableStart {
     /// The last durable attempt of each entry, with its epoch; attempt 0: none. A later commit may have ended it
     /// before its fetch leaves.

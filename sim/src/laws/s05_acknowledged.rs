@@ -8,7 +8,7 @@ use crate::proxy::ledger::{Ask, Ledger, Stored};
 use proxy_fetch::{Outcome, Reply};
 
 /// S5.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Acknowledged;
 
 impl Law for Acknowledged {

@@ -10,7 +10,7 @@ use proxy_fetch::{RefusalKind, Reply, Timestamp};
 use std::collections::BTreeMap;
 
 /// S6.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Idempotent {
     /// The clock of the last commit.
     now: Timestamp,

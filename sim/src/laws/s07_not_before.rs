@@ -10,7 +10,7 @@ use crate::proxy::ledger::Note;
 use proxy_fetch::{FetchResult, Phase, RetryAfter, backoff_ms};
 
 /// S7.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct NotBefore;
 
 impl Law for NotBefore {

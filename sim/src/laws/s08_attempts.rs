@@ -7,7 +7,7 @@ use super::{
 use proxy_fetch::{Outcome, Phase};
 
 /// S8.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Attempts;
 
 impl Law for Attempts {

@@ -5,7 +5,7 @@ use super::{Law, Move, Turn, Verdict, ensure, view::Who};
 use proxy_fetch::{Outcome, Phase};
 
 /// S9.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Expiry;
 
 impl Law for Expiry {

@@ -10,7 +10,7 @@ use crate::proxy::ledger::{Entry, Note, Stored};
 use proxy_fetch::{Failure, FetchResult, Outcome, Phase, RequestRow, Timestamp};
 
 /// S10.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Completions;
 
 impl Law for Completions {

@@ -9,7 +9,7 @@ use crate::proxy::ledger::{Callback, Entry, Ledger, Stored};
 use proxy_fetch::{Outcome, Phase};
 
 /// S11.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct OneOutcome;
 
 impl Law for OneOutcome {

@@ -4,7 +4,7 @@ use super::promised::expires_at;
 use super::{Law, Move, Turn, Verdict, ensure, view::Who};
 
 /// S12.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Order;
 
 impl Law for Order {

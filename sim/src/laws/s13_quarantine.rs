@@ -6,7 +6,7 @@ use crate::proxy::ledger::{Ledger, Stored};
 use proxy_fetch::{Key, Outcome, Record, Table, Ulid, Write};
 
 /// S13.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Quarantine {
     kept: Vec<Ulid>,
 }

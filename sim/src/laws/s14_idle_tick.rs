@@ -6,7 +6,7 @@ use crate::proxy::ledger::Stored;
 use proxy_fetch::Timestamp;
 
 /// S14.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct IdleTick;
 
 impl Law for IdleTick {

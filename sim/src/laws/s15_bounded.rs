@@ -14,7 +14,7 @@ const WRITES_OF_A_RESTART: usize = 4 * (MAX_CALLBACKS + MAX_IN_FLIGHT);
 const WRITES_PER_UNREADABLE: usize = 4;
 
 /// S15.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Bounded {
     /// Requests that the commit under way ends as expired.
     expired: usize,

@@ -3,9 +3,10 @@
 use super::{Law, Move, Reached, Turn, Verdict, ensure, view::Who};
 use crate::proxy::ledger::{Entry, Fetch, Ledger, Note};
 use proxy_fetch::{Failure, FetchResult, Outcome, Phase};
+use std::hash::{Hash, Hasher};
 
 /// S16.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct AtMostOnce {
     entries: Vec<Seen>,
 }
@@ -16,6 +17,13 @@ struct Seen {
     at_most_once: bool,
     /// A hash of the key, 0: none yet. Copies of keys would cost an allocation per request.
     key: u64,
+}
+
+impl Hash for Seen {
+    /// Which key it is does not tell two pasts apart: another one for the same request breaks the law in both.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.at_most_once, self.key == 0).hash(state);
+    }
 }
 
 impl Law for AtMostOnce {

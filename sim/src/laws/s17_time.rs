@@ -4,7 +4,7 @@ use super::{Law, Move, Turn, Verdict, ensure, view::Who};
 use proxy_fetch::{Meta, Timestamp, Ulid, accepted_at};
 
 /// S17.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Time {
     last: Meta,
     last_accepted: Option<Ulid>,

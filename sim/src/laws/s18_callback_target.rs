@@ -5,7 +5,7 @@ use crate::proxy::ledger::{Ask, Ledger};
 use proxy_fetch::Reply;
 
 /// S18.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct CallbackTarget;
 
 impl Law for CallbackTarget {

@@ -7,7 +7,7 @@ use super::{
 use crate::proxy::ledger::Stored;
 
 /// S19.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct FixedName;
 
 impl Law for FixedName {

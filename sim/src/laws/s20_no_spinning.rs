@@ -11,7 +11,7 @@ const CLOSE_MS: u64 = limits::CAPACITY_POLL_MS / 2;
 const MIN_DELAY_MS: u64 = limits::MIN_RETRY_DELAY_MS;
 
 /// S20.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct NoSpinning {
     last: Timestamp,
     idle: u32,

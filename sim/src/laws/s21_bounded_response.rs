@@ -9,7 +9,7 @@ use crate::proxy::ledger::Note;
 use proxy_fetch::{Failure, FetchResult, Outcome, Phase};
 
 /// S21.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct BoundedResponse;
 
 impl Law for BoundedResponse {

@@ -7,7 +7,7 @@ use crate::proxy::ledger::Entry;
 const SECRET: &str = "secret for ";
 
 /// S22.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Addresses;
 
 impl Law for Addresses {

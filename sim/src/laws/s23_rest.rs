@@ -9,7 +9,7 @@ use crate::proxy::ledger::{Ledger, Stored};
 use proxy_fetch::Table;
 
 /// S23.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Rest;
 
 impl Law for Rest {

@@ -6,7 +6,7 @@ use proxy_fetch::{Key, ROW_VERSION, Table, Timestamp};
 use std::collections::BTreeMap;
 
 /// S24.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct UnknownVersions {
     kept: BTreeMap<Key, Vec<u8>>,
 }

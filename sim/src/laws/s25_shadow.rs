@@ -8,7 +8,7 @@ use crate::proxy::ledger::{Entry, Ledger, Stored};
 use proxy_fetch::{Key, Machine, Record, Row, Table};
 
 /// S25.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Shadow {
     /// Entries that changed since memory and storage were compared last.
     changed: Vec<usize>,

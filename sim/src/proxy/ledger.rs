@@ -231,7 +231,7 @@ pub enum Observation<'a> {
 }
 
 /// The ledger of one object.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ledger {
     /// Accepted requests in the order of their acceptance.
     pub entries: Vec<Entry>,
@@ -255,6 +255,8 @@ pub struct Ledger {
     pub stopping: bool,
     /// The object's bound on live requests.
     pub max_live: usize,
+    /// The object's bound on requests in flight; 0: the promised one.
+    pub max_in_flight: usize,
     /// The object's bound on remembered finished requests; 0: not told.
     pub max_finished: usize,
     /// The object's own row was tampered with by a fault: epoch and time mark may have gone back.

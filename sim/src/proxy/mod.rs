@@ -4,7 +4,7 @@ mod callers;
 pub mod coverage;
 mod host;
 pub mod ledger;
-mod names;
+pub mod names;
 pub mod object;
 pub mod plan;
 mod reached;

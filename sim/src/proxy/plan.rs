@@ -301,6 +301,7 @@ fn rare_rate(draw: &mut Draw) -> Chance {
 fn platform_faults(draw: &mut Draw) -> Faults {
     Faults {
         crash_after_commit: rare_rate(draw),
+        crash_at: None,
         crash_before_commit: rare_rate(draw),
         commit_fails: rare_rate(draw),
         commit_slow: rare_rate(draw),

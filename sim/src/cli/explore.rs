@@ -1,0 +1,181 @@
+//! `cargo sim explore`: every schedule of a small scope; or one path again.
+
+use clap::Args;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use proxy_fetch_sim::explore::{
+    Action, Kinds, ProxySpace, Scope, Trace, read_path, retrace,
+    search::{Bounds, End, search},
+};
+use std::{
+    fs,
+    num::NonZero,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Goes through every schedule of a scope, breadth first, with all laws: each order in which requests come in (as early
+/// or as late as alarms allow), attempts end (200, 503, too large, time-out), callbacks end (answered, failed) and
+/// alarms fire; and each moment at which a fault of the scope may come.
+///
+/// Requests are alike: one callback each, retries after 500 ms. Time passes only with alarms: to the next one that
+/// finds something or at which an attempt is out of time; by a fault also to 1 ms before it, 60 s after it, or to the
+/// expiry of the oldest request. A crash is one between two turns, after a commit and before each of its effects, or
+/// a commit that fails. Not in it: rows that cannot be read, clocks that go back, several events in one turn, commits
+/// that overlap.
+#[derive(Debug, Args)]
+pub(super) struct ExploreArgs {
+    /// Requests.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    requests: u8,
+    /// Requests in flight at once, 1 to 5.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    slots: u8,
+    /// Attempts of each request: retries and one.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=11))]
+    attempts: u8,
+    /// Instances lost by a crash or a failing commit.
+    #[arg(long, default_value_t = 1)]
+    crashes: u8,
+    /// Faults of the kinds below, all together, besides crashes. One fault makes some 25 times as many states.
+    #[arg(long, default_value_t = 0)]
+    faults: u8,
+    /// Kinds of fault, with commas, or all. repeat: an answered call comes again. stale: an attempt or a callback is
+    /// reported that is under way no longer (given up, of an earlier life, or reported before). early: an alarm comes 1 ms
+    /// early. late: one comes 60 s late, or at the expiry of the oldest request. twice: one comes again. idle: one that
+    /// finds nothing is taken by itself. cancel: a caller gives a request up.
+    #[arg(long, default_value = "all")]
+    kinds: Kinds,
+    /// Time of an attempt in the host, in ms.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(100..=300_000))]
+    timeout_ms: u32,
+    /// Requests are sent at most once.
+    #[arg(long)]
+    at_most_once: bool,
+    /// Count only states as one that are equal in everything. By default they may differ in when they are, and in the past
+    /// of requests where it no longer matters.
+    #[arg(long)]
+    exact: bool,
+    /// Stop at paths of this length.
+    #[arg(long)]
+    depth: Option<u32>,
+    /// Stop at so many states.
+    #[arg(long, default_value_t = 100_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    states: u32,
+    /// Threads; by default one per core. The result is the same for every number.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Write the path to what is broken to this file, an action a line.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Take the path in this file again, instead of a search.
+    #[arg(long, value_name = "FILE")]
+    path: Option<PathBuf>,
+}
+
+impl ExploreArgs {
+    const fn scope(&self) -> Scope {
+        Scope {
+            requests: self.requests,
+            slots: self.slots,
+            attempts: self.attempts,
+            crashes: self.crashes,
+            faults: self.faults,
+            kinds: self.kinds,
+            timeout_ms: self.timeout_ms,
+            at_most_once: self.at_most_once,
+            exact: self.exact,
+        }
+    }
+}
+
+pub(super) fn run(args: &ExploreArgs) -> ExitCode {
+    let space = ProxySpace::new(args.scope());
+    match &args.path {
+        Some(file) => take_again(&space, file),
+        None => explore(args, &space),
+    }
+}
+
+fn explore(args: &ExploreArgs, space: &ProxySpace) -> ExitCode {
+    let threads = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
+    let bounds = Bounds { depth: args.depth, states: args.states as usize, threads };
+    let bar = ProgressBar::new_spinner()
+        .with_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    #[expect(clippy::disallowed_methods, reason = "the search's own speed is measured, nothing simulated")]
+    let began = Instant::now();
+    let found = search(space, bounds, |depth, states, transitions| {
+        bar.set_message(format!("depth {depth}: {} states, {} steps", HumanCount(states), HumanCount(transitions)));
+        bar.tick();
+    });
+    bar.finish_and_clear();
+    let wall = began.elapsed().max(Duration::from_micros(1));
+    println!("scope: {}", args.scope());
+    let verdict = match found.end {
+        End::Complete => "complete: every state of the scope was seen, and no law is broken",
+        End::Depth => "NOT complete: there are longer paths; no law is broken so far",
+        End::States => "NOT complete: there are more states; no law is broken so far",
+        End::Broken => "a law is broken",
+    };
+    println!(
+        "{} states and {} steps, to depth {}, {} states wide; {:.1} s, {:.0} states/s, {:.0} steps/s",
+        HumanCount(found.states),
+        HumanCount(found.transitions),
+        found.depth,
+        HumanCount(found.widest as u64),
+        wall.as_secs_f64(),
+        found.states as f64 / wall.as_secs_f64(),
+        found.transitions as f64 / wall.as_secs_f64()
+    );
+    println!("{verdict}");
+    let Some(counterexample) = found.counterexample else { return ExitCode::SUCCESS };
+    println!();
+    match retrace(space, &counterexample.path) {
+        Ok(trace) => show(&trace),
+        Err(error) => println!("{}, but the path cannot be taken again: {error}", counterexample.broken),
+    }
+    let text: String = counterexample.path.iter().map(|action| format!("{action}\n")).collect();
+    match &args.output {
+        None => {
+            println!("\n{text}");
+            eprintln!("repeat the search with: cargo sim explore {}", args.scope().options());
+        }
+        Some(file) => {
+            if let Err(error) = fs::write(file, format!("# cargo sim explore {}\n{text}", args.scope().options())) {
+                eprintln!("error: {}: {error}", file.display());
+                return ExitCode::from(2);
+            }
+            let (options, file) = (args.scope().options(), file.display());
+            eprintln!("repeat the path with: cargo sim explore {options} --path {file}");
+        }
+    }
+    ExitCode::FAILURE
+}
+
+fn take_again(space: &ProxySpace, file: &Path) -> ExitCode {
+    let taken = fs::read_to_string(file)
+        .map_err(|error| error.to_string())
+        .and_then(|text| read_path(&text))
+        .and_then(|path: Vec<Action>| retrace(space, &path));
+    match taken {
+        Ok(trace) => {
+            show(&trace);
+            if trace.broken.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            eprintln!("error: {}: {error}", file.display());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn show(trace: &Trace) {
+    for line in &trace.lines {
+        println!("{line}");
+    }
+    match &trace.broken {
+        Some((number, broken)) => println!("action {number} breaks {broken}"),
+        None => println!("no law is broken"),
+    }
+}

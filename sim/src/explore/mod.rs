@@ -1,0 +1,22 @@
+//! Every schedule of a small scope: a search of all that can happen to one object, with the laws of the campaigns.
+//!
+//! [`search`](search::search) goes through any [`Space`](search::Space); [`ProxySpace`] is that of proxy-fetch, driven
+//! by the core's own [`turn`](proxy_fetch::turn). A step is one turn, or the loss of the instance; time moves only with
+//! alarms, so that there are finitely many moments: that of the stored alarm, 1 ms before it, 60 s after it, and the
+//! expiry of the oldest request.
+
+mod action;
+mod digest;
+mod scope;
+pub mod search;
+mod space;
+mod state;
+mod step;
+mod trace;
+
+pub use action::{Action, Answer, Fate, What, When, read_path};
+pub use scope::{Kind, Kinds, Scope};
+pub use space::ProxySpace;
+pub use state::{START, State};
+pub use step::Broken;
+pub use trace::{Trace, retrace};
