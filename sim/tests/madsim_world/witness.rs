@@ -123,7 +123,7 @@ impl Witness {
     pub fn process_started(&mut self) -> u64 {
         self.processes += 1;
         (self.is_up, self.is_open, self.has_shell_ended) = (true, false, false);
-        self.is_told_to_end = false;
+        (self.is_told_to_end, self.mailbox) = (false, None);
         (self.closing, self.failures, self.is_recovering) = (None, 0, false);
         self.ledger.stopping = false;
         self.stale.clear();
