@@ -137,9 +137,7 @@ impl<P: Platform> Shell<P> {
     /// [`GaveUp`]: the process should end too.
     pub async fn run(self) -> Result<(), GaveUp> {
         let Self { life, mut desk } = self;
-        let end = desk.live_on(life).await;
-        desk.close_mailbox();
-        end
+        desk.live_on(life).await
     }
 }
 
@@ -149,6 +147,14 @@ impl<D: Database> Life<D> {
         let rows = database.rows().map_err(StartError::Database)?;
         let machine = Machine::restore(config.clone(), rows).map_err(StartError::Restore)?;
         Ok(Self { database, machine, alarm: Alarm::UNKNOWN })
+    }
+}
+
+impl<P: Platform> Drop for Desk<P> {
+    /// Calls that wait still are told that there will be no answer: a closed channel would keep them.
+    fn drop(&mut self) {
+        self.calls.close();
+        while self.calls.try_recv().is_ok() {}
     }
 }
 
@@ -162,12 +168,6 @@ impl<P: Platform> Desk<P> {
             life = self.restore(error.to_string()).await?;
         }
         Ok(())
-    }
-
-    /// Calls that wait still are told that there will be no answer: a closed channel would keep them.
-    fn close_mailbox(&self) {
-        self.calls.close();
-        while self.calls.try_recv().is_ok() {}
     }
 
     /// Turns until it is told to close, or until the database fails.

@@ -1,5 +1,6 @@
 //! The shell in a world of its own: time that only passes when all wait, and a database that fails when told to.
 
+use futures_util::FutureExt;
 use proxy_fetch::{
     Callback, CallbackResult, Config, Failure, Key, Outcome, Request, Row, Stage, Store, Table, Timestamp, Ulid, Write,
 };
@@ -269,7 +270,7 @@ async fn closing_ends_in_time() {
 }
 
 #[tokio::test]
-async fn a_full_mailbox_refuses() {
+async fn a_full_mailbox_refuses_and_a_dropped_one_answers() {
     let (shell, mailbox) = Shell::open(Fake::new(), config()).unwrap();
     // The shell does not run yet: the calls wait.
     let mut waiting: Vec<_> = (0..MAX_WAITING_CALLS).map(|_| Box::pin(mailbox.health())).collect();
@@ -279,4 +280,8 @@ async fn a_full_mailbox_refuses() {
     assert_eq!(mailbox.health().await, Err(CallError::Overloaded));
     drop(shell);
     assert_eq!(mailbox.health().await, Err(CallError::Stopped));
+    // Those that wait still are told so, too.
+    for call in waiting {
+        assert_eq!(call.now_or_never(), Some(Err(CallError::Stopped)));
+    }
 }

@@ -55,6 +55,7 @@ async fn stop(handle: &Handle, world: &Shared) {
     let Some(mailbox) = world.see(|it| it.close(grace_ms)) else { return kill(handle, world) };
     world.see(|it| it.waits_for_end());
     mailbox.close(grace_ms).await;
+    world.see(|it| it.is_told_to_end = true);
     let patience = if chance(25) { between(0, grace_ms) } else { u64::MAX };
     if chance(20) {
         sleep(ms(between(1, 2_000))).await;

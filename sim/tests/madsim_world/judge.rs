@@ -10,8 +10,10 @@ use proxy_fetch_native::shell::{CallError, GaveUp, Health, MAX_FAILURES, Mailbox
 use proxy_fetch_sim::proxy::ledger::{Ask, Entry, Observation, Planned};
 use serde_json::Value;
 
-/// How much later than told the shell may end, in ms: restores after failures, and slow commits.
+/// How much later than told the shell may end where the disk has failed, in ms: it restores before it hears of the stop.
 const CLOSING_SLACK_MS: u64 = 20_000;
+/// So long after a failure of the disk it counts for that: the longest grace, and all restores.
+const AFTER_A_FAILURE_MS: u64 = 60_000;
 
 /// The process from outside.
 impl Witness {
@@ -49,7 +51,9 @@ impl Witness {
                 self.totals.stops_that_cut_off += u64::from(under_way > 0);
                 let is_awaited = now >= until || under_way == 0 && self.is_flushed();
                 assert!(is_awaited, "the shell ended at {now} and cut {under_way} off, though it had until {until}");
-                let latest = until.plus_ms(CLOSING_SLACK_MS);
+                let has_failed = now.ms_since(self.last_failure) < AFTER_A_FAILURE_MS;
+                let latest = if has_failed { until.plus_ms(CLOSING_SLACK_MS) } else { until.max(self.free_since) };
+                let latest = latest.plus_ms(SLACK_MS);
                 assert!(now <= latest, "the shell was to end by {until} and ended at {now}");
             }
             Err(GaveUp { .. }) => {

@@ -8,7 +8,11 @@ use super::{
     threads::Threads,
     witness::{Shared, Witness, message_of},
 };
-use madsim::{net::Endpoint, rand::random, time::sleep};
+use madsim::{
+    net::Endpoint,
+    rand::random,
+    time::{Duration, TimeHandle, sleep},
+};
 use proxy_fetch::{
     Alarm, Attempt, CallbackResult, Effect, Event, Failure, FetchResult, Hop, Machine, Timestamp, json::parse_callback,
     limits,
@@ -16,9 +20,12 @@ use proxy_fetch::{
 use proxy_fetch_native::shell::{Delivery, Fetch, Platform, Response};
 use serde_json::{Value, json};
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
+
+/// The shell asks for the time a few times a round; so often only if it never waits.
+const MAX_ASKED_AT_ONCE: u32 = 10_000;
 
 /// The platform of one process.
 #[derive(Clone)]
@@ -32,14 +39,16 @@ struct Process {
     threads: Threads,
     /// Fetches and callbacks that have left and are not over.
     under_way: AtomicUsize,
+    /// How often the shell has asked for the time at this instant.
+    asked: Mutex<(Duration, u32)>,
 }
 
 impl Simulated {
     /// The platform of a process that starts now.
     pub fn new(world: Shared, net: Endpoint) -> Self {
         let (number, is_calm) = world.see(|it| (it.process_started(), it.is_calm()));
-        let (threads, under_way) = (Threads::default(), AtomicUsize::new(0));
-        Self(Arc::new(Process { world, net, number, is_calm, threads, under_way }))
+        let (threads, under_way, asked) = (Threads::default(), AtomicUsize::new(0), Mutex::default());
+        Self(Arc::new(Process { world, net, number, is_calm, threads, under_way, asked }))
     }
 
     pub fn see<T>(&self, look: impl FnOnce(&mut Witness) -> T) -> T {
@@ -116,6 +125,11 @@ impl Platform for Simulated {
     type Database = Disk;
 
     fn now(&self) -> Timestamp {
+        // Time passes only while the shell waits; one that never does would hang the run.
+        let instant = TimeHandle::current().elapsed();
+        let mut asked = self.0.asked.lock().unwrap();
+        *asked = if asked.0 == instant { (instant, asked.1 + 1) } else { (instant, 1) };
+        assert!(asked.1 < MAX_ASKED_AT_ONCE, "S20: the shell goes round and round, and waits for nothing");
         now()
     }
 

@@ -73,6 +73,8 @@ pub struct Witness {
     wake: Option<Timestamp>,
     /// When the shell is to end, once it is told to.
     pub(super) closing: Option<Timestamp>,
+    /// The word of it is in the mailbox.
+    pub is_told_to_end: bool,
     pub(super) has_shell_ended: bool,
     /// Failures of the disk, one after the other.
     pub(super) failures: u32,
@@ -121,6 +123,7 @@ impl Witness {
     pub fn process_started(&mut self) -> u64 {
         self.processes += 1;
         (self.is_up, self.is_open, self.has_shell_ended) = (true, false, false);
+        (self.is_told_to_end, self.mailbox) = (false, None);
         (self.closing, self.failures, self.is_recovering) = (None, 0, false);
         self.ledger.stopping = false;
         self.stale.clear();
@@ -234,6 +237,11 @@ impl Witness {
         }
         // All that waits shares one turn.
         assert!(self.fetched.is_empty(), "{:?} have ended, and the turn at {now} does not know", self.fetched);
+        let is_told = self.is_told_to_end && !self.ledger.stopping;
+        assert!(!is_told, "the shell was told to end, and the turn at {now} does not tell the machine");
+        // Whatever has to be stored takes along what can wait.
+        let has_company = events.iter().any(|event| *event != Event::Tick);
+        assert!(!has_company || self.called_back.is_empty(), "{:?} wait on at {now}, alone", self.called_back);
         for (attempt, (_, ended)) in &self.called_back {
             let waits_ms = now.ms_since((*ended).max(self.free_since));
             assert!(waits_ms <= 100 + SLACK_MS, "the callback of {attempt} ended at {ended}; at {now} it waits still");
