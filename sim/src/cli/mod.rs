@@ -161,6 +161,11 @@ pub fn main() -> ExitCode {
         eprintln!("error: --profile {} is not for --machine queue, which has swarm only", profile.name());
         return ExitCode::from(2);
     }
+    #[cfg(feature = "planted")]
+    if cli.bug.is_some() && matches!(simulated, Some((Machine::Queue, _))) {
+        eprintln!("error: --bug is not for --machine queue: bugs are planted in the object's machine");
+        return ExitCode::from(2);
+    }
     // A panic of the machine is a finding like any other; it is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
     #[cfg(feature = "planted")]
