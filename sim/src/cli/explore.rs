@@ -2,9 +2,12 @@
 
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use proxy_fetch_sim::explore::{
-    Action, Kinds, ProxySpace, Scope, Trace, read_path, retrace,
-    search::{Bounds, End, search},
+use proxy_fetch_sim::{
+    explore::{
+        Action, Kinds, ProxySpace, Scope, Trace, read_path, retrace,
+        search::{Bounds, End, search},
+    },
+    planting::planted_name,
 };
 use std::{
     fs,
@@ -139,18 +142,25 @@ fn explore(args: &ExploreArgs, space: &ProxySpace) -> ExitCode {
     match &args.output {
         None => {
             println!("\n{text}");
-            eprintln!("repeat the search with: cargo sim explore {}", args.scope().options());
+            eprintln!("repeat the search with: {}", command(args));
         }
         Some(file) => {
-            if let Err(error) = fs::write(file, format!("# cargo sim explore {}\n{text}", args.scope().options())) {
+            if let Err(error) = fs::write(file, format!("# {}\n{text}", command(args))) {
                 eprintln!("error: {}: {error}", file.display());
                 return ExitCode::from(2);
             }
-            let (options, file) = (args.scope().options(), file.display());
-            eprintln!("repeat the path with: cargo sim explore {options} --path {file}");
+            eprintln!("run it with: cargo sim scenario {}", file.display());
         }
     }
     ExitCode::FAILURE
+}
+
+/// What a file with a path begins with, after its `# `: the command whose scope it belongs to.
+pub(super) const COMMAND: &str = "cargo sim explore ";
+
+fn command(args: &ExploreArgs) -> String {
+    let bug = planted_name().map_or(String::new(), |bug| format!("--bug {bug} "));
+    format!("{COMMAND}{bug}{}", args.scope().options())
 }
 
 fn take_again(space: &ProxySpace, file: &Path) -> ExitCode {

@@ -148,6 +148,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
+    run_command(cli)
+}
+
+fn run_command(cli: Cli) -> ExitCode {
     let simulated = match &cli.command {
         Command::Run(args) => Some((args.machine, args.profile)),
         Command::Replay(args) => Some((args.machine, args.profile)),

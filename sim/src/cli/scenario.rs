@@ -1,12 +1,14 @@
 //! `cargo sim scenario`: runs of scenario files.
 
-use super::{ScenarioArgs, replay::reader_is_gone};
+use super::{Cli, ScenarioArgs, explore, replay::reader_is_gone, run_command};
+use clap::Parser;
 use proxy_fetch_sim::{
     planting::plant_by_name,
     proxy::{Report, Watch, run_plan},
     scenario::Scenario,
 };
 use std::{
+    ffi::OsString,
     fs,
     io::{self, BufWriter, Write},
     process::ExitCode,
@@ -14,6 +16,9 @@ use std::{
 
 pub(super) fn scenario(args: &ScenarioArgs) -> ExitCode {
     let read = fs::read_to_string(&args.file).map_err(|error| error.to_string());
+    if let Some(options) = read.as_deref().ok().and_then(path_options) {
+        return path(args, options);
+    }
     let scenario = match read.and_then(|text| Scenario::parse(&text).map_err(|error| error.to_string())) {
         Ok(scenario) => scenario,
         Err(error) => {
@@ -34,6 +39,24 @@ pub(super) fn scenario(args: &ScenarioArgs) -> ExitCode {
         eprintln!("error: cannot write the trace: {error}");
     }
     if report.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// If the file is a path of `cargo sim explore`: the options of its scope.
+fn path_options(text: &str) -> Option<&str> {
+    text.lines().next()?.strip_prefix("# ")?.strip_prefix(explore::COMMAND)
+}
+
+/// Takes the path again, as `cargo sim explore --path` does.
+fn path(args: &ScenarioArgs, options: &str) -> ExitCode {
+    let words = ["cargo sim", "explore"].into_iter().chain(options.split_whitespace()).map(OsString::from);
+    let words = words.chain(["--path".into(), args.file.clone().into_os_string()]);
+    match Cli::try_parse_from(words) {
+        Ok(cli) => run_command(cli),
+        Err(error) => {
+            eprintln!("error: {}: its first line is no command: {error}", args.file.display());
+            ExitCode::from(2)
+        }
+    }
 }
 
 /// The trace and the verdict.

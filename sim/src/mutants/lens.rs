@@ -2,10 +2,15 @@
 
 use crate::{
     campaign::replay_command,
-    proxy::{Profile, Watch, run_seed},
+    explore::{
+        Kinds, ProxySpace, Scope,
+        search::{Bounds, search},
+    },
+    proxy::{Profile, Watch, panic_text, run_seed},
     steer,
 };
 use proxy_fetch::planted::{Bug, plant};
+use std::panic;
 
 /// A way to look for a planted bug.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +42,7 @@ pub struct Kill {
 pub const LENSES: &[Lens] = &[
     Lens { name: "swarm", unit: "seeds", budget: 3_000, look: |bug, budget| seeds(bug, Profile::Swarm, budget) },
     Lens { name: "steered", unit: "seeds", budget: 3_000, look: steered },
+    Lens { name: "explore", unit: "states", budget: 60_000, look: explored },
     Lens { name: "calm", unit: "seeds", budget: 100, look: |bug, budget| seeds(bug, Profile::Calm, budget) },
     Lens { name: "soak", unit: "seeds", budget: 2, look: |bug, budget| seeds(bug, Profile::Soak, budget) },
 ];
@@ -68,4 +74,34 @@ fn steered(bug: Bug, budget: u64) -> Option<Kill> {
     let (_, violation) = found.failures.into_iter().find(|report| report.seed == seed)?.violation?;
     let repeat = format!("cargo sim run --steer --seeds {} --bug {bug}", seed + 1);
     Some(Kill { law: violation.law, what: violation.what, cost: seed + 1, repeat })
+}
+
+/// Every schedule of two requests, two attempts and one crash, shortest first.
+fn explored(bug: Bug, budget: u64) -> Option<Kill> {
+    if budget == 0 {
+        return None;
+    }
+    plant(Some(bug));
+    let scope = Scope {
+        requests: 2,
+        slots: 1,
+        attempts: 2,
+        crashes: 1,
+        faults: 1,
+        kinds: Kinds::ALL,
+        timeout_ms: 500,
+        at_most_once: false,
+        exact: false,
+    };
+    let bounds = Bounds { depth: None, states: usize::try_from(budget).unwrap_or(usize::MAX), threads: 1 };
+    let found = panic::catch_unwind(|| search(&ProxySpace::new(scope), bounds, |_, _, _| {}));
+    plant(None);
+    let repeat = format!("cargo sim explore --bug {bug} {}", scope.options());
+    match found {
+        Ok(found) => {
+            let broken = found.counterexample?.broken;
+            Some(Kill { law: broken.law, what: broken.what, cost: found.states, repeat })
+        }
+        Err(panic) => Some(Kill { law: "S13", what: panic_text(&*panic), cost: 1, repeat }),
+    }
 }
