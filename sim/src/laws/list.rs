@@ -20,9 +20,27 @@ macro_rules! laws {
         #[derive(Clone, Debug, Default, Hash)]
         pub struct All {
             $($field: $law,)+
+            /// Laws that are not looked at, a bit each.
+            off: u64,
+        }
+
+        #[allow(non_camel_case_types, reason = "the fields, numbered")]
+        #[derive(Clone, Copy)]
+        enum Number {
+            $($field,)+
         }
 
         impl Watch<All> {
+            /// One law alone, by its id; with an id that is none of [`Self::ids`] none is looked at. For measuring.
+            #[must_use]
+            pub fn only(id: &str) -> Self {
+                let mut watch = Self::new();
+                $(if <$law as Law>::ID != id {
+                    watch.law.off |= 1 << Number::$field as u64;
+                })+
+                watch
+            }
+
             /// The names of all laws.
             #[must_use]
             pub const fn ids() -> &'static [&'static str] {
@@ -35,63 +53,87 @@ macro_rules! laws {
 
             #[inline]
             fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
-                $(self.$field.moved(turn, step)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.moved(turn, step)?;
+                })+
                 Ok(())
             }
 
             #[inline]
             fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
-                $(self.$field.committed(turn)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.committed(turn)?;
+                })+
                 Ok(())
             }
 
             fn lost(&mut self, ledger: &Ledger) -> Verdict {
-                $(self.$field.lost(ledger)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.lost(ledger)?;
+                })+
                 Ok(())
             }
 
             fn tampered(&mut self, key: Key, bytes: &[u8]) -> Verdict {
-                $(self.$field.tampered(key, bytes)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.tampered(key, bytes)?;
+                })+
                 Ok(())
             }
 
             fn fetch_left(&mut self, ledger: &Ledger, entry: &Entry, fetch: &Fetch) -> Verdict {
-                $(self.$field.fetch_left(ledger, entry, fetch)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.fetch_left(ledger, entry, fetch)?;
+                })+
                 Ok(())
             }
 
             fn executed(&mut self, entry: &Entry, reached: &Reached<'_>) -> Verdict {
-                $(self.$field.executed(entry, reached)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.executed(entry, reached)?;
+                })+
                 Ok(())
             }
 
             fn callback_left(&mut self, ledger: &Ledger, entry: &Entry, callback: &Callback) -> Verdict {
-                $(self.$field.callback_left(ledger, entry, callback)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.callback_left(ledger, entry, callback)?;
+                })+
                 Ok(())
             }
 
             fn told(&mut self, entry: &Entry) -> Verdict {
-                $(self.$field.told(entry)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.told(entry)?;
+                })+
                 Ok(())
             }
 
             fn replied(&mut self, ledger: &Ledger, ask: Ask, reply: &Reply) -> Verdict {
-                $(self.$field.replied(ledger, ask, reply)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.replied(ledger, ask, reply)?;
+                })+
                 Ok(())
             }
 
             fn settled(&mut self, ledger: &Ledger, settled: &Settled<'_>) -> Verdict {
-                $(self.$field.settled(ledger, settled)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.settled(ledger, settled)?;
+                })+
                 Ok(())
             }
 
             fn healed(&mut self, now: Timestamp, recovery_ms: u64) -> Verdict {
-                $(self.$field.healed(now, recovery_ms)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.healed(now, recovery_ms)?;
+                })+
                 Ok(())
             }
 
             fn ended(&mut self, ledger: &Ledger, end: &End<'_>) -> Verdict {
-                $(self.$field.ended(ledger, end)?;)+
+                $(if self.off & (1 << Number::$field as u64) == 0 {
+                    self.$field.ended(ledger, end)?;
+                })+
                 Ok(())
             }
         }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     engine::{Decisions, Line, Micros, Recorder, Script, Sim},
-    laws::Violation,
+    laws::{Laws, Violation},
 };
 use proxy_fetch::Outcome;
 use std::{
@@ -28,6 +28,8 @@ const MAX_STEPS: u64 = 5_000_000;
 pub struct Watch {
     /// Check the laws.
     pub laws: bool,
+    /// Of the laws only this one, by its id; see [`Laws::only`](crate::laws::Laws).
+    pub only: Option<&'static str>,
     /// Keep the trace.
     pub lines: bool,
     /// Keep the digest of each step.
@@ -40,7 +42,7 @@ pub struct Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { laws: true, lines: false, digests: false, script: false, until: None }
+        Self { laws: true, only: None, lines: false, digests: false, script: false, until: None }
     }
 }
 
@@ -97,7 +99,8 @@ pub fn run_plan(seed: u64, plan: Plan, watch: Watch) -> Report {
         sim.decisions = Decisions::playing(script.clone());
     }
     sim.add_object(plan.config.clone(), BTreeMap::new());
-    let mut world = ProxyWorld::new(plan, watch.laws);
+    let laws = watch.laws.then(|| watch.only.map_or_else(Laws::new, Laws::only));
+    let mut world = ProxyWorld::new(plan, laws);
     world.begin(&mut sim);
     let done = catch_unwind(AssertUnwindSafe(|| {
         let at_rest = sim.run(&mut world, watch.until.unwrap_or(MAX_STEPS));

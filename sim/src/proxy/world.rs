@@ -122,9 +122,9 @@ pub struct ProxyWorld {
 }
 
 impl ProxyWorld {
-    /// The world of this plan; `laws`: whether they are checked.
+    /// The world of this plan, and the laws that are checked in it.
     #[must_use]
-    pub fn new(plan: Plan, laws: bool) -> Self {
+    pub fn new(plan: Plan, laws: Option<Laws>) -> Self {
         let calm = plan.profile == super::plan::Profile::Calm;
         let mut ledger = Ledger::default();
         (ledger.calm, ledger.max_live) = (calm, plan.config.max_live);
@@ -134,7 +134,7 @@ impl ProxyWorld {
             ledger,
             coverage: Coverage::default(),
             violation: None,
-            laws: laws.then(Laws::default),
+            laws,
             calls: Vec::new(),
             waiting: BTreeSet::new(),
             tasks: Vec::new(),
