@@ -6,8 +6,17 @@
 
 use core::{cell::Cell, fmt, str::FromStr};
 
+/// What a bug is planted in, or around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Machine {
+    /// The durable object's machine, its host and its platform.
+    Object,
+    /// The consumer of the Queue variant.
+    Queue,
+}
+
 macro_rules! bugs {
-    ($($name:ident: $what:literal,)+) => {
+    ($($name:ident: $what:literal $(of $machine:ident)?,)+) => {
         /// A bug that can be planted.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
@@ -27,6 +36,14 @@ macro_rules! bugs {
                 }
             }
 
+            /// What it is planted in.
+            #[must_use]
+            pub const fn machine(self) -> Machine {
+                match self {
+                    $(Self::$name => bugs!(@machine $($machine)?),)+
+                }
+            }
+
             /// What is wrong, in a line.
             #[must_use]
             pub const fn what(self) -> &'static str {
@@ -36,6 +53,8 @@ macro_rules! bugs {
             }
         }
     };
+    (@machine) => { Machine::Object };
+    (@machine $machine:ident) => { Machine::$machine };
 }
 
 bugs! {
@@ -126,6 +145,40 @@ bugs! {
     CalledBackTwice: "the host calls back twice",
     ResponseKeptAfterCallback: "the host keeps a response after its callback",
     ConnectionKept: "the host never gives a connection back",
+    // The queue's consumer.
+    EndNotRemembered: "that a request is over is not remembered" of Queue,
+    RepeatAckedAtOnce: "a repeat is acked before the first in its batch is over" of Queue,
+    RepeatUndecided: "the repeats of a message are not acked with it" of Queue,
+    RepeatOfAnotherBatch: "a repeat waits for a first that is in another batch" of Queue,
+    RepeatAwayTooLong: "a repeat of what is under way stays away for the longest delay of the platform" of Queue,
+    RepeatJumpsDelay: "a delivery that comes too early starts at once" of Queue,
+    DelayRoundedDown: "a delay is rounded down to whole seconds" of Queue,
+    DeliveryIgnoresRetryAfter: "Retry-After does not enter the delay of a delivery" of Queue,
+    CutOffNotSpaced: "after an invocation that was cut off the next attempt starts at once" of Queue,
+    CutOffAttemptFree: "a delivery that another life got counts as no attempt" of Queue,
+    EveryDeliveryCounts: "each delivery counts as an attempt, whether or not one was started" of Queue,
+    LeftToDeadLetters: "a message without a retry left is given back, for the dead letters to end it" of Queue,
+    ExpiredMessageFetched: "a message too old is fetched" of Queue,
+    LateAnswerDelivered: "an answer after the expiry is delivered" of Queue,
+    LeaseBeyondExpiry: "an attempt is not given up as its request expires" of Queue,
+    AckedBeforeCallback: "a message is acked as its callback is sent" of Queue,
+    MessageCalledBackAgain: "a failed callback is made again" of Queue,
+    FailedCallbackUnreported: "nobody hears of a failed callback" of Queue,
+    MessageCallbackNeverGivenUp: "nothing wakes the consumer for a callback without an end" of Queue,
+    CallbackHoldsNoSlot: "a callback does not hold the slot of its fetch" of Queue,
+    SlotsFilledPerBatch: "slots are filled only as a batch comes" of Queue,
+    OneSlotPerStep: "one step fills one slot" of Queue,
+    BatchOrderKept: "messages start in the order of their batch" of Queue,
+    CallbackTimeForgotten: "what fits into a batch is reckoned without the callback" of Queue,
+    NoDelayWhenLate: "what does not fit into its batch comes back at once" of Queue,
+    DeadLetterFetched: "a dead letter is fetched once more" of Queue,
+    DeadLetterDropped: "a dead letter is acked, and nobody is told" of Queue,
+    CorruptMessageAcked: "a corrupt message is acked" of Queue,
+    ForeignMessageAcked: "a message of an unknown version is acked" of Queue,
+    UnreadableDelayInMs: "the delay of a message that cannot be read is in ms, not in s" of Queue,
+    UnreadableAwayTooLong: "a message that cannot be read stays away for the longest delay of the platform" of Queue,
+    LateReportPanics: "a report of a message that is decided makes the consumer panic" of Queue,
+    AtMostOnceQueued: "an at-most-once request enters the queue" of Queue,
     // The platform.
     DeletesNotStored: "deletions are not stored",
     CommitWithoutAlarm: "a commit loses its alarm",

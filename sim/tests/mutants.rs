@@ -2,7 +2,7 @@
 //! `cargo sim mutants` does the same with larger budgets, through more lenses.
 #![allow(missing_docs, reason = "a test")]
 
-use proxy_fetch::planted::Bug;
+use proxy_fetch::planted::{Bug, Machine};
 use proxy_fetch_sim::mutants::{self, LENSES, Lens, lens};
 use std::{num::NonZero, panic, thread};
 
@@ -25,6 +25,7 @@ fn budget(lens: &Lens, bug: Bug) -> u64 {
     match lens.name {
         "swarm" => RARE.iter().find(|(rare, _)| *rare == bug).map_or(SEEDS, |(_, seeds)| *seeds),
         "calm" => 10,
+        "queue" => 400,
         // The others are left to `cargo sim mutants`.
         _ => 0,
     }
@@ -43,7 +44,9 @@ fn every_bug_is_found_and_every_law_finds_one() {
     panic::set_hook(hook);
     assert_eq!(board.found.len(), bugs.len());
     assert!(board.survivors().is_empty(), "no law found these: {:?}", board.survivors());
-    assert_eq!(board.idle_laws(), [] as [&str; 0], "these laws found nothing first");
+    for machine in [Machine::Object, Machine::Queue] {
+        assert_eq!(board.idle_laws(machine), [] as [&str; 0], "these laws of the {machine:?} found nothing first");
+    }
 }
 
 /// A kill can be repeated: the command names the bug, and without it the same seed is clean.

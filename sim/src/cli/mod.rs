@@ -57,6 +57,24 @@ enum Machine {
     Queue,
 }
 
+#[cfg(feature = "planted")]
+impl Machine {
+    /// The one that this bug is planted in.
+    const fn of(bug: proxy_fetch::planted::Bug) -> Self {
+        match bug.machine() {
+            proxy_fetch::planted::Machine::Object => Self::Object,
+            proxy_fetch::planted::Machine::Queue => Self::Queue,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Object => "object",
+            Self::Queue => "queue",
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 struct RunArgs {
     /// The machine.
@@ -166,8 +184,10 @@ fn run_command(cli: Cli) -> ExitCode {
         return ExitCode::from(2);
     }
     #[cfg(feature = "planted")]
-    if cli.bug.is_some() && matches!(simulated, Some((Machine::Queue, _))) {
-        eprintln!("error: --bug is not for --machine queue: bugs are planted in the object's machine");
+    if let (Some(bug), Some((machine, _))) = (cli.bug, simulated)
+        && machine != Machine::of(bug)
+    {
+        eprintln!("error: the bug {bug} is planted in another machine; say --machine {}", Machine::of(bug).name());
         return ExitCode::from(2);
     }
     // A panic of the machine is a finding like any other; it is reported with its seed.

@@ -1,8 +1,8 @@
 //! The scoreboard: which law found which bug, at what cost; and which bugs survive, and which laws found nothing.
 
 use super::{Kill, Lens};
-use crate::laws::Laws;
-use proxy_fetch::planted::Bug;
+use crate::{laws::Laws, queue};
+use proxy_fetch::planted::{Bug, Machine};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-/// What each lens found of one bug, in the order of the lenses.
+/// What each lens for the bug's machine found of it, in the order of the lenses.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The bug.
@@ -43,36 +43,46 @@ impl Board {
         self.found.iter().filter(|found| found.kill().is_none()).map(|found| found.bug).collect()
     }
 
-    /// Each law with the bugs that it was the first to report, through whatever lens.
-    #[must_use]
-    pub fn laws(&self) -> BTreeMap<&'static str, Vec<Bug>> {
-        // The strict forms of a run without faults are no law of their own.
-        let mut laws: BTreeMap<_, Vec<Bug>> = law_ids().map(|law| (law, Vec::new())).collect();
-        for found in &self.found {
-            for kill in found.kills.iter().flatten() {
-                let bugs = laws.entry(kill.law).or_default();
-                if bugs.last() != Some(&found.bug) {
-                    bugs.push(found.bug);
-                }
-            }
-        }
-        laws
+    /// What was found of the bugs of this machine.
+    pub fn of(&self, machine: Machine) -> impl Iterator<Item = &Found> {
+        self.found.iter().filter(move |found| found.bug.machine() == machine)
     }
 
-    /// The laws that were the first to report no bug at all.
+    /// Each law of this machine, in their order, with the bugs that it was the first to report, through whatever lens.
+    /// Last come the [`OTHER_VERDICTS`] that there were.
     #[must_use]
-    pub fn idle_laws(&self) -> Vec<&'static str> {
-        let laws = self.laws();
-        law_ids().filter(|law| laws[law].is_empty()).collect()
+    pub fn laws(&self, machine: Machine) -> Vec<(&'static str, Vec<Bug>)> {
+        let first = |name| {
+            let bugs = self.of(machine).filter(|found| found.kills.iter().flatten().any(|kill| kill.law == name));
+            (name, bugs.map(|found| found.bug).collect())
+        };
+        let others = OTHER_VERDICTS.into_iter().map(first).filter(|(_, bugs): &(_, Vec<Bug>)| !bugs.is_empty());
+        law_ids(machine).into_iter().map(first).chain(others).collect()
+    }
+
+    /// The laws of this machine that were the first to report no bug at all.
+    #[must_use]
+    pub fn idle_laws(&self, machine: Machine) -> Vec<&'static str> {
+        let ids = law_ids(machine);
+        let idle = self.laws(machine).into_iter().filter(|(law, bugs)| bugs.is_empty() && ids.contains(law));
+        idle.map(|(law, _)| law).collect()
     }
 }
 
-/// The laws by their names, in their order.
-pub fn law_ids() -> impl Iterator<Item = &'static str> {
-    Laws::ids().iter().copied().filter(|law| *law != "calm")
+/// What a lens may report that is no law of its own: the strict forms of a run without faults, and a difference from the
+/// reference model that no law names.
+pub const OTHER_VERDICTS: [&str; 2] = ["calm", "model"];
+
+/// The laws of this machine by their names, in their order.
+#[must_use]
+pub fn law_ids(machine: Machine) -> Vec<&'static str> {
+    match machine {
+        Machine::Object => Laws::ids().iter().copied().filter(|law| !OTHER_VERDICTS.contains(law)).collect(),
+        Machine::Queue => queue::law_ids().collect(),
+    }
 }
 
-/// Looks for each of the bugs through each of the lenses, on several threads. `budget` says how far a lens may go for a
+/// Looks for each of the bugs through each of the lenses for its machine, on several threads. `budget` says how far a lens may go for a
 /// bug, if not as far as it would by itself; `progress` is told how many bugs are done.
 ///
 /// The result does not depend on the number of threads.
@@ -89,7 +99,8 @@ pub fn run(
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
                 while let Some(bug) = bugs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let kills = lenses.iter().map(|lens| (lens.look)(*bug, budget(lens, *bug))).collect();
+                    let lenses = lenses.iter().filter(|lens| lens.machine == bug.machine());
+                    let kills = lenses.map(|lens| (lens.look)(*bug, budget(lens, *bug))).collect();
                     found.lock().unwrap_or_else(PoisonError::into_inner).insert(*bug, Found { bug: *bug, kills });
                     progress(done.fetch_add(1, Ordering::Relaxed) + 1);
                 }

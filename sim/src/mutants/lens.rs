@@ -7,9 +7,13 @@ use crate::{
         search::{Bounds, search},
     },
     proxy::{Profile, Watch, panic_text, run_seed},
-    steer,
+    queue, steer,
 };
-use proxy_fetch::planted::{Bug, plant};
+use proxy_fetch::planted::{
+    Bug,
+    Machine::{self, Object, Queue},
+    plant,
+};
 use std::panic;
 
 /// A way to look for a planted bug.
@@ -17,6 +21,8 @@ use std::panic;
 pub struct Lens {
     /// Its name, for people.
     pub name: &'static str,
+    /// Whose bugs it can see.
+    pub machine: Machine,
     /// What its cost and its budget count.
     pub unit: &'static str,
     /// What a campaign for all bugs may cost, per bug.
@@ -39,12 +45,14 @@ pub struct Kill {
 }
 
 /// All lenses. One more is one line.
+#[rustfmt::skip]
 pub const LENSES: &[Lens] = &[
-    Lens { name: "swarm", unit: "seeds", budget: 3_000, look: |bug, budget| seeds(bug, Profile::Swarm, budget) },
-    Lens { name: "steered", unit: "seeds", budget: 3_000, look: steered },
-    Lens { name: "explore", unit: "states", budget: 60_000, look: explored },
-    Lens { name: "calm", unit: "seeds", budget: 100, look: |bug, budget| seeds(bug, Profile::Calm, budget) },
-    Lens { name: "soak", unit: "seeds", budget: 2, look: |bug, budget| seeds(bug, Profile::Soak, budget) },
+    Lens { name: "swarm", machine: Object, unit: "seeds", budget: 3_000, look: |bug, budget| seeds(bug, Profile::Swarm, budget) },
+    Lens { name: "steered", machine: Object, unit: "seeds", budget: 3_000, look: steered },
+    Lens { name: "explore", machine: Object, unit: "states", budget: 60_000, look: explored },
+    Lens { name: "calm", machine: Object, unit: "seeds", budget: 100, look: |bug, budget| seeds(bug, Profile::Calm, budget) },
+    Lens { name: "soak", machine: Object, unit: "seeds", budget: 2, look: |bug, budget| seeds(bug, Profile::Soak, budget) },
+    Lens { name: "queue", machine: Queue, unit: "seeds", budget: 3_000, look: queued },
 ];
 
 /// The lens of this name.
@@ -104,4 +112,16 @@ fn explored(bug: Bug, budget: u64) -> Option<Kill> {
         }
         Err(panic) => Some(Kill { law: "S13", what: panic_text(&*panic), cost: 1, repeat }),
     }
+}
+
+/// Seeds of the queue's campaign, from 0 on.
+fn queued(bug: Bug, budget: u64) -> Option<Kill> {
+    plant(Some(bug));
+    let kill = (0..budget).find_map(|seed| {
+        let (_, violation) = queue::run_seed(seed, queue::Watch::default()).violation?;
+        let repeat = queue::campaign::replay_command(seed);
+        Some(Kill { law: violation.law, what: violation.what, cost: seed + 1, repeat })
+    });
+    plant(None);
+    kill
 }

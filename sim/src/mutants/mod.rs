@@ -5,5 +5,5 @@
 mod board;
 mod lens;
 
-pub use board::{Board, Found, law_ids, run};
+pub use board::{Board, Found, OTHER_VERDICTS, law_ids, run};
 pub use lens::{Kill, LENSES, Lens, lens};

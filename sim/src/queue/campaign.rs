@@ -1,7 +1,10 @@
 //! Campaigns: many seeds, on several threads.
 
 use super::{Report, Watch, coverage::Coverage, run_seed};
-use crate::engine::Micros;
+use crate::{
+    engine::Micros,
+    planting::{plant_by_name, planted_name},
+};
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicU64, Ordering},
@@ -54,14 +57,18 @@ impl Summary {
 /// The command that repeats a seed.
 #[must_use]
 pub fn replay_command(seed: u64) -> String {
-    format!("cargo sim replay --machine queue {seed}")
+    let bug = planted_name().map_or(String::new(), |bug| format!(" --bug {bug}"));
+    format!("cargo sim replay --machine queue {seed}{bug}")
 }
 
-/// Runs `seeds` seeds from `start` on `jobs` threads; `progress` is told how many are done. The result does not depend
-/// on the number of threads.
+/// Runs `seeds` seeds from `start` on `jobs` threads; `progress` is told how many are done. A bug that is planted in this
+/// thread is planted in all of them. The result does not depend on the number of threads.
 pub fn run(start: u64, seeds: u64, jobs: usize, progress: impl Fn(u64) + Sync) -> Summary {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let bug = planted_name();
     let work = || {
+        // It is planted in the thread that asks, so it exists.
+        let _ = plant_by_name(bug);
         let mut mine = Summary::default();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);

@@ -14,5 +14,6 @@ mod run;
 mod upstream;
 mod world;
 
+pub use laws::ids as law_ids;
 pub use plan::Plan;
 pub use run::{Report, Watch, run_plan, run_seed};

@@ -63,6 +63,11 @@ pub const LAWS: [Law; 17] = [
     l02_ends::LAW,
 ];
 
+/// The names of all laws, in the order in which they report.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    LAWS.iter().map(|law| law.id)
+}
+
 /// Looks at an observation with every law.
 ///
 /// # Errors
