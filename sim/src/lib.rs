@@ -6,6 +6,7 @@
 //! [`steer`] runs campaigns that learn from what they reached.
 //! [`scenario`] writes plans down as files, and makes failing ones small.
 //! `mutants` plants bugs that the laws must find.
+//! `reference` compares the machine with a model of plain lists, on generated sequences.
 //! [`explore`] goes through every schedule of a small scope.
 //! [`verify`] takes the turns again that a host on the real runtime recorded.
 
@@ -20,6 +21,8 @@ pub mod mutants;
 pub mod planting;
 pub mod proxy;
 pub mod queue;
+#[cfg(feature = "reference")]
+pub mod reference;
 pub mod scenario;
 pub mod steer;
 pub mod verify;

@@ -6,25 +6,12 @@
 
 mod support;
 
-mod reference {
-    pub mod asks;
-    pub mod compare;
-    pub mod judge;
-    pub mod life;
-    pub mod model;
-    pub mod ops;
-    pub mod platform;
-}
-
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
 };
 use proptest_state_machine::{ReferenceStateMachine, prop_state_machine};
-use reference::{
-    judge::Judge,
-    ops::{Reference, Wrong},
-};
+use proxy_fetch_sim::reference::{Judge, Reference, refused_calls, run_sequence};
 use std::collections::BTreeMap;
 
 prop_state_machine! {
@@ -142,9 +129,16 @@ fn the_sequences_reach_everything() {
             *hits.entry(what).or_default() += times;
         }
     }
-    let wrong = Wrong::ALL.map(|wrong| format!("invalid: {wrong:?}"));
     let listed = REACHED.iter().flat_map(|(least, all)| all.iter().map(|what| (*least, (*what).to_owned())));
-    for (least, what) in listed.chain(wrong.map(|what| (5, what))) {
+    for (least, what) in listed.chain(refused_calls().map(|what| (5, what))) {
         assert!(hits.get(&what).is_some_and(|times| *times >= least), "{what} is too rare: {hits:#?}");
+    }
+}
+
+/// What the lens of `cargo sim mutants` runs: any sequence can be had again by its number.
+#[test]
+fn a_sequence_has_a_number() {
+    for number in 0..20 {
+        assert_eq!(run_sequence(number), Ok(()), "sequence {number}");
     }
 }

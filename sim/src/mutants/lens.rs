@@ -7,7 +7,9 @@ use crate::{
         search::{Bounds, search},
     },
     proxy::{Profile, Watch, panic_text, run_seed},
-    queue, steer,
+    queue,
+    reference::{Difference, run_sequence},
+    steer,
 };
 use proxy_fetch::planted::{
     Bug,
@@ -52,6 +54,7 @@ pub const LENSES: &[Lens] = &[
     Lens { name: "explore", machine: Object, unit: "states", budget: 60_000, look: explored },
     Lens { name: "calm", machine: Object, unit: "seeds", budget: 100, look: |bug, budget| seeds(bug, Profile::Calm, budget) },
     Lens { name: "soak", machine: Object, unit: "seeds", budget: 2, look: |bug, budget| seeds(bug, Profile::Soak, budget) },
+    Lens { name: "reference", machine: Object, unit: "sequences", budget: 500, look: judged },
     Lens { name: "queue", machine: Queue, unit: "seeds", budget: 3_000, look: queued },
 ];
 
@@ -112,6 +115,18 @@ fn explored(bug: Bug, budget: u64) -> Option<Kill> {
         }
         Err(panic) => Some(Kill { law: "S13", what: panic_text(&*panic), cost: 1, repeat }),
     }
+}
+
+/// Sequences of the reference model, from 0 on.
+fn judged(bug: Bug, budget: u64) -> Option<Kill> {
+    plant(Some(bug));
+    let kill = (0..budget).find_map(|number| {
+        let Difference { law, what } = run_sequence(number).err()?;
+        let repeat = format!("cargo sim mutants --bug {bug}");
+        Some(Kill { law: law.unwrap_or("model"), what, cost: number + 1, repeat })
+    });
+    plant(None);
+    kill
 }
 
 /// Seeds of the queue's campaign, from 0 on.

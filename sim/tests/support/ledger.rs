@@ -2,6 +2,7 @@
 
 use super::ops::{End, Profile, Wait};
 use proxy_fetch::{Attempt, FinishedRow, Machine, Meta, Outcome, Record, RequestRow, Timestamp, Ulid};
+pub use proxy_fetch_sim::reference::inputs::{asked_ms, date, expires};
 use std::collections::BTreeMap;
 
 /// The laws as these tests tell them apart.
@@ -144,24 +145,6 @@ pub fn verdict(entry: &Entry, number: u8, end: End, asked: u64, now: u64, expire
     } else {
         Verdict::Either(outcome)
     }
-}
-
-/// The delay that an answer asked for, in ms from `now`, when the answer was made at the host's time `clock`.
-pub fn asked_ms(end: End, clock: u64, now: u64) -> u64 {
-    match end {
-        End::Status(_, Wait::Seconds(seconds)) => seconds.saturating_mul(1_000),
-        End::Status(_, Wait::Date(offset)) => date(clock, offset).saturating_mul(1_000).saturating_sub(now),
-        End::Status(_, Wait::None | Wait::Garbage(_)) | End::Failed(_) => 0,
-    }
-}
-
-/// The whole second of an HTTP date `offset` seconds from `clock`.
-pub fn date(clock: u64, offset: i64) -> u64 {
-    (clock / 1_000).saturating_add_signed(offset)
-}
-
-pub fn expires(id: Ulid) -> u64 {
-    id.timestamp_ms() + 1_800_000
 }
 
 pub fn machine_time(clock: u64, meta: &Meta) -> u64 {

@@ -1,5 +1,5 @@
 //! What the `core_*` tests share: a host in memory, generated operations, and the laws that are checked after each
-//! turn. Nothing here shares code with the simulator: it is a second opinion.
+//! turn. It is a second opinion: of the simulator it uses only how calls and answers are generated.
 
 // Each test binary uses its own part.
 #![allow(dead_code, clippy::unwrap_used, missing_docs)]

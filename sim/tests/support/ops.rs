@@ -1,31 +1,8 @@
 //! What may happen to a host, generated. Everything is named by small indexes, so that a shrunk case stays readable.
 
 use proptest::prelude::*;
-use proxy_fetch::{CallbackResult, Failure, Options};
-
-/// A kind of request: a different profile under the same name is a different request.
-#[derive(Clone, Copy, Debug)]
-pub struct Profile {
-    pub options: Options,
-    pub has_callback: bool,
-    pub body: bool,
-}
-
-/// A `Retry-After`, kept in parts so that the expectation needs no parser.
-#[derive(Clone, Copy, Debug)]
-pub enum Wait {
-    None,
-    Seconds(u64),
-    /// An HTTP date so many seconds after the time of the answer; negative: before it.
-    Date(i64),
-    Garbage(u8),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum End {
-    Status(u16, Wait),
-    Failed(Failure),
-}
+use proxy_fetch::CallbackResult;
+pub use proxy_fetch_sim::reference::inputs::{End, Profile, Wait, end, failure, profile};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Input {
@@ -100,62 +77,6 @@ pub struct Plan {
     pub ops: Vec<Op>,
     /// At the end the outside answers everything, or nothing ever again.
     pub answers_at_the_end: bool,
-}
-
-fn options() -> impl Strategy<Value = Options> {
-    let delay = prop_oneof![Just(100_i64), Just(1_000), Just(600_000), 100..600_000_i64];
-    let timeout = prop_oneof![Just(100_i64), Just(30_000), Just(300_000), 100..300_000_i64];
-    (timeout, prop_oneof![0..4_i64, Just(10)], delay.clone(), delay, any::<bool>(), prop::bool::weighted(0.3)).prop_map(
-        |(timeout_ms, max_retries, one, other, retry_on_5xx, at_most_once)| Options {
-            timeout_ms,
-            max_retries,
-            retry_delay_ms: one.min(other),
-            max_retry_delay_ms: one.max(other),
-            retry_on_5xx,
-            at_most_once,
-        },
-    )
-}
-
-pub fn profile() -> impl Strategy<Value = Profile> {
-    (options(), prop::bool::weighted(0.7), any::<bool>()).prop_map(|(options, has_callback, body)| Profile {
-        options,
-        has_callback,
-        body,
-    })
-}
-
-fn wait() -> impl Strategy<Value = Wait> {
-    prop_oneof![
-        2 => Just(Wait::None),
-        2 => (0..3_000_u64).prop_map(Wait::Seconds),
-        1 => prop_oneof![Just(u64::MAX), any::<u64>()].prop_map(Wait::Seconds),
-        2 => (-100..3_000_i64).prop_map(Wait::Date),
-        1 => any::<u8>().prop_map(Wait::Garbage),
-    ]
-}
-
-pub fn failure() -> impl Strategy<Value = Failure> {
-    prop::sample::select(vec![
-        Failure::NotSent,
-        Failure::Broken,
-        Failure::TimedOut,
-        Failure::BodyBroken,
-        Failure::BodyTooLarge,
-        Failure::BadHead,
-        Failure::AddressRefused,
-        Failure::BadRedirect,
-        Failure::Unreadable,
-    ])
-}
-
-pub fn end() -> impl Strategy<Value = End> {
-    let status = prop::sample::select(vec![200_u16, 204, 302, 404, 408, 425, 429, 500, 503, 599, 600, 0]);
-    prop_oneof![
-        4 => (status, wait()).prop_map(|(status, wait)| End::Status(status, wait)),
-        2 => failure().prop_map(End::Failed),
-        1 => Just(End::Failed(Failure::NotSent)),
-    ]
 }
 
 fn input() -> impl Strategy<Value = Input> {

@@ -10,6 +10,7 @@ use proxy_fetch::{
     Alarm, AllowedCallback, Attempt, Callback, CallbackResult, Caller, Config, Effect, Event, FetchResult, Machine,
     Options, Outcome, Output, Reply, Request, Row, Table, Timestamp, Ulid, turn,
 };
+pub use proxy_fetch_sim::reference::inputs::{allowing, request};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// 2026-01-01, so that dates of `Retry-After` are well inside what the formats can say.
@@ -50,22 +51,6 @@ pub struct Turn<'a> {
     pub lost: bool,
     /// Nothing was due before the turn.
     pub idle: bool,
-}
-
-pub fn allowing() -> Config {
-    Config { callbacks: vec![AllowedCallback::origin("https://origin.example").unwrap()], ..Config::default() }
-}
-
-pub fn request(name: &str, number: u8, profile: Profile) -> Request {
-    Request {
-        request_id: name.into(),
-        method: "POST".into(),
-        url: format!("https://example.com/{number}"),
-        headers: vec![("x-name".into(), name.into())],
-        body: if profile.body { vec![7; 9] } else { Vec::new() },
-        callback: profile.has_callback.then(|| Callback::Url("https://origin.example/done".into())),
-        options: profile.options,
-    }
 }
 
 impl World {

@@ -1,10 +1,7 @@
 //! A request's life in the model: start, end of an attempt, retry, outcome, callback, end.
 
+use super::inputs::{End, asked_ms, expires};
 use super::model::{Ended, Live, Model, Predicted, Seen, State};
-use crate::support::{
-    ledger::{asked_ms, expires},
-    ops::End,
-};
 use proxy_fetch::{Attempt, CallbackResult, Effect, Failure, Outcome, Report, Ulid};
 
 const MAX_IN_FLIGHT: usize = 5;

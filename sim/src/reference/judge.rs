@@ -1,22 +1,41 @@
 //! The platform and the model side by side: each transition is taken by both, and everything that can be seen is
 //! compared. What was reached is counted.
 
+use super::inputs::expires;
 use super::{
     compare,
     model::{Live, Model, State, Told},
     ops::{Fate, Reference, Step, Transition, begin},
     platform::Platform,
 };
-use crate::support::ledger::expires;
 use proptest_state_machine::StateMachineTest;
 use proxy_fetch::{CallbackResult, Effect, Reply, Stage, Timestamp};
-use std::{collections::BTreeMap, panic};
+use std::{collections::BTreeMap, fmt, panic};
+
+/// How the machine differs from the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The law that says so by itself, if one does.
+    pub law: Option<&'static str>,
+    /// Predicted, and happened.
+    pub what: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(law) = self.law {
+            write!(f, "{law}: ")?;
+        }
+        f.write_str(&self.what)
+    }
+}
 
 /// The model that judges: unlike the one that steered, it takes over the delays and alarms that are stored.
 pub struct Judge {
     model: Model,
     platform: Platform,
     trace: Vec<String>,
+    /// What was reached, and how often.
     pub hits: BTreeMap<String, u64>,
 }
 
@@ -39,6 +58,8 @@ impl StateMachineTest for Judge {
 }
 
 impl Judge {
+    /// Both at the begin of a sequence.
+    #[must_use]
     pub fn new(model: &Model) -> Self {
         let platform = Platform::new(&model.setup);
         Self { model: model.clone(), platform, trace: Vec::new(), hits: BTreeMap::new() }
@@ -58,8 +79,11 @@ impl Judge {
         self.note("restart");
     }
 
-    /// Takes a transition; the error is the first difference.
-    pub fn take(&mut self, transition: &Transition) -> Result<(), String> {
+    /// Takes a transition.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn take(&mut self, transition: &Transition) -> Result<(), Difference> {
         self.hit(match transition {
             Transition::Turn(..) => "turn",
             Transition::Pass(_) => "pass",
@@ -79,7 +103,7 @@ impl Judge {
         }
     }
 
-    fn turn(&mut self, told: &[Told], fate: Fate, is_alarm: bool) -> Result<(), String> {
+    fn turn(&mut self, told: &[Told], fate: Fate, is_alarm: bool) -> Result<(), Difference> {
         self.note(format_args!("{fate:?}{}", if is_alarm { ", the alarm" } else { "" }));
         for one in told {
             self.trace.push(format!("  < {one:?}"));
@@ -93,7 +117,13 @@ impl Judge {
         }
         if !happened.is_kept {
             if !happened.effects.is_empty() {
-                return Err(format!("effects of a failed commit: {:?}", happened.effects));
+                // Of a commit that failed nothing may leave (S2), least of all these.
+                let law = happened.effects.first().map(|effect| match effect {
+                    Effect::Fetch { .. } => "S4",
+                    Effect::Reply { .. } => "S5",
+                    Effect::Abort { .. } | Effect::Deliver { .. } | Effect::Report(_) => "S2",
+                });
+                return Err(Difference { law, what: format!("effects of a failed commit: {:?}", happened.effects) });
             }
             self.restart();
             return self.compare_stored();
@@ -106,7 +136,7 @@ impl Judge {
             compare::effects(&predicted, &happened)?;
         }
         compare::rows(&self.model, &stored)?;
-        compare::writes(&predicted, &happened)?;
+        compare::writes(&predicted, &happened, is_alarm)?;
         let known = if predicted.fired.is_some() { None } else { before.known_alarm };
         let wake = self.model.wake();
         compare::alarm(wake, self.model.clock, known, predicted.fired.flatten(), happened.commit)?;
@@ -119,7 +149,7 @@ impl Judge {
             None => {}
         }
         if !self.platform.is_shadow() {
-            return Err("memory is not what is stored (S25)".into());
+            return Err(Difference { law: Some("S25"), what: "memory is not what is stored".into() });
         }
         self.count_after(&before, &predicted.effects);
         if predicted.jitter_decided {
@@ -136,13 +166,14 @@ impl Judge {
         self.compare_stored()
     }
 
-    fn compare_stored(&self) -> Result<(), String> {
+    fn compare_stored(&self) -> Result<(), Difference> {
         compare::rows(&self.model, &self.platform.stored())?;
         if self.model.alarm != self.platform.alarm() {
-            return Err(format!("alarm: {:?} is stored, not {:?}", self.platform.alarm(), self.model.alarm));
+            let what = format!("alarm: {:?} is stored, not {:?}", self.platform.alarm(), self.model.alarm);
+            return Err(Difference { law: None, what });
         }
         if !self.model.live.is_empty() && self.model.alarm.is_none() {
-            return Err("live requests, and no alarm is stored (L1)".into());
+            return Err(Difference { law: Some("L1"), what: "live requests, and no alarm is stored".into() });
         }
         Ok(())
     }

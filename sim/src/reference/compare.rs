@@ -1,17 +1,18 @@
 //! What was predicted against what happened, in lines that a person can read.
 
 use super::{
+    judge::Difference,
     model::{Model, Predicted, State, Wake},
     platform::{Commit, Happened, Platform, Stored},
 };
 use proxy_fetch::{Effect, Phase, Reply};
 use std::collections::{BTreeMap, BTreeSet};
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, predicted: &T, happened: &T) -> Result<(), String> {
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, predicted: &T, happened: &T) -> Result<(), Difference> {
     if predicted == happened {
         return Ok(());
     }
-    Err(format!("{what}\n  predicted: {predicted:#?}\n  happened:  {happened:#?}"))
+    Err(Difference { law: None, what: format!("{what}\n  predicted: {predicted:#?}\n  happened:  {happened:#?}") })
 }
 
 /// Replies in their order, fetches in theirs (S12), and the rest in any.
@@ -40,7 +41,7 @@ fn lanes(effects: &[Effect]) -> [Vec<String>; 3] {
     lanes
 }
 
-pub fn effects(predicted: &Predicted, happened: &Happened) -> Result<(), String> {
+pub fn effects(predicted: &Predicted, happened: &Happened) -> Result<(), Difference> {
     let [replies, fetches, rest] = lanes(&predicted.effects);
     let [said, started, done] = lanes(&happened.effects);
     same("replies", &replies, &said)?;
@@ -48,12 +49,14 @@ pub fn effects(predicted: &Predicted, happened: &Happened) -> Result<(), String>
     same("callbacks, aborts and reports", &rest, &done)
 }
 
-/// Whether something was written: with nothing due, nothing is (S14).
-pub fn writes(predicted: &Predicted, happened: &Happened) -> Result<(), String> {
-    same("is written", &predicted.changed, &happened.commit.is_some_and(|commit| commit.writes > 0))
+/// Whether something was written: by an alarm with nothing due, nothing is (S14).
+pub fn writes(predicted: &Predicted, happened: &Happened, is_alarm: bool) -> Result<(), Difference> {
+    let is_written = happened.commit.is_some_and(|commit| commit.writes > 0);
+    let law = (is_alarm && is_written).then_some("S14");
+    same("is written", &predicted.changed, &is_written).map_err(|difference| Difference { law, ..difference })
 }
 
-pub fn rows(model: &Model, stored: &Stored) -> Result<(), String> {
+pub fn rows(model: &Model, stored: &Stored) -> Result<(), Difference> {
     let mut predicted = vec![format!("epoch {} mark {} last {}", model.epoch, model.mark, model.last_id)];
     for one in &model.live {
         let has_callback = model.setup.profiles[one.profile].has_callback;
@@ -96,7 +99,7 @@ pub fn rows(model: &Model, stored: &Stored) -> Result<(), String> {
 }
 
 /// What runs in this life, and whose responses the host has to hold.
-pub fn running(model: &Model, platform: &Platform) -> Result<(), String> {
+pub fn running(model: &Model, platform: &Platform) -> Result<(), Difference> {
     let running: BTreeSet<_> = model.running().into_iter().collect();
     same("running fetches", &running, &platform.running)?;
     let calls: BTreeMap<_, _> = model.calls().into_iter().collect();
@@ -112,26 +115,33 @@ pub fn alarm(
     known: Option<u64>,
     fired: Option<u64>,
     commit: Option<Commit>,
-) -> Result<(), String> {
+) -> Result<(), Difference> {
     let set = commit.and_then(|commit| commit.alarm);
-    let broken =
-        |why: &str| Err(format!("alarm: {why}: {wake:?} clock={clock} known={known:?} fired={fired:?} set={set:?}"));
+    let broken = |law, why: &str| {
+        let what = format!("alarm: {why}: {wake:?} clock={clock} known={known:?} fired={fired:?} set={set:?}");
+        Err(Difference { law, what })
+    };
     match (wake, set) {
         (None, None) => Ok(()),
-        (None, Some(_)) => broken("it is set, and nobody waits for anything (S23)"),
+        (None, Some(_)) => broken(Some("S23"), "it is set, and nobody waits for anything"),
         (Some(wake), None) => match known {
             Some(at) if at > clock && at <= wake.until => Ok(()),
-            Some(_) | None => broken("it must be set (L1, L3)"),
+            Some(at) if at <= clock => broken(Some("L3"), "it lies in the past, and must be set"),
+            Some(_) | None => broken(Some("L1"), "it must be set"),
         },
-        (Some(_), Some(at)) if at <= clock => broken("it is set to the present or the past (L3)"),
+        (Some(_), Some(at)) if at <= clock => broken(Some("L3"), "it is set to the present or the past"),
         (Some(_), Some(at)) if fired == Some(at) => {
-            broken("it is set to the time of the one that fired, which loses it")
+            broken(Some("L3"), "it is set to the time of the one that fired, which loses it")
         }
         // By at most 1 ms another one than what is asked for, to differ from the one that fired.
-        (Some(wake), Some(at)) if at > wake.until + u64::from(fired == Some(wake.until)) => broken("it is late (L1)"),
-        (Some(wake), Some(at)) if at < wake.from - u64::from(fired == Some(wake.from)) => broken("it is early (S20)"),
+        (Some(wake), Some(at)) if at > wake.until + u64::from(fired == Some(wake.until)) => {
+            broken(Some("L1"), "it is late")
+        }
+        (Some(wake), Some(at)) if at < wake.from - u64::from(fired == Some(wake.from)) => {
+            broken(Some("S20"), "it is early")
+        }
         (Some(wake), Some(_)) => match known {
-            Some(at) if at > clock && at <= wake.from => broken("it is set again for nothing"),
+            Some(at) if at > clock && at <= wake.from => broken(None, "it is set again for nothing"),
             Some(_) | None => Ok(()),
         },
     }

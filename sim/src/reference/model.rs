@@ -7,11 +7,8 @@
 //!
 //! Not modelled, as a sequence never comes near: 64 responses held, 256 callbacks at once, 64 deadlines in one step.
 
+use super::inputs::{End, Profile, expires};
 use super::ops::Wrong;
-use crate::support::{
-    ledger::expires,
-    ops::{End, Profile},
-};
 use proxy_fetch::{Attempt, CallbackResult, Caller, Effect, Outcome, Refusal, Reply, Ulid};
 
 const CAPACITY_POLL_MS: u64 = 500;

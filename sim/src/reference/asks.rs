@@ -1,7 +1,7 @@
 //! What callers are answered: enqueue, cancel, status.
 
+use super::inputs::expires;
 use super::model::{Ended, Live, Model, Predicted, State};
-use crate::support::ledger::expires;
 use proxy_fetch::{Outcome, Refusal, RefusalKind, RequestId, Stage, Status, Timestamp, Ulid};
 
 fn refusal(kind: RefusalKind, field: &'static str) -> Refusal {

@@ -1,11 +1,8 @@
 //! What may happen, generated: operations and faults, named by small indexes that are looked up when they run, so that
 //! a sequence stays one when it shrinks.
 
+use super::inputs::{End, Profile, end, expires, profile};
 use super::model::{Blind, Model, Setup, State, Told};
-use crate::support::{
-    ledger::expires,
-    ops::{End, Profile, end, profile},
-};
 use proptest::{prelude::*, strategy::BoxedStrategy};
 use proptest_state_machine::ReferenceStateMachine;
 use proxy_fetch::{CallbackResult, Refusal, RefusalKind};
@@ -83,6 +80,11 @@ impl Wrong {
         };
         Refusal { kind, field, problem: "".into() }
     }
+}
+
+/// Calls that are to be refused, by what is wrong with them, as a judge counts them.
+pub fn refused_calls() -> impl Iterator<Item = String> {
+    Wrong::ALL.into_iter().map(|wrong| format!("invalid: {wrong:?}"))
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -1,14 +1,11 @@
 //! The system under test: the machine, driven by `turn`, on a small platform. Rows are bytes in a map, there is one
 //! alarm, commits fail on demand, and a restart has only what is stored.
 
+use super::inputs::{End, Wait, allowing, date, request};
 use super::{
+    judge::Difference,
     model::{CALLER, Seen, Setup, Told},
     ops::{Fate, Wrong},
-};
-use crate::support::{
-    ledger::date,
-    ops::{End, Wait},
-    world::{allowing, request},
 };
 use proxy_fetch::{
     Alarm, Attempt, Callback, Config, Effect, Event, FetchResult, FinishedRow, Key, Machine, Meta, Outcome, Output,
@@ -120,7 +117,7 @@ impl Platform {
             ..allowing()
         };
         let store = Mem::default();
-        let machine = Machine::restore(config.clone(), []).unwrap();
+        let Ok(machine) = Machine::restore(config.clone(), []) else { panic!("nothing is stored") };
         Self {
             config,
             setup: setup.clone(),
@@ -210,7 +207,7 @@ impl Platform {
     }
 
     /// The outside does what the effects say.
-    pub fn perform(&mut self, effects: &[Effect]) -> Result<(), String> {
+    pub fn perform(&mut self, effects: &[Effect]) -> Result<(), Difference> {
         for effect in effects {
             match effect {
                 Effect::Fetch { attempt, .. } => {
@@ -222,7 +219,7 @@ impl Platform {
                 }
                 Effect::Deliver { attempt, outcome, .. } => {
                     if outcome.has_response() && !self.held.contains(attempt) {
-                        return Err(format!("{effect}: no response is held"));
+                        return Err(Difference { law: None, what: format!("{effect}: no response is held") });
                     }
                     self.calls.insert(*attempt, *outcome);
                 }
@@ -246,7 +243,7 @@ impl Platform {
             Told::Tick => Event::Tick,
             Told::Stop => Event::Stop,
             Told::Enqueue { name, profile, entropy } => {
-                let number = u8::try_from(*profile).unwrap();
+                let number = u8::try_from(*profile).unwrap_or(u8::MAX);
                 let request = request(name, number, self.setup.profiles[*profile]);
                 Event::Enqueue { caller: CALLER, request: Box::new(request), entropy: *entropy }
             }

@@ -1,0 +1,18 @@
+//! A reference model of the machine, and a judge that runs both side by side: generated operations and faults run on a
+//! small platform, and each reply, fetch, callback, abort, row and alarm is compared with what a few plain lists predict.
+//!
+//! It shares no code with the simulated world and its laws: another opinion of the same promises.
+
+mod asks;
+mod compare;
+pub mod inputs;
+mod judge;
+mod life;
+mod model;
+mod ops;
+mod platform;
+mod sequence;
+
+pub use judge::{Difference, Judge};
+pub use ops::{Reference, refused_calls};
+pub use sequence::run_sequence;
