@@ -61,6 +61,7 @@ bugs! {
     // Enqueue, cancel, status.
     NameForgottenAtEnd: "a repeat of a finished request is a new one",
     NameKeptTooLong: "a finished request is remembered for 1 s more than its window",
+    RepeatRevives: "a repeat of a finished request starts it once more, under its old ULID",
     ConflictMissed: "another request under a known id gets the known one's answer",
     QueueOneOver: "one request more than the bound is accepted",
     AnyCallbackTarget: "the allow-list of callback targets is not asked",
@@ -98,10 +99,13 @@ bugs! {
     OneDelayAtATime: "one step ends one delay only",
     ExpiryMovesAtRetry: "a queued request's expiry counts from its not_before",
     RenamedAtRetry: "a retried request loses its caller's name",
+    DelaysEndWithASlot: "a delay ends only while a slot is free",
     // Callbacks and the end.
     PayloadDeletedEarly: "the payload is deleted when the outcome is chosen, one commit early",
     UnsentFetchLeaves: "a fetch that is given up in its own turn leaves all the same",
     CallbackTriedAgain: "a failed callback is tried again",
+    CallbackNeedsSlot: "a callback is sent only while a slot for a fetch is free",
+    UnreadPayloadDeleted: "a payload that nobody could read is deleted with its request",
     OneCallbackAtATime: "a slow callback holds up all others",
     CallbackNeverGivenUp: "nothing wakes the machine for a callback without an end",
     FinishedRowMissing: "a request that ends leaves no row to remember it by",
@@ -113,6 +117,7 @@ bugs! {
     FirstMetaWins: "of the meta rows of one turn the first is stored",
     MarkOnlyStored: "the time mark is stored but not kept in memory",
     IdleTickWrites: "every alarm writes the mark",
+    PollComesEarly: "any alarm counts as the next poll, however early it comes",
     DueUnbounded: "one step acts on all that is due",
     DueOneLate: "what is due this ms is left for the next",
     HeartbeatMissing: "nothing wakes the machine while fetches run",
@@ -120,11 +125,14 @@ bugs! {
     PollMissing: "nothing wakes the machine while work waits at capacity",
     // Restart.
     EpochNotBumped: "a restart begins no new epoch",
+    InterruptedAtOnce: "a restart tries what was in flight again at once",
+    RenamedAtRestart: "a restart names what was in flight after its ULID",
     InterruptedTooSoon: "a restart ends what was in flight instead of trying again",
     AtMostOnceRestarted: "an at-most-once request in flight is tried again after a restart",
     FlightForgotten: "a restart leaves what was in flight as it is",
     LostResponseDelivered: "a restart delivers a response that died with the last life",
     CorruptRowDropped: "a corrupt row is deleted without a copy",
+    KeptRowsCleared: "finished rows of unknown versions are forgotten with the others",
     UnknownVersionDestroyed: "a row of an unknown version is treated as corrupt",
     // The order of a turn, and its alarm.
     EffectsAfterFailedCommit: "effects leave though the commit failed",
@@ -132,6 +140,8 @@ bugs! {
     PastAlarmKept: "a stored alarm that lies in the past is left there",
     AlarmAtPresent: "an alarm is set to the present ms",
     TickKeepsAlarm: "an alarm that comes over 10 s before the stored time sets no next one",
+    NextAlarmPresumed: "the handler of an early alarm takes its own time as set",
+    SharedTickKeepsAlarm: "an alarm that shares its turn with earlier events sets no next one",
     AlarmAtItsOwnTime: "an early alarm's handler sets the next one to the time of the one that runs",
     // What goes out.
     RedirectUnchecked: "a redirect's address is not checked",

@@ -53,6 +53,9 @@ impl Alarm {
         if fired == Some(Self(Some(wanted))) && !planted!(AlarmAtItsOwnTime) {
             wanted = if wanted > next { Timestamp(wanted.0 - 1) } else { wanted.plus_ms(1) };
         }
+        if planted!(NextAlarmPresumed) && fired.is_some_and(|fired| fired.0 == wake && wake > Some(next)) {
+            return None;
+        }
         match self.0 {
             Some(_) if planted!(AlarmOnlyIfNone) => None,
             Some(stored) if planted!(PastAlarmKept) && stored <= now => None,
@@ -80,9 +83,11 @@ pub fn turn<S: Store>(
 ) -> Result<(), S::Error> {
     out.clear();
     let mut fired = None;
+    let mut is_first = true;
     for event in events {
+        let shares = !core::mem::take(&mut is_first) && planted!(SharedTickKeepsAlarm);
         let is_known = |alarm: &Alarm| planted!(TickKeepsAlarm) && alarm.0 > Some(now.plus_ms(10_000));
-        if event == Event::Tick && !is_known(alarm) {
+        if event == Event::Tick && !is_known(alarm) && !shares {
             let _ = fired.get_or_insert(mem::take(alarm));
         }
         machine.step(now, event, out);

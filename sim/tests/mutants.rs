@@ -26,6 +26,7 @@ fn budget(lens: &Lens, bug: Bug) -> u64 {
         "swarm" => RARE.iter().find(|(rare, _)| *rare == bug).map_or(SEEDS, |(_, seeds)| *seeds),
         "calm" => 10,
         "queue" => 400,
+        "reference" => 10,
         // The others are left to `cargo sim mutants`.
         _ => 0,
     }
@@ -49,6 +50,33 @@ fn every_bug_is_found_and_every_law_finds_one() {
     }
 }
 
+/// Each machine has laws and bugs of its own, and a lens is for one of them.
+#[test]
+fn a_lens_sees_one_machine() {
+    for machine in [Machine::Object, Machine::Queue] {
+        assert!(LENSES.iter().any(|lens| lens.machine == machine));
+        assert!(Bug::ALL.iter().any(|bug| bug.machine() == machine));
+        assert!(mutants::law_ids(machine).len() > 10);
+    }
+    let board = mutants::run(&[Bug::RetryEarly, Bug::DeadLetterFetched], LENSES, 1, |_, _| 20, |_| {});
+    let of_object = board.laws(Machine::Object).into_iter().filter(|(_, bugs)| !bugs.is_empty());
+    assert!(of_object.flat_map(|(_, bugs)| bugs).all(|bug| bug == Bug::RetryEarly));
+    let of_queue = board.laws(Machine::Queue).into_iter().filter(|(_, bugs)| !bugs.is_empty());
+    assert_eq!(of_queue.collect::<Vec<_>>(), [("Q4", vec![Bug::DeadLetterFetched])]);
+    assert_eq!(board.idle_laws(Machine::Queue).len(), mutants::law_ids(Machine::Queue).len() - 1);
+}
+
+/// What the reference model alone sees counts as found, and as no law.
+#[test]
+fn a_difference_without_a_law_is_a_verdict() {
+    let reference = lens("reference").expect("it is in the list");
+    let kill = (reference.look)(Bug::UnreadPayloadDeleted, 10).expect("found");
+    assert_eq!(kill.law, "model");
+    assert!(mutants::OTHER_VERDICTS.contains(&kill.law) && !mutants::law_ids(Machine::Object).contains(&kill.law));
+    let kill = (reference.look)(Bug::AlarmAtPresent, 10).expect("found");
+    assert_eq!(kill.law, "L3", "{kill:?}");
+}
+
 /// A kill can be repeated: the command names the bug, and without it the same seed is clean.
 #[test]
 fn a_kill_names_its_command() {
@@ -58,4 +86,9 @@ fn a_kill_names_its_command() {
     assert_eq!(proxy_fetch::planted::planted(), None, "a look removes what it planted");
     let clean = proxy_fetch_sim::proxy::run_seed(kill.cost - 1, Default::default(), Default::default());
     assert_eq!(clean.violation, None);
+
+    let queue = lens("queue").expect("it is in the list");
+    let kill = (queue.look)(Bug::EndNotRemembered, 50).expect("found");
+    let command = format!("cargo sim replay --machine queue {} --bug EndNotRemembered", kill.cost - 1);
+    assert_eq!((kill.law, kill.repeat), ("S6", command));
 }

@@ -31,7 +31,9 @@ impl Machine {
     fn admit(&mut self, now: Timestamp, request: Request, entropy: u128, out: &mut Output) -> Result<Ulid, Refusal> {
         let accepted = request.accept(&self.config)?;
         let request_id = accepted.payload.request_id.clone();
-        if let Some((id, fingerprint)) = self.known(now, &request_id) {
+        let known = self.known(now, &request_id);
+        let revived = known.filter(|(id, _)| planted!(RepeatRevives) && self.finished.contains_key(id));
+        if let Some((id, fingerprint)) = known.filter(|_| revived.is_none()) {
             return if fingerprint == accepted.fingerprint || planted!(ConflictMissed) {
                 Ok(id)
             } else {
@@ -42,8 +44,11 @@ impl Machine {
         if self.live.len() + self.kept.len() >= most {
             return Err(Refusal::queue_full(self.config.max_live));
         }
-        let id = next_ulid(Ulid(self.meta.last_id), now, entropy).ok_or_else(Refusal::no_ulid_left)?;
-        self.meta.last_id = id.0;
+        let id = match revived {
+            Some((id, _)) => id,
+            None => next_ulid(Ulid(self.meta.last_id), now, entropy).ok_or_else(Refusal::no_ulid_left)?,
+        };
+        self.meta.last_id = self.meta.last_id.max(id.0);
         let row = RequestRow {
             request_id,
             fingerprint: accepted.fingerprint,

@@ -94,6 +94,7 @@ impl Machine {
         let most = row.policy.max_retries + u8::from(planted!(OneRetryTooMany));
         if retryable && row.attempts <= most {
             let start = not_before(&row.policy, id, row.attempts, retry_after, now, expires);
+            let start = if planted!(InterruptedAtOnce) && outcome == Outcome::Interrupted { now } else { start };
             if start < expires {
                 self.set_phase(id, Phase::Queued { not_before: start });
                 return false;
@@ -160,7 +161,9 @@ impl Machine {
 
     /// Does what is due, earliest first: ends of leases, expiries, callbacks without an end.
     pub(super) fn advance(&mut self, now: Timestamp, budget: &mut usize, out: &mut Output) {
-        self.index.end_delays(now);
+        if self.index.in_flight() < self.config.max_in_flight || !planted!(DelaysEndWithASlot) {
+            self.index.end_delays(now);
+        }
         while *budget > 0 {
             let late_ms = u64::from(planted!(DueOneLate));
             let Some((at, id)) = self.index.first_due().filter(|(at, _)| at.plus_ms(late_ms) <= now) else { return };
@@ -219,7 +222,8 @@ impl Machine {
 
     fn send_callbacks(&mut self, now: Timestamp, out: &mut Output) {
         let places = if planted!(OneCallbackAtATime) { 1 } else { limits::MAX_CALLBACKS };
-        while self.index.callbacks() < places {
+        let may_call = |index: &super::Index| index.in_flight() < limits::MAX_IN_FLIGHT || !planted!(CallbackNeedsSlot);
+        while self.index.callbacks() < places && may_call(&self.index) {
             let Some(id) = self.index.first_in_outbox() else { return };
             let Some(row) = self.live.get(&id) else { panic!("the outbox names {id}, which is not live") };
             let attempt = self.attempt(id, row);

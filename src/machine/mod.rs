@@ -105,7 +105,7 @@ impl Machine {
             self.fill(now, &mut budget, out);
         }
         self.flush(out);
-        let polled = is_tick && self.next_poll().is_some_and(|(at, _)| at <= now);
+        let polled = is_tick && self.next_poll().is_some_and(|(at, _)| at <= now || planted!(PollComesEarly));
         let polled = if planted!(IdleTickWrites) { is_tick } else { polled && !planted!(PollMovesNothing) };
         if out.writes().len() > writes_before || polled {
             let mark = if planted!(MarkNotStored) { self.meta.mark } else { now };
@@ -238,12 +238,21 @@ impl Machine {
             let finished = self.finished.get(&id);
             // A payload that nobody could read stays: it may be of a version that another program knows (law S24).
             let is_unreadable = finished.is_some_and(|row| row.outcome == Outcome::Failed(Failure::Unreadable));
-            if !is_unreadable {
+            if !is_unreadable || planted!(UnreadPayloadDeleted) {
                 out.delete(Key { table: Table::Payloads, id });
             }
             if let Some(row) = finished {
                 out.put(Record::Finished(id, row.clone()));
             }
+        }
+        if planted!(KeptRowsCleared) && !self.forgotten.is_empty() {
+            self.kept.retain(|key| {
+                let is_kept = key.table != Table::Finished;
+                if !is_kept {
+                    out.delete(*key);
+                }
+                is_kept
+            });
         }
         for id in self.forgotten.drain(..) {
             out.delete(Key { table: Table::Finished, id });

@@ -252,6 +252,10 @@ impl Machine {
                 }
                 // The response died with the last life.
                 Phase::Queued { .. } | Phase::InFlight { .. } | Phase::Delivering { .. } => {
+                    if let Some(row) = self.live.get_mut(&id).filter(|_| planted!(RenamedAtRestart)) {
+                        row.request_id =
+                            RequestId::new(&alloc::format!("{id}")).unwrap_or_else(|_| RequestId::unreadable());
+                    }
                     let at_most_once = self.live.get(&id).is_some_and(|row| row.policy.at_most_once);
                     let at_most_once = at_most_once && !planted!(AtMostOnceRestarted);
                     let outcome = if at_most_once { Outcome::Unknown } else { Outcome::Interrupted };

@@ -184,10 +184,14 @@ fn run_command(cli: Cli) -> ExitCode {
         return ExitCode::from(2);
     }
     #[cfg(feature = "planted")]
-    if let (Some(bug), Some((machine, _))) = (cli.bug, simulated)
+    if let (Some(bug), Some(machine)) = (cli.bug, runs(&cli.command))
         && machine != Machine::of(bug)
     {
-        eprintln!("error: the bug {bug} is planted in another machine; say --machine {}", Machine::of(bug).name());
+        eprintln!(
+            "error: the bug {bug} is in the machine `{}`; this runs `{}`",
+            Machine::of(bug).name(),
+            machine.name()
+        );
         return ExitCode::from(2);
     }
     // A panic of the machine is a finding like any other; it is reported with its seed.
@@ -203,6 +207,17 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Mutants(args) => mutants::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Verify(args) => verify::run(&args),
+    }
+}
+
+/// The machine that a command runs, if it is one.
+#[cfg(feature = "planted")]
+const fn runs(command: &Command) -> Option<Machine> {
+    match command {
+        Command::Run(args) => Some(args.machine),
+        Command::Replay(args) => Some(args.machine),
+        Command::Explore(_) | Command::Shrink(_) | Command::Scenario(_) | Command::Verify(_) => Some(Machine::Object),
+        Command::Mutants(_) => None,
     }
 }
 

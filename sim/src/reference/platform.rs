@@ -137,7 +137,10 @@ impl Platform {
     fn restored(&self) -> Machine {
         let rows = self.store.rows.iter().filter(|(key, _)| Table::RESTORED.contains(&key.table));
         let rows = rows.map(|(key, value)| Row { key: *key, value: value.clone() });
-        Machine::restore(self.config.clone(), rows).unwrap()
+        match Machine::restore(self.config.clone(), rows) {
+            Ok(machine) => machine,
+            Err(error) => panic!("no row was damaged, and yet: {error}"),
+        }
     }
 
     pub fn stored(&self) -> Stored {

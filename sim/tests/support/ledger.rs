@@ -1,6 +1,6 @@
 //! What the tests remember of each request, from the outside, and what of a store they compare.
 
-use super::ops::{End, Profile, Wait};
+use super::ops::{End, Profile};
 use proxy_fetch::{Attempt, FinishedRow, Machine, Meta, Outcome, Record, RequestRow, Timestamp, Ulid};
 pub use proxy_fetch_sim::reference::inputs::{asked_ms, date, expires};
 use std::collections::BTreeMap;

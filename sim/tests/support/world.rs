@@ -7,8 +7,8 @@ use super::{
     ops::{End, Fate, Input, Op, Plan, Profile, Wait},
 };
 use proxy_fetch::{
-    Alarm, AllowedCallback, Attempt, Callback, CallbackResult, Caller, Config, Effect, Event, FetchResult, Machine,
-    Options, Outcome, Output, Reply, Request, Row, Table, Timestamp, Ulid, turn,
+    Alarm, Attempt, CallbackResult, Caller, Config, Effect, Event, FetchResult, Machine, Options, Outcome, Output,
+    Reply, Row, Table, Timestamp, Ulid, turn,
 };
 pub use proxy_fetch_sim::reference::inputs::{allowing, request};
 use std::collections::{BTreeMap, BTreeSet};
