@@ -29,9 +29,50 @@ pub struct Campaign {
     pub fail_fast: bool,
 }
 
+/// The report of one run, as a campaign adds it up.
+pub trait Ran: Send {
+    /// Faults by the states that they hit.
+    type Coverage: Default + Send;
+
+    /// The seed.
+    fn seed(&self) -> u64;
+    /// Its steps, and its simulated time.
+    fn length(&self) -> (u64, Micros);
+    /// Requests by how they ended.
+    fn outcomes(&self) -> &BTreeMap<String, u64>;
+    /// Adds the faults that it hit.
+    fn cover(&self, all: &mut Self::Coverage);
+    /// Whether it broke a law.
+    fn is_failure(&self) -> bool;
+}
+
+impl Ran for Report {
+    type Coverage = Coverage;
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn length(&self) -> (u64, Micros) {
+        (self.steps, self.simulated)
+    }
+
+    fn outcomes(&self) -> &BTreeMap<String, u64> {
+        &self.outcomes
+    }
+
+    fn cover(&self, all: &mut Coverage) {
+        all.add(&self.coverage);
+    }
+
+    fn is_failure(&self) -> bool {
+        self.violation.is_some()
+    }
+}
+
 /// What a campaign found.
-#[derive(Clone, Debug, Default)]
-pub struct Summary {
+#[derive(Clone, Debug)]
+pub struct Summary<R: Ran = Report> {
     /// Seeds that were run.
     pub seeds: u64,
     /// Steps of all runs.
@@ -41,21 +82,29 @@ pub struct Summary {
     /// Accepted requests by how they ended.
     pub outcomes: BTreeMap<String, u64>,
     /// Faults by the states that they hit.
-    pub coverage: Coverage,
+    pub coverage: R::Coverage,
     /// Runs that broke a law, smallest seed first.
-    pub failures: Vec<Report>,
+    pub failures: Vec<R>,
 }
 
-impl Summary {
-    pub(crate) fn add(&mut self, report: Report) {
+impl<R: Ran> Default for Summary<R> {
+    fn default() -> Self {
+        let (outcomes, coverage) = Default::default();
+        Self { seeds: 0, steps: 0, simulated: 0, outcomes, coverage, failures: Vec::new() }
+    }
+}
+
+impl<R: Ran> Summary<R> {
+    pub(crate) fn add(&mut self, report: R) {
+        let (steps, simulated) = report.length();
         self.seeds += 1;
-        self.steps += report.steps;
-        self.simulated += report.simulated;
-        for (outcome, count) in &report.outcomes {
+        self.steps += steps;
+        self.simulated += simulated;
+        for (outcome, count) in report.outcomes() {
             *self.outcomes.entry(outcome.clone()).or_default() += count;
         }
-        self.coverage.add(&report.coverage);
-        if report.violation.is_some() {
+        report.cover(&mut self.coverage);
+        if report.is_failure() {
             self.failures.push(report);
         }
     }
@@ -77,25 +126,37 @@ pub fn replay_command(seed: u64, profile: Profile) -> String {
 /// A bug that is planted in this thread is planted in all of them. The result does not depend on the number of threads,
 /// unless it fails fast.
 pub fn run(campaign: Campaign, progress: impl Fn(u64) + Sync) -> Summary {
+    let Campaign { start, seeds, profile, jobs, fail_fast } = campaign;
+    run_seeds(start, seeds, jobs, fail_fast, |seed| run_seed(seed, profile, Watch::default()), progress)
+}
+
+/// A campaign of whatever a seed runs.
+pub(crate) fn run_seeds<R: Ran>(
+    start: u64,
+    seeds: u64,
+    jobs: usize,
+    fail_fast: bool,
+    run: impl Fn(u64) -> R + Sync,
+    progress: impl Fn(u64) + Sync,
+) -> Summary<R> {
     let next = AtomicU64::new(0);
     let done = AtomicU64::new(0);
     let failed = AtomicBool::new(false);
     let summary = Mutex::new(Summary::default());
     let bug = planted_name();
     thread::scope(|scope| {
-        for _ in 0..campaign.jobs.max(1) {
+        for _ in 0..jobs.max(1) {
             scope.spawn(|| {
                 // It is planted in the thread that asks, so it exists.
                 let _ = plant_by_name(bug);
                 let mut mine = Vec::new();
-                while !(campaign.fail_fast && failed.load(Ordering::Relaxed)) {
+                while !(fail_fast && failed.load(Ordering::Relaxed)) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= campaign.seeds {
+                    if number >= seeds {
                         break;
                     }
-                    let seed = campaign.start.wrapping_add(number);
-                    let report = run_seed(seed, campaign.profile, Watch::default());
-                    if report.violation.is_some() {
+                    let report = run(start.wrapping_add(number));
+                    if report.is_failure() {
                         failed.store(true, Ordering::Relaxed);
                     }
                     mine.push(report);
@@ -109,11 +170,11 @@ pub fn run(campaign: Campaign, progress: impl Fn(u64) + Sync) -> Summary {
         }
     });
     let mut summary = summary.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    summary.failures.sort_by_key(|report| report.seed);
+    summary.failures.sort_by_key(Ran::seed);
     summary
 }
 
-fn merge(summary: &Mutex<Summary>, reports: &mut Vec<Report>) {
+fn merge<R: Ran>(summary: &Mutex<Summary<R>>, reports: &mut Vec<R>) {
     let mut summary = summary.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for report in reports.drain(..) {
         summary.add(report);
