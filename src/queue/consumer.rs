@@ -73,7 +73,7 @@ impl Batch {
             let fetching = self.tasks.values().filter(|task| matches!(task.phase, Phase::InFlight(_)));
             return fetching.count() < limits::MAX_IN_FLIGHT;
         }
-        self.tasks.len() - self.waiting.len() < limits::MAX_IN_FLIGHT
+        self.tasks.len() - self.waiting.len() < limits::MAX_IN_FLIGHT + usize::from(planted!(SixthMessage))
     }
 
     /// The next one that gets a slot.
@@ -83,7 +83,7 @@ impl Batch {
             self.waiting.remove(&first);
             return Some(first);
         }
-        self.waiting.pop_first()
+        if planted!(YoungestMessageFirst) { self.waiting.pop_last() } else { self.waiting.pop_first() }
     }
 }
 
@@ -158,6 +158,7 @@ impl Consumer {
     ) {
         // A host that knows of no deadline has the platform's.
         let deadline = deadline.min(now.plus_ms(BATCH_LIMIT_MS));
+        let deadline = if planted!(BatchOfAnHour) { deadline.plus_ms(45 * 60_000) } else { deadline };
         self.batches.insert(number, Batch { source, deadline, tasks: BTreeMap::new(), waiting: BTreeSet::new() });
         for (index, Delivery { attempts, head }) in (0..).zip(messages) {
             let at = Handle { batch: number, index };
@@ -240,7 +241,7 @@ impl Consumer {
         };
         let expires = expires_at(id);
         let attempts = u8::try_from(spent).unwrap_or(u8::MAX);
-        if now.plus_ms(longest_ms) > deadline {
+        if now.plus_ms(longest_ms) > deadline && !planted!(StartsTooLate) {
             self.give_back(at, MIN_RETRY_DELAY_S, out);
         } else if now >= expires && !planted!(ExpiredMessageFetched) {
             self.set_attempts(at, attempts);
@@ -248,7 +249,8 @@ impl Consumer {
         } else if spent >= most {
             // The last attempt was cut off, or is a dead letter: nobody will know how it ended.
             self.set_attempts(at, attempts);
-            self.choose(now, at, Outcome::Interrupted, out);
+            let is_misnamed = planted!(DeadLetterUnknown) && source == Source::DeadLetters;
+            self.choose(now, at, if is_misnamed { Outcome::Unknown } else { Outcome::Interrupted }, out);
         } else {
             let attempt = attempts.saturating_add(1);
             self.memory.note(now, id, |memo| memo.start());
