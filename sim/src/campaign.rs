@@ -46,29 +46,37 @@ pub trait Ran: Send {
     fn is_failure(&self) -> bool;
 }
 
-impl Ran for Report {
-    type Coverage = Coverage;
+/// A report with the fields that all have.
+macro_rules! ran {
+    ($report:ty, $coverage:ty) => {
+        impl $crate::campaign::Ran for $report {
+            type Coverage = $coverage;
 
-    fn seed(&self) -> u64 {
-        self.seed
-    }
+            fn seed(&self) -> u64 {
+                self.seed
+            }
 
-    fn length(&self) -> (u64, Micros) {
-        (self.steps, self.simulated)
-    }
+            fn length(&self) -> (u64, $crate::engine::Micros) {
+                (self.steps, self.simulated)
+            }
 
-    fn outcomes(&self) -> &BTreeMap<String, u64> {
-        &self.outcomes
-    }
+            fn outcomes(&self) -> &std::collections::BTreeMap<String, u64> {
+                &self.outcomes
+            }
 
-    fn cover(&self, all: &mut Coverage) {
-        all.add(&self.coverage);
-    }
+            fn cover(&self, all: &mut $coverage) {
+                all.add(&self.coverage);
+            }
 
-    fn is_failure(&self) -> bool {
-        self.violation.is_some()
-    }
+            fn is_failure(&self) -> bool {
+                self.violation.is_some()
+            }
+        }
+    };
 }
+pub(crate) use ran;
+
+ran!(Report, Coverage);
 
 /// What a campaign found.
 #[derive(Clone, Debug)]

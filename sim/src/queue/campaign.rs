@@ -1,39 +1,12 @@
 //! Campaigns: many seeds, on several threads.
 
 use super::{Report, Watch, coverage::Coverage, run_seed};
-use crate::{
-    campaign::{self, Ran},
-    engine::Micros,
-    planting::planted_name,
-};
-use std::collections::BTreeMap;
+use crate::{campaign, planting::planted_name};
 
 /// What a campaign found.
 pub type Summary = campaign::Summary<Report>;
 
-impl Ran for Report {
-    type Coverage = Coverage;
-
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn length(&self) -> (u64, Micros) {
-        (self.steps, self.simulated)
-    }
-
-    fn outcomes(&self) -> &BTreeMap<String, u64> {
-        &self.outcomes
-    }
-
-    fn cover(&self, all: &mut Coverage) {
-        all.add(&self.coverage);
-    }
-
-    fn is_failure(&self) -> bool {
-        self.violation.is_some()
-    }
-}
+campaign::ran!(Report, Coverage);
 
 /// The command that repeats a seed.
 #[must_use]
