@@ -1,5 +1,5 @@
-//! What the engine and the laws cost, beside a bare loop over a binary heap and beside madsim: the same workload, in
-//! alternating rounds of one run.
+//! What the engine and the laws cost, beside a bare loop over a binary heap and beside madsim: the same workload, on one
+//! thread and on two, in alternating rounds of one run.
 //!
 //! `cargo bench -p proxy-fetch-sim --bench engine -- laws` runs only the variants whose name has the word.
 #![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -13,6 +13,8 @@ compile_error!("RUSTFLAGS in the environment replaces .cargo/config.toml's --cfg
 #[cfg(madsim)]
 use std::{
     env,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 #[cfg(madsim)]
@@ -21,46 +23,78 @@ use variants::{REQUESTS, VARIANTS, Variant};
 #[cfg(madsim)]
 const ROUNDS: usize = 7;
 #[cfg(madsim)]
-const ROUND: Duration = Duration::from_millis(500);
-
-/// Events and requests per second.
+const ROUND: Duration = Duration::from_millis(400);
 #[cfg(madsim)]
-#[derive(Clone, Copy)]
+const THREADS: [usize; 2] = [1, 2];
+
+/// Of one variant, per second.
+#[cfg(madsim)]
+#[derive(Clone, Copy, Default)]
 struct Rate {
     events: f64,
     requests: f64,
+    seeds: f64,
+    /// Simulated seconds.
+    simulated: f64,
 }
 
 #[cfg(madsim)]
 fn main() {
     let word = env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let chosen: Vec<&Variant> = VARIANTS.iter().filter(|variant| variant.name.contains(&word)).collect();
-    let mut rates = vec![Vec::new(); chosen.len()];
-    let mut seed = 0;
-    for round in 0..=ROUNDS {
-        for (variant, rates) in chosen.iter().zip(&mut rates) {
-            let rate = measure(variant, &mut seed);
-            // The first round warms up.
-            if round > 0 {
-                rates.push(rate);
+    println!("\n{REQUESTS} requests a run, 5 in flight, 10-500 ms each, timers; medians of {ROUNDS} rounds");
+    for threads in THREADS {
+        let mut rates = vec![Vec::new(); chosen.len()];
+        let seed = AtomicU64::new(0);
+        for round in 0..=ROUNDS {
+            for (variant, rates) in chosen.iter().zip(&mut rates) {
+                let rate = measure(variant, threads, &seed);
+                // The first round warms up.
+                if round > 0 {
+                    rates.push(rate);
+                }
             }
         }
+        let rates: Vec<Rate> = rates.iter().map(|rates| median(rates)).collect();
+        print(threads, &chosen, &rates);
     }
-    let rates: Vec<Rate> = rates.iter().map(|rates| median(rates)).collect();
-    print(&chosen, &rates);
+    println!(
+        "\nan event: what is taken from the queue in a and b; madsim's are counted as a's are, so many for each request"
+    );
 }
 
 #[cfg(madsim)]
-fn measure(variant: &Variant, seed: &mut u64) -> Rate {
+fn measure(variant: &Variant, threads: usize, seed: &AtomicU64) -> Rate {
     let begin = Instant::now();
-    let (mut events, mut runs) = (0, 0);
-    while begin.elapsed() < ROUND {
-        events += (variant.run)(*seed);
-        *seed += 1;
-        runs += 1;
-    }
+    let work = || {
+        let mut sum = Rate::default();
+        while begin.elapsed() < ROUND {
+            let done = (variant.run)(seed.fetch_add(1, Ordering::Relaxed));
+            sum.events += done.events as f64;
+            sum.requests += done.requests as f64;
+            sum.seeds += 1.0;
+            sum.simulated += done.simulated_us as f64 / 1e6;
+        }
+        sum
+    };
+    let sums: Vec<Rate> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        running
+            .into_iter()
+            .map(|thread| match thread.join() {
+                Ok(sum) => sum,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    });
     let seconds = begin.elapsed().as_secs_f64();
-    Rate { events: events as f64 / seconds, requests: (runs * REQUESTS) as f64 / seconds }
+    let total = |of: fn(&Rate) -> f64| sums.iter().map(of).sum::<f64>() / seconds;
+    Rate {
+        events: total(|rate| rate.events),
+        requests: total(|rate| rate.requests),
+        seeds: total(|rate| rate.seeds),
+        simulated: total(|rate| rate.simulated),
+    }
 }
 
 #[cfg(madsim)]
@@ -70,43 +104,44 @@ fn median(rates: &[Rate]) -> Rate {
         all.sort_by(f64::total_cmp);
         all[all.len() / 2]
     };
-    Rate { events: middle(|rate| rate.events), requests: middle(|rate| rate.requests) }
+    Rate {
+        events: middle(|rate| rate.events),
+        requests: middle(|rate| rate.requests),
+        seeds: middle(|rate| rate.seeds),
+        simulated: middle(|rate| rate.simulated),
+    }
 }
 
 #[cfg(madsim)]
-fn print(chosen: &[&Variant], rates: &[Rate]) {
+fn print(threads: usize, chosen: &[&Variant], rates: &[Rate]) {
     let rate_of = |name: &str| {
         chosen.iter().zip(rates).find(|(variant, _)| variant.name.starts_with(name)).map(|(_, rate)| *rate)
     };
     let (heap, madsim) = (rate_of("a "), rate_of("c "));
-    println!("\n{REQUESTS} requests a run, 5 in flight, 10-500 ms each, timers; medians of {ROUNDS} rounds\n");
-    println!(
-        "{:<32} {:>11} {:>9} {:>11} | {:^15} | {:^15}",
-        "", "events/s", "ns/event", "requests/s", "of a: events/rq", "of c: events/rq"
-    );
+    println!("\n{:<34} {:>11} {:>9} {:>9} {:>13}  events, requests", "", "events/s", "ns/event", "seeds/s", "simulated");
+    let name = format!("on {threads} thread{}", if threads == 1 { "" } else { "s" });
+    println!("{name:<34} {:>11} {:>9} {:>9} {:>13}  {:^13} {:^13}", "", "", "", ": wall", "of a", "of c");
     for (variant, rate) in chosen.iter().zip(rates) {
         let of = |base: Option<Rate>| match base {
-            Some(base) => format!("{:>7.3} {:>7.3}", rate.events / base.events, rate.requests / base.requests),
-            None => format!("{:>7} {:>7}", "-", "-"),
+            Some(base) => format!("{:>6.3} {:>6.3}", rate.events / base.events, rate.requests / base.requests),
+            None => format!("{:>6} {:>6}", "-", "-"),
         };
         println!(
-            "{:<32} {:>11.0} {:>9.0} {:>11.0} | {} | {}",
+            "{:<34} {:>11.0} {:>9.0} {:>9.0} {:>11.0}:1  {} {}",
             variant.name,
             rate.events,
             1e9 / rate.events,
-            rate.requests,
+            rate.seeds,
+            rate.simulated,
             of(heap),
             of(madsim)
         );
     }
     if let (Some(laws), Some(heap), Some(madsim)) = (rate_of("b engine, all laws"), heap, madsim) {
         println!(
-            "\nb with all laws, by events: {:.2} of a (aim: 0.25 or more), {:.1} times c (aim: 5 or more)",
+            "b with all laws, by events: {:.2} of a (aim: 0.25 or more), {:.1} times c (aim: 5 or more)",
             laws.events / heap.events,
             laws.events / madsim.events
         );
     }
-    println!(
-        "a and b count what they take from their queue; c's events are counted as a's are, so many for each request"
-    );
 }

@@ -39,7 +39,7 @@ pub trait Ran: Send {
     /// Its steps, and its simulated time.
     fn length(&self) -> (u64, Micros);
     /// Requests by how they ended.
-    fn outcomes(&self) -> &BTreeMap<String, u64>;
+    fn outcomes(&self) -> &BTreeMap<&'static str, u64>;
     /// Adds the faults that it hit.
     fn cover(&self, all: &mut Self::Coverage);
     /// Whether it broke a law.
@@ -60,7 +60,7 @@ macro_rules! ran {
                 (self.steps, self.simulated)
             }
 
-            fn outcomes(&self) -> &std::collections::BTreeMap<String, u64> {
+            fn outcomes(&self) -> &std::collections::BTreeMap<&'static str, u64> {
                 &self.outcomes
             }
 
@@ -88,7 +88,7 @@ pub struct Summary<R: Ran = Report> {
     /// Simulated time of all runs.
     pub simulated: Micros,
     /// Accepted requests by how they ended.
-    pub outcomes: BTreeMap<String, u64>,
+    pub outcomes: BTreeMap<&'static str, u64>,
     /// Faults by the states that they hit.
     pub coverage: R::Coverage,
     /// Runs that broke a law, smallest seed first.
@@ -109,7 +109,7 @@ impl<R: Ran> Summary<R> {
         self.steps += steps;
         self.simulated += simulated;
         for (outcome, count) in report.outcomes() {
-            *self.outcomes.entry(outcome.clone()).or_default() += count;
+            *self.outcomes.entry(*outcome).or_default() += count;
         }
         report.cover(&mut self.coverage);
         if report.is_failure() {

@@ -1,6 +1,6 @@
 //! The least that simulates it: a binary heap, a number per request, and nothing that could be wrong.
 
-use super::{EVENTS_PER_REQUEST, NETWORK, REQUESTS, Rng, SERVICE, SLOTS, SPREAD, TIMEOUT};
+use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, Rng, SERVICE, SLOTS, SPREAD, TIMEOUT};
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
@@ -96,7 +96,7 @@ impl World {
     }
 }
 
-pub fn run(seed: u64) -> u64 {
+pub fn run(seed: u64) -> Done {
     let mut world = World {
         heap: BinaryHeap::new(),
         asked: 0,
@@ -119,5 +119,5 @@ pub fn run(seed: u64) -> u64 {
     }
     assert_eq!(world.finished, REQUESTS);
     assert_eq!(events, REQUESTS * EVENTS_PER_REQUEST);
-    events
+    Done { events, requests: REQUESTS, simulated_us: world.now }
 }

@@ -3,6 +3,7 @@
 //! is called back and answers; attempt and callback have a time-out each.
 
 mod heap;
+mod machine;
 mod nodes;
 mod ours;
 mod tasks;
@@ -22,14 +23,26 @@ pub const EVENTS_PER_REQUEST: u64 = 9;
 
 pub struct Variant {
     pub name: &'static str,
-    /// Runs the workload once with this seed; says how many events it took.
-    pub run: fn(u64) -> u64,
+    /// Runs the workload once with this seed.
+    pub run: fn(u64) -> Done,
 }
 
-pub const VARIANTS: [Variant; 5] = [
+/// What a run was.
+pub struct Done {
+    /// Events that it took.
+    pub events: u64,
+    /// Requests that it was about.
+    pub requests: u64,
+    /// Time that passed in it.
+    pub simulated_us: u64,
+}
+
+pub const VARIANTS: [Variant; 7] = [
     Variant { name: "a heap loop", run: heap::run },
+    Variant { name: "a' heap loop around the machine", run: machine::run },
     Variant { name: "b engine, all laws", run: ours::run_with_laws },
     Variant { name: "b engine, no laws", run: ours::run_without_laws },
+    Variant { name: "b' default campaign, all laws", run: ours::run_default },
     Variant { name: "c madsim, nodes and messages", run: nodes::run },
     Variant { name: "c' madsim, tasks and timers only", run: tasks::run },
 ];

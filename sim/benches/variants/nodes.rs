@@ -1,13 +1,13 @@
 //! madsim as one would use it: callers, object, upstream and origin are nodes with messages between them.
 
-use super::{EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SLOTS, SPREAD, TIMEOUT, tasks::Semaphore};
+use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SLOTS, SPREAD, TIMEOUT, tasks::Semaphore};
 use madsim::{
     Config,
     net::{Endpoint, NetSim},
     rand::{Rng, random, thread_rng},
     runtime::{Handle, NodeHandle, Runtime},
     task::spawn,
-    time::{Duration, sleep, timeout},
+    time::{Duration, TimeHandle, sleep, timeout},
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -119,7 +119,14 @@ async fn world() {
     sleep(Duration::from_micros(TIMEOUT)).await;
 }
 
-pub fn run(seed: u64) -> u64 {
-    Runtime::with_seed_and_config(seed, Config::default()).block_on(world());
-    REQUESTS * EVENTS_PER_REQUEST
+pub fn run(seed: u64) -> Done {
+    let simulated = Runtime::with_seed_and_config(seed, Config::default()).block_on(async {
+        world().await;
+        TimeHandle::current().elapsed()
+    });
+    Done {
+        events: REQUESTS * EVENTS_PER_REQUEST,
+        requests: REQUESTS,
+        simulated_us: simulated.as_micros().try_into().unwrap_or(u64::MAX),
+    }
 }

@@ -1,24 +1,31 @@
 //! This crate's engine with the real machine: the whole platform, storage and commits included.
 
-use super::{NETWORK, REQUESTS, Rng, SERVICE, SPREAD};
+use super::{Done, NETWORK, REQUESTS, Rng, SERVICE, SPREAD};
 use proxy_fetch_sim::{
     engine::Sizes,
-    proxy::{Plan, Profile, Watch, plan::PlannedRequest, run_plan},
+    proxy::{Plan, Profile, Watch, plan::PlannedRequest, run_plan, run_seed},
 };
 
-pub fn run_with_laws(seed: u64) -> u64 {
+pub fn run_with_laws(seed: u64) -> Done {
     run(seed, true)
 }
 
-pub fn run_without_laws(seed: u64) -> u64 {
+pub fn run_without_laws(seed: u64) -> Done {
     run(seed, false)
 }
 
-fn run(seed: u64, laws: bool) -> u64 {
+fn run(seed: u64, laws: bool) -> Done {
     let report = run_plan(seed, plan(seed), Watch { laws, ..Watch::default() });
     assert_eq!(report.violation, None);
     assert_eq!(report.outcomes.get("response"), Some(&REQUESTS));
-    report.steps
+    Done { events: report.steps, requests: REQUESTS, simulated_us: report.simulated }
+}
+
+/// Another workload: what `cargo sim run` does.
+pub fn run_default(seed: u64) -> Done {
+    let report = run_seed(seed, Profile::Swarm, Watch::default());
+    assert_eq!(report.violation, None);
+    Done { events: report.steps, requests: report.outcomes.values().sum(), simulated_us: report.simulated }
 }
 
 fn plan(seed: u64) -> Plan {

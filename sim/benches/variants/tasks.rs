@@ -1,12 +1,12 @@
 //! madsim at its cheapest: a task for each request, a semaphore, and sleeps in the place of messages.
 
-use super::{EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SLOTS, SPREAD, TIMEOUT};
+use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SLOTS, SPREAD, TIMEOUT};
 use madsim::{
     Config,
     rand::{Rng, thread_rng},
     runtime::Runtime,
     task::spawn,
-    time::{Duration, sleep, timeout},
+    time::{Duration, TimeHandle, sleep, timeout},
 };
 use std::{
     collections::VecDeque,
@@ -84,7 +84,14 @@ async fn world() {
     sleep(Duration::from_micros(TIMEOUT)).await;
 }
 
-pub fn run(seed: u64) -> u64 {
-    Runtime::with_seed_and_config(seed, Config::default()).block_on(world());
-    REQUESTS * EVENTS_PER_REQUEST
+pub fn run(seed: u64) -> Done {
+    let simulated = Runtime::with_seed_and_config(seed, Config::default()).block_on(async {
+        world().await;
+        TimeHandle::current().elapsed()
+    });
+    Done {
+        events: REQUESTS * EVENTS_PER_REQUEST,
+        requests: REQUESTS,
+        simulated_us: simulated.as_micros().try_into().unwrap_or(u64::MAX),
+    }
 }

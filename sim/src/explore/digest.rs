@@ -136,7 +136,7 @@ impl State {
                 }
                 let expires = expires_at(entry.id);
                 // An alarm may come as late as the first expiry: then it matters how much later the others are.
-                let first = self.ledger.live().next().map_or(expires, |oldest| expires_at(oldest.id));
+                let first = self.ledger.oldest_live().map_or(expires, |oldest| expires_at(oldest.id));
                 let after_first = if self.may(scope, Kind::Late) { expires.ms_since(first) } else { 0 };
                 self.hash_deadline(scope, expires, after_first, into);
                 (entry.restarts > 0).hash(into);

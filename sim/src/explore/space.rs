@@ -169,7 +169,7 @@ impl ProxySpace {
             When::Early => (Timestamp(at.0 - 1), Some(at)),
             When::Late => (at.plus_ms(LATE_MS), Some(at)),
             When::AtExpiry => {
-                let oldest = state.ledger.live().next().map(|entry| expires_at(entry.id));
+                let oldest = state.ledger.oldest_live().map(|entry| expires_at(entry.id));
                 let Some(expiry) = oldest.filter(|expiry| *expiry > at) else { return Ok(Did::Impossible) };
                 (expiry, Some(at))
             }

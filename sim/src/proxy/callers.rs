@@ -17,15 +17,14 @@ const MAX_TRIES: u32 = 12;
 pub struct Call {
     pub(super) ask: Ask,
     tries: u32,
-    pub(super) over: bool,
+    over: bool,
 }
 
 impl ProxyWorld {
     /// A caller asks; not for the first time if `again`.
     pub(super) fn ask(&mut self, sim: &mut Sim<Self>, ask: Ask, again: bool) {
         let tries = 0;
-        let number = self.calls.len() as u64;
-        self.calls.push(Call { ask, tries, over: false });
+        let number = self.add_call(ask, tries);
         let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), if again { 3 } else { 0 });
         if draw.chance("lost", self.plan.world.call_lost) && !self.healthy {
             self.hit_call(Fault(25), ask);
@@ -92,20 +91,45 @@ impl ProxyWorld {
     }
 
     pub(super) fn reply_arrives(&mut self, number: u64) {
-        self.calls[number as usize].over = true;
+        self.end_call(number);
+    }
+
+    fn add_call(&mut self, ask: Ask, tries: u32) -> u64 {
+        self.calls.push(Call { ask, tries, over: false });
+        if let Ask::Enqueue { planned, valid: true } = ask {
+            *self.enqueuing.entry(planned).or_default() += 1;
+        }
+        self.calls.len() as u64 - 1
+    }
+
+    /// Whether it was not over before.
+    fn end_call(&mut self, number: u64) -> bool {
+        let call = &mut self.calls[number as usize];
+        let ends = !std::mem::replace(&mut call.over, true);
+        if let Ask::Enqueue { planned, valid: true } = call.ask
+            && ends
+            && let Some(open) = self.enqueuing.get_mut(&planned)
+        {
+            *open -= 1;
+        }
+        ends
+    }
+
+    /// Whether a caller still waits to hear that this request is accepted.
+    pub(super) fn is_enqueuing(&self, planned: Planned) -> bool {
+        self.enqueuing.get(&planned).is_some_and(|open| *open > 0)
     }
 
     /// A caller without an answer asks again, under the same id, until it loses patience.
     pub(super) fn call_fails(&mut self, sim: &mut Sim<Self>, number: u64) {
-        let call = &mut self.calls[number as usize];
+        let call = &self.calls[number as usize];
         let (ask, tries) = (call.ask, call.tries);
-        if std::mem::replace(&mut call.over, true) || tries >= MAX_TRIES {
+        if !self.end_call(number) || tries >= MAX_TRIES {
             return;
         }
         let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), 2);
         let wait = (SECOND << tries.min(6)) + draw.below("patience_us", SECOND);
-        let number = self.calls.len() as u64;
-        self.calls.push(Call { ask, tries: tries + 1, over: false });
+        let number = self.add_call(ask, tries + 1);
         sim.after(wait, Message::CallArrives(number));
     }
 
@@ -117,9 +141,7 @@ impl ProxyWorld {
     }
 
     fn hit_call(&mut self, fault: Fault, ask: Ask) {
-        let planned = planned_of(ask);
-        let entry = self.ledger.entries.iter().rposition(|entry| entry.planned == planned);
-        match entry {
+        match self.ledger.latest_of(planned_of(ask)) {
             Some(entry) => self.hit(fault, entry),
             None => self.hit_object(fault),
         }

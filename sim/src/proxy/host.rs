@@ -5,7 +5,7 @@
 
 use super::{
     coverage::Sometimes,
-    ledger::{Ask, Callback, Fetch, Observation},
+    ledger::{Callback, Fetch, Observation},
     plan::purpose,
     upstream::{Answer, Body},
     world::{Message, ProxyWorld, is_in_flight},
@@ -37,7 +37,7 @@ pub struct Task {
     sent: bool,
     answer: Answer,
     /// Where a fetch goes next.
-    hop: Option<Hop>,
+    hop: Option<Box<Hop>>,
     outcome: Option<Outcome>,
 }
 
@@ -124,7 +124,7 @@ impl ProxyWorld {
         self.tasks.push(Task::new(attempt, entry, from, answer, None));
         self.fetching.insert(attempt, number);
         match self.first_hop(sim, attempt, entry, answer) {
-            Ok(hop) => self.tasks[number as usize].hop = hop,
+            Ok(hop) => self.tasks[number as usize].hop = hop.map(Box::new),
             Err(failure) => return self.end_fetch(sim, number, Some(FetchResult::Failed(failure))),
         }
         let over_quota = draw.chance("over_quota", self.plan.world.over_quota) && !self.healthy;
@@ -189,7 +189,7 @@ impl ProxyWorld {
         }
         let (attempt, entry, answer) = (task.attempt, task.entry, task.answer);
         let planned = self.ledger.entries[entry].planned;
-        let hop = task.hop.clone();
+        let hop = task.hop.take();
         let redirects = hop.as_ref().map_or(0, |hop| hop.redirects);
         // A redirect goes on with the same attempt; what counts is how often the request itself was executed.
         let first = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt);
@@ -205,6 +205,7 @@ impl ProxyWorld {
             let host = hop.url.host_str().unwrap_or_default();
             self.observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
         }
+        self.tasks[number as usize].hop = hop;
         let mut draw = sim.decide(purpose::FETCH, 3, u64::from(planned), u32::from(attempt.number));
         let back = self.network(&mut draw);
         match answer {
@@ -234,7 +235,7 @@ impl ProxyWorld {
             match hop.after_head(&self.plan.config, status, location.as_deref()) {
                 AfterHead::Follow(next) => {
                     let over = redirect.ends_after(next.redirects);
-                    self.tasks[number as usize].hop = Some(next);
+                    self.tasks[number as usize].hop = Some(Box::new(next));
                     if over && let Answer::Responds { status, redirect, .. } = &mut self.tasks[number as usize].answer {
                         (*status, *redirect) = (200, None);
                     }
@@ -432,10 +433,7 @@ impl ProxyWorld {
         sim.say("origin", || format!("is told: {attempt} {outcome}"));
         self.observe(sim, &Observation::Told { entry });
         let planned = self.ledger.entries[entry].planned;
-        // Asked once per run: it looks at each call.
-        if self.coverage.times(Sometimes::CallbackOvertakes) == 0
-            && self.calls.iter().any(|call| call.ask == Ask::Enqueue { planned, valid: true } && !call.over)
-        {
+        if self.is_enqueuing(planned) {
             self.coverage.sometimes(Sometimes::CallbackOvertakes);
         }
         let mut draw = sim.decide(purpose::CALLBACK, 1, u64::from(planned), u32::from(attempt.number));

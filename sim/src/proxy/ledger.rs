@@ -6,6 +6,8 @@ use proxy_fetch::{
     Attempt, CallbackResult, FetchResult, FinishedRow, Key, Meta, Outcome, Phase, Record, Reply, RequestRow, Table,
     Timestamp, Ulid, Write,
 };
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::{collections::BTreeMap, fmt};
 
 /// A request of the plan, by its number. Its request id is `r` and this number.
@@ -85,11 +87,11 @@ pub struct Entry {
     /// Instances lost (crash, eviction, deploy, failed commit) since it was accepted.
     pub restarts: u32,
     /// Fetches that left the object, in order.
-    pub fetches: Vec<Fetch>,
+    pub fetches: SmallVec<[Fetch; 1]>,
     /// Callbacks that left the object, in order.
-    pub callbacks: Vec<Callback>,
+    pub callbacks: SmallVec<[Callback; 1]>,
     /// Outcomes that its origin was told, in order, told by the origin.
-    pub told: Vec<Outcome>,
+    pub told: SmallVec<[Outcome; 1]>,
 }
 
 /// A fetch that left the object.
@@ -263,7 +265,8 @@ pub struct Ledger {
     pub meta_tampered: bool,
     /// Whether a fault has left the object without an alarm that will fire; see `Sim::alarm_is_lost`.
     pub alarm_lost: bool,
-    by_id: BTreeMap<Ulid, usize>,
+    by_id: FxHashMap<Ulid, usize>,
+    latest: FxHashMap<Planned, usize>,
 }
 
 impl Ledger {
@@ -273,9 +276,21 @@ impl Ledger {
         self.by_id.get(&id).copied()
     }
 
-    /// The entries that are live, oldest first.
+    /// The entry that was accepted last for this request of the plan.
+    #[must_use]
+    pub fn latest_of(&self, planned: Planned) -> Option<usize> {
+        self.latest.get(&planned).copied()
+    }
+
+    /// The entries that are live.
     pub fn live(&self) -> impl Iterator<Item = &Entry> {
-        self.by_id.values().filter_map(|at| self.entries.get(*at)).filter(|entry| entry.row().is_some())
+        self.entries.iter().filter(|entry| entry.row().is_some())
+    }
+
+    /// Of the live entries that with the least ULID.
+    #[must_use]
+    pub fn oldest_live(&self) -> Option<&Entry> {
+        self.live().min_by_key(|entry| entry.id)
     }
 
     /// Applies one commit's writes; `changes` receives what they changed, one entry per request.
@@ -336,26 +351,27 @@ impl Ledger {
             tampered: false,
             state_readable: false,
             restarts: 0,
-            fetches: Vec::new(),
-            callbacks: Vec::new(),
-            told: Vec::new(),
+            fetches: SmallVec::new(),
+            callbacks: SmallVec::new(),
+            told: SmallVec::new(),
         });
         // Counted as finished until its row is seen, in this same commit.
         self.finished += 1;
         self.by_id.insert(id, entry);
+        self.latest.insert(planned, entry);
         entry
     }
 
     fn change(&mut self, entry: usize, to: Stored, changes: &mut Vec<Change>) {
+        *self.count_of(&to) += 1;
+        self.waiting += usize::from(to.is_waiting());
+        let is_live = matches!(to, Stored::Live(_));
         let from = std::mem::replace(&mut self.entries[entry].stored, to);
         *self.count_of(&from) -= 1;
         self.waiting -= usize::from(from.is_waiting());
-        let to = self.entries[entry].stored.clone();
-        *self.count_of(&to) += 1;
-        self.waiting += usize::from(to.is_waiting());
         if changes.iter().all(|change| change.entry != entry) {
             // The first row of a request that this commit accepts replaces nothing.
-            let is_new = matches!(from, Stored::Forgotten) && matches!(to, Stored::Live(_));
+            let is_new = matches!(from, Stored::Forgotten) && is_live;
             changes.push(Change { entry, before: (!is_new).then_some(from) });
         }
     }

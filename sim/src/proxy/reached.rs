@@ -77,7 +77,7 @@ impl ProxyWorld {
             Ask::Cancel { planned } => (Entering::Cancel, planned),
             Ask::Status { planned } => (Entering::Status, planned),
         };
-        let entry = self.ledger.entries.iter().rfind(|entry| entry.planned == planned);
+        let entry = self.ledger.latest_of(planned).map(|at| &self.ledger.entries[at]);
         self.coverage.entered(event, entry.map_or(State::Idle, State::of));
     }
 

@@ -62,7 +62,7 @@ pub struct Report {
     /// The first broken law and its step.
     pub violation: Option<(u64, Violation)>,
     /// Accepted requests by how they ended.
-    pub outcomes: BTreeMap<String, u64>,
+    pub outcomes: BTreeMap<&'static str, u64>,
     /// Faults by the states that they hit.
     pub coverage: Coverage,
     /// What the seed drew, in a line.
@@ -126,7 +126,7 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
             // A request whose row was unreadable leaves none when it ends.
             Stored::Finished(_) | Stored::Forgotten => entry.outcome.map_or("unreadable", Outcome::name),
         };
-        *outcomes.entry(how.to_owned()).or_default() += 1;
+        *outcomes.entry(how).or_default() += 1;
     }
     let names = if watch.lines { Names::of(&world.ledger) } else { Names::default() };
     let lines = sim.recorder.lines().iter();

@@ -15,6 +15,7 @@ use crate::{
     laws::{Laws, Violation},
 };
 use proxy_fetch::{Attempt, Effect, Phase, ROW_VERSION, Table, Timestamp};
+use rustc_hash::FxHashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -23,8 +24,11 @@ use std::{
 /// The one object of this world.
 pub(super) const OBJECT: ObjectId = 0;
 
-/// Comparing all of memory with all that is stored costs as much as there is; this keeps it a small share.
+/// Comparing all of memory with all that is stored is due when a life has begun, and after so many turns …
 const LOOK_THOROUGHLY_EVERY: u64 = 256;
+/// … but it costs as much as there is, so it waits until so many steps per request were done since the last time. That
+/// bounds its share of a step, however long the run and however short the lives.
+const STEPS_PER_REQUEST: u64 = 4;
 
 /// What happens outside the object.
 #[derive(Clone, Debug)]
@@ -103,6 +107,8 @@ pub struct ProxyWorld {
     pub violation: Option<(u64, Violation)>,
     pub(super) laws: Option<Laws>,
     pub(super) calls: Vec<Call>,
+    /// Calls that hand in a request of the plan, and are not over.
+    pub(super) enqueuing: FxHashMap<Planned, u32>,
     /// Calls that the living instance has not answered.
     pub(super) waiting: BTreeSet<u64>,
     pub(super) tasks: Vec<Task>,
@@ -118,7 +124,9 @@ pub struct ProxyWorld {
     foreign: Vec<(proxy_fetch::Key, u8)>,
     changes: Vec<Change>,
     settled: u64,
-    is_new_life: bool,
+    /// Whether a thorough look is due, and the step of the last.
+    look_is_due: bool,
+    looked_at: u64,
 }
 
 impl ProxyWorld {
@@ -136,6 +144,7 @@ impl ProxyWorld {
             violation: None,
             laws,
             calls: Vec::new(),
+            enqueuing: FxHashMap::default(),
             waiting: BTreeSet::new(),
             tasks: Vec::new(),
             fetching: BTreeMap::new(),
@@ -148,7 +157,8 @@ impl ProxyWorld {
             foreign: Vec::new(),
             changes: Vec::new(),
             settled: 0,
-            is_new_life: false,
+            look_is_due: false,
+            looked_at: 0,
         }
     }
 
@@ -403,12 +413,18 @@ impl engine::World for ProxyWorld {
     fn settled(&mut self, sim: &mut Sim<Self>, _object: ObjectId) {
         // Cheap each time; everything when a life has begun, now and then, and at the end.
         self.settled += 1;
-        let is_first = std::mem::take(&mut self.is_new_life);
-        self.look(sim, is_first || self.settled.is_multiple_of(LOOK_THOROUGHLY_EVERY));
+        self.look_is_due |= self.settled.is_multiple_of(LOOK_THOROUGHLY_EVERY);
+        let steps = sim.recorder.steps;
+        let may = steps >= self.looked_at + STEPS_PER_REQUEST * self.ledger.entries.len() as u64;
+        let thorough = self.look_is_due && may;
+        if thorough {
+            (self.look_is_due, self.looked_at) = (false, steps);
+        }
+        self.look(sim, thorough);
     }
 
     fn started(&mut self, sim: &mut Sim<Self>, _instance: InstanceId) {
-        self.is_new_life = true;
+        self.look_is_due = true;
         self.observe(sim, &Observation::Started);
     }
 

@@ -52,7 +52,7 @@ pub struct Report {
     /// The first broken law and its step.
     pub violation: Option<(u64, Violation)>,
     /// Requests by how they ended.
-    pub outcomes: BTreeMap<String, u64>,
+    pub outcomes: BTreeMap<&'static str, u64>,
     /// Faults by the states that they hit.
     pub coverage: Coverage,
     /// What the seed drew, in a line.
@@ -110,7 +110,7 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<QueueWorld>, world: Qu
             (None, _) if entry.copies == entry.deleted => "deleted by the platform",
             (None, _) => "live",
         };
-        *outcomes.entry(how.to_owned()).or_default() += 1;
+        *outcomes.entry(how).or_default() += 1;
     }
     let names: Vec<(String, String)> = if watch.lines {
         (0..)

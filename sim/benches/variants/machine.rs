@@ -1,0 +1,175 @@
+//! The bare loop again, around the real machine: what it costs to run that and to store what it writes, with neither
+//! platform nor laws.
+
+use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, Rng, SERVICE, SPREAD, TIMEOUT};
+use proxy_fetch::{
+    Alarm, Attempt, Callback, CallbackResult, Caller, Config, Effect, Event, FetchResult, Key, Machine, ObjectCallback,
+    Output, Request, Row, Store, Timestamp, Write, turn,
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
+
+const START_MS: u64 = 1_767_225_600_000;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Asks,
+    CallArrives,
+    ReplyArrives,
+    FetchReaches,
+    Responds,
+    FetchTimesOut,
+    CallbackReaches,
+    CallbackEnds,
+    CallbackTimesOut,
+}
+
+#[derive(Default)]
+struct Rows(BTreeMap<Key, Vec<u8>>);
+
+impl Store for Rows {
+    type Error = std::convert::Infallible;
+
+    fn commit(&mut self, writes: &[Write], _: Option<Timestamp>) -> Result<(), Self::Error> {
+        for write in writes {
+            match write {
+                Write::Put(record) => {
+                    let bytes = self.0.entry(record.key()).or_default();
+                    *bytes = record.encode_in(std::mem::take(bytes));
+                }
+                Write::Delete(key) => drop(self.0.remove(key)),
+            }
+        }
+        Ok(())
+    }
+}
+
+struct World {
+    /// The last number is a request, or a piece of work.
+    heap: BinaryHeap<Reverse<(u64, u64, What, u32)>>,
+    asked: u64,
+    now: u64,
+    rng: Rng,
+    machine: Machine,
+    alarm: Alarm,
+    rows: Rows,
+    out: Output,
+    work: Vec<(Attempt, bool)>,
+    finished: u64,
+}
+
+impl World {
+    fn after(&mut self, delay: u64, what: What, about: u32) {
+        self.heap.push(Reverse((self.now + delay, self.asked, what, about)));
+        self.asked += 1;
+    }
+
+    fn send(&mut self, what: What, about: u32) {
+        let delay = self.rng.between(NETWORK);
+        self.after(delay, what, about);
+    }
+
+    fn turn(&mut self, event: Event) {
+        let now = Timestamp(START_MS + self.now / 1_000);
+        let Ok(()) = turn(&mut self.machine, &mut self.alarm, &mut self.rows, now, [event], &mut self.out);
+        for effect in self.out.take_effects() {
+            let work = self.work.len() as u32;
+            match effect {
+                Effect::Fetch { attempt, .. } => {
+                    self.work.push((attempt, false));
+                    self.after(TIMEOUT, What::FetchTimesOut, work);
+                    self.send(What::FetchReaches, work);
+                }
+                Effect::Deliver { attempt, .. } => {
+                    self.work.push((attempt, false));
+                    self.after(TIMEOUT, What::CallbackTimesOut, work);
+                    self.send(What::CallbackReaches, work);
+                }
+                Effect::Reply { caller, .. } => self.send(What::ReplyArrives, caller.0 as u32),
+                Effect::Abort { .. } | Effect::Report(_) => {}
+            }
+        }
+    }
+
+    fn ends(&mut self, work: u32) -> Option<Attempt> {
+        let (attempt, over) = &mut self.work[work as usize];
+        (!std::mem::replace(over, true)).then_some(*attempt)
+    }
+
+    fn happen(&mut self, what: What, about: u32) {
+        match what {
+            What::Asks => self.send(What::CallArrives, about),
+            What::CallArrives => {
+                let entropy = u128::from(self.rng.between((0, u64::MAX - 1)));
+                let request = Box::new(request(about));
+                self.turn(Event::Enqueue { caller: Caller(u64::from(about)), request, entropy });
+            }
+            What::ReplyArrives => {}
+            What::FetchReaches => {
+                let delay = self.rng.between(SERVICE) + self.rng.between(NETWORK);
+                self.after(delay, What::Responds, about);
+            }
+            What::Responds | What::FetchTimesOut => {
+                if let Some(attempt) = self.ends(about) {
+                    let result = FetchResult::Response { status: 200, retry_after: None };
+                    self.turn(Event::Fetched { attempt, result });
+                }
+            }
+            What::CallbackReaches => self.send(What::CallbackEnds, about),
+            What::CallbackEnds | What::CallbackTimesOut => {
+                if let Some(attempt) = self.ends(about) {
+                    self.finished += 1;
+                    self.turn(Event::Delivered { attempt, result: CallbackResult::Answered });
+                }
+            }
+        }
+    }
+}
+
+fn request(number: u32) -> Request {
+    let target = ObjectCallback { binding: "ORIGIN".into(), object: "o".into(), method: "done".into() };
+    Request {
+        request_id: format!("r{number}"),
+        method: "GET".into(),
+        url: format!("https://u{number}.test/"),
+        callback: Some(Callback::Object(target)),
+        ..Request::default()
+    }
+}
+
+pub fn run(seed: u64) -> Done {
+    let config: Config = proxy_fetch_sim::proxy::Plan::draw(seed, proxy_fetch_sim::proxy::Profile::Calm).config;
+    let machine = match Machine::restore(config, std::iter::empty::<Row>()) {
+        Ok(machine) => machine,
+        Err(error) => panic!("nothing is stored: {error}"),
+    };
+    let mut world = World {
+        heap: BinaryHeap::new(),
+        asked: 0,
+        now: 0,
+        rng: Rng(seed),
+        machine,
+        alarm: Alarm::UNKNOWN,
+        rows: Rows::default(),
+        out: Output::default(),
+        work: Vec::new(),
+        finished: 0,
+    };
+    world.turn(Event::Start);
+    for request in 0..REQUESTS as u32 {
+        let at = world.rng.between((0, SPREAD));
+        world.after(at, What::Asks, request);
+    }
+    let mut events = 0;
+    while let Some(Reverse((at, _, what, about))) = world.heap.pop() {
+        world.now = at;
+        events += 1;
+        world.happen(what, about);
+    }
+    assert_eq!(world.finished, REQUESTS);
+    assert_eq!(world.machine.live_len(), 0);
+    assert_eq!(events, REQUESTS * EVENTS_PER_REQUEST);
+    Done { events, requests: REQUESTS, simulated_us: world.now }
+}
