@@ -2,7 +2,7 @@
 
 use super::{End, Law, Settled, Verdict, ensure};
 use crate::proxy::ledger::Ledger;
-use proxy_fetch::{Key, ROW_VERSION, Table, Timestamp};
+use proxy_fetch::{Failure, Key, Outcome, ROW_VERSION, Table, Timestamp};
 use std::collections::BTreeMap;
 
 /// S24.
@@ -20,8 +20,8 @@ impl Law for UnknownVersions {
         Ok(())
     }
 
-    fn settled(&mut self, _: &Ledger, settled: &Settled<'_>) -> Verdict {
-        if settled.thorough { self.check(settled.rows) } else { Ok(()) }
+    fn settled(&mut self, ledger: &Ledger, settled: &Settled<'_>) -> Verdict {
+        if settled.thorough { self.check(ledger, settled.rows) } else { Ok(()) }
     }
 
     /// A program that knows the version takes over.
@@ -30,17 +30,17 @@ impl Law for UnknownVersions {
         Ok(())
     }
 
-    fn ended(&mut self, _: &Ledger, end: &End<'_>) -> Verdict {
-        self.check(end.rows)
+    fn ended(&mut self, ledger: &Ledger, end: &End<'_>) -> Verdict {
+        self.check(ledger, end.rows)
     }
 }
 
 impl UnknownVersions {
-    fn check(&mut self, rows: &BTreeMap<Key, Vec<u8>>) -> Verdict {
+    fn check(&mut self, ledger: &Ledger, rows: &BTreeMap<Key, Vec<u8>>) -> Verdict {
         for (key, bytes) in &self.kept {
             let stored = rows.get(key);
             ensure!(
-                stored == Some(bytes),
+                stored == Some(bytes) || (stored.is_none() && Self::may_go(ledger, *key)),
                 "the row of {key} was of the unknown version {}; then it was {}",
                 bytes.first().copied().unwrap_or_default(),
                 if stored.is_some() { "changed" } else { "deleted" }
@@ -50,6 +50,12 @@ impl UnknownVersions {
             self.keep(*key, bytes);
         }
         Ok(())
+    }
+
+    /// A payload goes with its request, unless that ended because nobody could read it.
+    fn may_go(ledger: &Ledger, key: Key) -> bool {
+        let outcome = ledger.entry_of(key.id).and_then(|at| ledger.entries.get(at)?.outcome);
+        key.table == Table::Payloads && outcome.is_some_and(|outcome| outcome != Outcome::Failed(Failure::Unreadable))
     }
 
     fn keep(&mut self, key: Key, bytes: &[u8]) {
@@ -64,7 +70,7 @@ impl UnknownVersions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws::testing::{Story, assert_broken};
+    use crate::laws::testing::{Story, assert_broken, response};
     use crate::proxy::ledger::Observation;
 
     fn kept() -> (Story<UnknownVersions>, Key) {
@@ -99,6 +105,20 @@ mod tests {
         story.rows.remove(&key);
         let machine = story.machine();
         assert_broken(story.settle(&machine, true), "of the unknown version 9; then it was deleted");
+    }
+
+    #[test]
+    fn a_payload_that_nobody_could_read_stays() {
+        for (outcome, stays) in [(Outcome::Failed(Failure::Unreadable), true), (response(200), false)] {
+            let mut story = Story::<UnknownVersions>::new();
+            story.in_flight(1, 1).commits();
+            let key = Key { table: Table::Payloads, id: story.id(1) };
+            let tampered = Observation::Tampered { key, bytes: &[9, 1] };
+            assert_eq!(story.watch.observe(&story.ledger, &tampered), Ok(()));
+            story.finished(1, outcome).commits();
+            story.rows.remove(&key);
+            assert_eq!(story.end().is_err(), stays, "{outcome}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     engine::{self, Fault, InstanceId, Micros, ObjectId, SECOND, Sim},
-    laws::{Laws, Violation},
+    laws::{Laws, Violation, outcome_of},
 };
 use proxy_fetch::{Attempt, Effect, Phase, ROW_VERSION, Table, Timestamp};
 use rustc_hash::FxHashMap;
@@ -224,7 +224,10 @@ impl ProxyWorld {
                     *byte = first;
                 }
                 let Some(at) = self.ledger.entry_of(key.id) else { continue };
-                self.ledger.entries[at].tampered = false;
+                // A payload stays for good once it could not be read.
+                let outcome = outcome_of(&self.ledger.entries[at].stored).or(self.ledger.entries[at].outcome);
+                let outlives = key.table == Table::Payloads && outcome.is_some();
+                self.ledger.entries[at].tampered = outlives && sim.storage(OBJECT).contains_key(&key);
                 // While it could not be read its name may have been taken: then two stand for one name.
                 let planned = self.ledger.entries[at].planned;
                 let mut named: Vec<_> =
@@ -265,12 +268,11 @@ impl ProxyWorld {
             .storage(OBJECT)
             .iter()
             .filter(|(key, bytes)| {
-                let table = match key.table {
-                    Table::Requests | Table::Finished => true,
-                    Table::Payloads => corrupt,
+                let is_chosen_from = match key.table {
+                    Table::Requests | Table::Payloads | Table::Finished => true,
                     Table::Meta | Table::Quarantine => false,
                 };
-                table && bytes.first() == Some(&ROW_VERSION)
+                is_chosen_from && bytes.first() == Some(&ROW_VERSION)
             })
             .map(|(key, _)| *key)
             .collect();
