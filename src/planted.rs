@@ -134,6 +134,7 @@ bugs! {
     CorruptRowDropped: "a corrupt row is deleted without a copy",
     KeptRowsCleared: "finished rows of unknown versions are forgotten with the others",
     UnknownVersionDestroyed: "a row of an unknown version is treated as corrupt",
+    UnknownMetaReplaced: "an object whose own row is of an unknown version begins anew",
     // The order of a turn, and its alarm.
     EffectsAfterFailedCommit: "effects leave though the commit failed",
     AlarmOnlyIfNone: "an alarm is set only when none is set",

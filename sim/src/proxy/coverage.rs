@@ -103,7 +103,6 @@ pub fn impossible(fault: Fault, state: State) -> Option<&'static str> {
         (23, Idle | InFlight) => Some("an answer to the attempt in flight is not late"),
         (23, Queued) => Some("it was never started"),
         (26, Idle | Queued | Waiting | InFlight | Finished) => Some("only a callback under way meets it"),
-        (33, Idle) => Some("there is no row to read"),
         _ => None,
     }
 }

@@ -270,7 +270,9 @@ impl ProxyWorld {
             .filter(|(key, bytes)| {
                 let is_chosen_from = match key.table {
                     Table::Requests | Table::Payloads | Table::Finished => true,
-                    Table::Meta | Table::Quarantine => false,
+                    // A damaged one may lead to any epoch and time; tests of the core look at that.
+                    Table::Meta => foreign && !corrupt,
+                    Table::Quarantine => false,
                 };
                 is_chosen_from && bytes.first() == Some(&ROW_VERSION)
             })
@@ -280,14 +282,18 @@ impl ProxyWorld {
             return;
         }
         let key = keys[draw.below("row", keys.len() as u64) as usize];
-        let Some(entry) = self.ledger.entry_of(key.id) else { return };
-        if self.ledger.entries[entry].tampered {
-            return;
-        }
         let fault = if corrupt { Fault(27) } else { Fault(33) };
-        self.hit(fault, entry);
-        self.ledger.entries[entry].tampered = true;
-        self.ledger.entries[entry].state_readable = key.table == Table::Payloads;
+        if key.table == Table::Meta {
+            self.hit_object(fault);
+        } else {
+            let Some(entry) = self.ledger.entry_of(key.id) else { return };
+            if self.ledger.entries[entry].tampered {
+                return;
+            }
+            self.hit(fault, entry);
+            self.ledger.entries[entry].tampered = true;
+            self.ledger.entries[entry].state_readable = key.table == Table::Payloads;
+        }
         sim.say("world", || format!("{fault}: the stored {key} is {}", if corrupt { "corrupt" } else { "foreign" }));
         let Some(bytes) = sim.storage_mut(OBJECT).get_mut(&key) else { return };
         if corrupt {
