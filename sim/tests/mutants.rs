@@ -16,9 +16,11 @@ const RARE: &[(Bug, u64)] = &[
     (Bug::DueOneLate, 200),
     (Bug::DueUnbounded, 2_500),
     (Bug::ExpiryMovesAtRetry, 800),
+    (Bug::KeptRowsCleared, 200),
     (Bug::LateAnswerBeatsExpiry, 400),
     (Bug::StartsAtExpiry, 800),
     (Bug::TickKeepsAlarm, 150),
+    (Bug::UnknownMetaReplaced, 150),
 ];
 
 fn budget(lens: &Lens, bug: Bug) -> u64 {
