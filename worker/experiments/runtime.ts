@@ -3,10 +3,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import workerd from 'workerd';
+import { freePort } from '../test/runtime/workerd.ts';
 import { TRAP } from './trap.ts';
 
 /** The binary itself: a signal to the package's wrapper would not reach it. */
@@ -34,17 +34,6 @@ export interface Look {
   remembered: number;
   notes: string[];
   alarm: number | null;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  server.close();
-  await once(server, 'close');
-  return address.port;
 }
 
 function config(subject: string, folder: string, port: number): string {
