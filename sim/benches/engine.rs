@@ -118,7 +118,10 @@ fn print(threads: usize, chosen: &[&Variant], rates: &[Rate]) {
         chosen.iter().zip(rates).find(|(variant, _)| variant.name.starts_with(name)).map(|(_, rate)| *rate)
     };
     let (heap, madsim) = (rate_of("a "), rate_of("c "));
-    println!("\n{:<34} {:>11} {:>9} {:>9} {:>13}  events, requests", "", "events/s", "ns/event", "seeds/s", "simulated");
+    println!(
+        "\n{:<34} {:>11} {:>9} {:>9} {:>13}  events, requests",
+        "", "events/s", "ns/event", "seeds/s", "simulated"
+    );
     let name = format!("on {threads} thread{}", if threads == 1 { "" } else { "s" });
     println!("{name:<34} {:>11} {:>9} {:>9} {:>13}  {:^13} {:^13}", "", "", "", ": wall", "of a", "of c");
     for (variant, rate) in chosen.iter().zip(rates) {

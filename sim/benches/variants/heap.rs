@@ -1,10 +1,7 @@
 //! The least that simulates it: a binary heap, a number per request, and nothing that could be wrong.
 
-use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, Rng, SERVICE, SLOTS, SPREAD, TIMEOUT};
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-};
+use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SLOTS, SPREAD, TIMEOUT, calendar::Calendar};
+use std::collections::VecDeque;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
@@ -29,10 +26,7 @@ enum State {
 }
 
 struct World {
-    heap: BinaryHeap<Reverse<(u64, u64, What, u32)>>,
-    asked: u64,
-    now: u64,
-    rng: Rng,
+    calendar: Calendar<What>,
     states: Vec<State>,
     waiting: VecDeque<u32>,
     in_flight: usize,
@@ -40,53 +34,43 @@ struct World {
 }
 
 impl World {
-    fn after(&mut self, delay: u64, what: What, request: u32) {
-        self.heap.push(Reverse((self.now + delay, self.asked, what, request)));
-        self.asked += 1;
-    }
-
-    fn send(&mut self, what: What, request: u32) {
-        let delay = self.rng.between(NETWORK);
-        self.after(delay, what, request);
-    }
-
     fn fill(&mut self) {
         while self.in_flight < SLOTS
             && let Some(request) = self.waiting.pop_front()
         {
             self.in_flight += 1;
             self.states[request as usize] = State::InFlight;
-            self.after(TIMEOUT, What::FetchTimesOut, request);
-            self.send(What::FetchReaches, request);
+            self.calendar.after(TIMEOUT, What::FetchTimesOut, request);
+            self.calendar.send(What::FetchReaches, request);
         }
     }
 
     fn deliver(&mut self, request: u32) {
         self.in_flight -= 1;
         self.states[request as usize] = State::Delivering;
-        self.after(TIMEOUT, What::CallbackTimesOut, request);
-        self.send(What::CallbackReaches, request);
+        self.calendar.after(TIMEOUT, What::CallbackTimesOut, request);
+        self.calendar.send(What::CallbackReaches, request);
         self.fill();
     }
 
     fn happen(&mut self, what: What, request: u32) {
         let state = self.states[request as usize];
         match what {
-            What::Asks => self.send(What::CallArrives, request),
+            What::Asks => self.calendar.send(What::CallArrives, request),
             What::CallArrives => {
                 self.states[request as usize] = State::Queued;
                 self.waiting.push_back(request);
-                self.send(What::ReplyArrives, request);
+                self.calendar.send(What::ReplyArrives, request);
                 self.fill();
             }
             What::ReplyArrives => {}
             What::FetchReaches => {
-                let delay = self.rng.between(SERVICE) + self.rng.between(NETWORK);
-                self.after(delay, What::Responds, request);
+                let delay = self.calendar.rng.between(SERVICE) + self.calendar.rng.between(NETWORK);
+                self.calendar.after(delay, What::Responds, request);
             }
             // Whichever comes first; the other finds another state.
             What::Responds | What::FetchTimesOut if state == State::InFlight => self.deliver(request),
-            What::CallbackReaches => self.send(What::CallbackEnds, request),
+            What::CallbackReaches => self.calendar.send(What::CallbackEnds, request),
             What::CallbackEnds | What::CallbackTimesOut if state == State::Delivering => {
                 self.states[request as usize] = State::Finished;
                 self.finished += 1;
@@ -98,26 +82,22 @@ impl World {
 
 pub fn run(seed: u64) -> Done {
     let mut world = World {
-        heap: BinaryHeap::new(),
-        asked: 0,
-        now: 0,
-        rng: Rng(seed),
+        calendar: Calendar::new(seed),
         states: vec![State::Planned; REQUESTS as usize],
         waiting: VecDeque::new(),
         in_flight: 0,
         finished: 0,
     };
     for request in 0..REQUESTS as u32 {
-        let at = world.rng.between((0, SPREAD));
-        world.after(at, What::Asks, request);
+        let at = world.calendar.rng.between((0, SPREAD));
+        world.calendar.after(at, What::Asks, request);
     }
     let mut events = 0;
-    while let Some(Reverse((at, _, what, request))) = world.heap.pop() {
-        world.now = at;
+    while let Some((what, request)) = world.calendar.next() {
         events += 1;
         world.happen(what, request);
     }
     assert_eq!(world.finished, REQUESTS);
     assert_eq!(events, REQUESTS * EVENTS_PER_REQUEST);
-    Done { events, requests: REQUESTS, simulated_us: world.now }
+    Done { events, requests: REQUESTS, simulated_us: world.calendar.now }
 }

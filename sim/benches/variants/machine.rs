@@ -1,15 +1,13 @@
 //! The bare loop again, around the real machine: what it costs to run that and to store what it writes, with neither
 //! platform nor laws.
 
-use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, Rng, SERVICE, SPREAD, TIMEOUT};
+use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SPREAD, TIMEOUT, calendar::Calendar};
 use proxy_fetch::{
     Alarm, Attempt, Callback, CallbackResult, Caller, Config, Effect, Event, FetchResult, Key, Machine, ObjectCallback,
     Output, Request, Row, Store, Timestamp, Write, turn,
 };
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
-};
+use proxy_fetch_sim::proxy::{Plan, Profile};
+use std::collections::BTreeMap;
 
 const START_MS: u64 = 1_767_225_600_000;
 
@@ -47,11 +45,8 @@ impl Store for Rows {
 }
 
 struct World {
-    /// The last number is a request, or a piece of work.
-    heap: BinaryHeap<Reverse<(u64, u64, What, u32)>>,
-    asked: u64,
-    now: u64,
-    rng: Rng,
+    /// About requests, or pieces of work.
+    calendar: Calendar<What>,
     machine: Machine,
     alarm: Alarm,
     rows: Rows,
@@ -61,33 +56,23 @@ struct World {
 }
 
 impl World {
-    fn after(&mut self, delay: u64, what: What, about: u32) {
-        self.heap.push(Reverse((self.now + delay, self.asked, what, about)));
-        self.asked += 1;
-    }
-
-    fn send(&mut self, what: What, about: u32) {
-        let delay = self.rng.between(NETWORK);
-        self.after(delay, what, about);
-    }
-
     fn turn(&mut self, event: Event) {
-        let now = Timestamp(START_MS + self.now / 1_000);
+        let now = Timestamp(START_MS + self.calendar.now / 1_000);
         let Ok(()) = turn(&mut self.machine, &mut self.alarm, &mut self.rows, now, [event], &mut self.out);
         for effect in self.out.take_effects() {
             let work = self.work.len() as u32;
             match effect {
                 Effect::Fetch { attempt, .. } => {
                     self.work.push((attempt, false));
-                    self.after(TIMEOUT, What::FetchTimesOut, work);
-                    self.send(What::FetchReaches, work);
+                    self.calendar.after(TIMEOUT, What::FetchTimesOut, work);
+                    self.calendar.send(What::FetchReaches, work);
                 }
                 Effect::Deliver { attempt, .. } => {
                     self.work.push((attempt, false));
-                    self.after(TIMEOUT, What::CallbackTimesOut, work);
-                    self.send(What::CallbackReaches, work);
+                    self.calendar.after(TIMEOUT, What::CallbackTimesOut, work);
+                    self.calendar.send(What::CallbackReaches, work);
                 }
-                Effect::Reply { caller, .. } => self.send(What::ReplyArrives, caller.0 as u32),
+                Effect::Reply { caller, .. } => self.calendar.send(What::ReplyArrives, caller.0 as u32),
                 Effect::Abort { .. } | Effect::Report(_) => {}
             }
         }
@@ -100,16 +85,16 @@ impl World {
 
     fn happen(&mut self, what: What, about: u32) {
         match what {
-            What::Asks => self.send(What::CallArrives, about),
+            What::Asks => self.calendar.send(What::CallArrives, about),
             What::CallArrives => {
-                let entropy = u128::from(self.rng.between((0, u64::MAX - 1)));
+                let entropy = u128::from(self.calendar.rng.between((0, u64::MAX - 1)));
                 let request = Box::new(request(about));
                 self.turn(Event::Enqueue { caller: Caller(u64::from(about)), request, entropy });
             }
             What::ReplyArrives => {}
             What::FetchReaches => {
-                let delay = self.rng.between(SERVICE) + self.rng.between(NETWORK);
-                self.after(delay, What::Responds, about);
+                let delay = self.calendar.rng.between(SERVICE) + self.calendar.rng.between(NETWORK);
+                self.calendar.after(delay, What::Responds, about);
             }
             What::Responds | What::FetchTimesOut => {
                 if let Some(attempt) = self.ends(about) {
@@ -117,7 +102,7 @@ impl World {
                     self.turn(Event::Fetched { attempt, result });
                 }
             }
-            What::CallbackReaches => self.send(What::CallbackEnds, about),
+            What::CallbackReaches => self.calendar.send(What::CallbackEnds, about),
             What::CallbackEnds | What::CallbackTimesOut => {
                 if let Some(attempt) = self.ends(about) {
                     self.finished += 1;
@@ -140,16 +125,13 @@ fn request(number: u32) -> Request {
 }
 
 pub fn run(seed: u64) -> Done {
-    let config: Config = proxy_fetch_sim::proxy::Plan::draw(seed, proxy_fetch_sim::proxy::Profile::Calm).config;
+    let config: Config = Plan::draw(seed, Profile::Calm).config;
     let machine = match Machine::restore(config, std::iter::empty::<Row>()) {
         Ok(machine) => machine,
         Err(error) => panic!("nothing is stored: {error}"),
     };
     let mut world = World {
-        heap: BinaryHeap::new(),
-        asked: 0,
-        now: 0,
-        rng: Rng(seed),
+        calendar: Calendar::new(seed),
         machine,
         alarm: Alarm::UNKNOWN,
         rows: Rows::default(),
@@ -159,17 +141,16 @@ pub fn run(seed: u64) -> Done {
     };
     world.turn(Event::Start);
     for request in 0..REQUESTS as u32 {
-        let at = world.rng.between((0, SPREAD));
-        world.after(at, What::Asks, request);
+        let at = world.calendar.rng.between((0, SPREAD));
+        world.calendar.after(at, What::Asks, request);
     }
     let mut events = 0;
-    while let Some(Reverse((at, _, what, about))) = world.heap.pop() {
-        world.now = at;
+    while let Some((what, about)) = world.calendar.next() {
         events += 1;
         world.happen(what, about);
     }
     assert_eq!(world.finished, REQUESTS);
     assert_eq!(world.machine.live_len(), 0);
     assert_eq!(events, REQUESTS * EVENTS_PER_REQUEST);
-    Done { events, requests: REQUESTS, simulated_us: world.now }
+    Done { events, requests: REQUESTS, simulated_us: world.calendar.now }
 }

@@ -2,6 +2,7 @@
 //! replies, starts it when one of five slots is free, the upstream takes its time, the response comes, and the origin
 //! is called back and answers; attempt and callback have a time-out each.
 
+mod calendar;
 mod heap;
 mod machine;
 mod nodes;
