@@ -91,7 +91,8 @@ impl<'a> Move<'a> {
     #[must_use]
     pub fn chosen(&self) -> Option<Outcome> {
         // One that is forgotten by the commit that ended it leaves its outcome in the ledger.
-        let is_forgotten = self.entry.stored == Stored::Forgotten && matches!(self.was, None | Some(Stored::Live(_)));
+        let is_forgotten =
+            matches!(self.entry.stored, Stored::Forgotten) && matches!(self.was, None | Some(Stored::Live(_)));
         let outcome = outcome_of(&self.entry.stored).or(if is_forgotten { self.entry.outcome } else { None })?;
         (self.was.and_then(outcome_of) != Some(outcome)).then_some(outcome)
     }
