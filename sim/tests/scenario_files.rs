@@ -5,14 +5,15 @@
 use proxy_fetch_sim::{
     laws::Laws,
     planting::plant_by_name,
-    proxy::{Plan, Profile, Watch, run_plan},
-    scenario::{Scenario, told, written_out},
+    proxy::{Plan, Profile, Watch, run_plan, run_seed},
+    scenario::{Scenario, shrink_run, told, written_out},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 /// The files of the corpus with this extension.
@@ -149,6 +150,35 @@ fn what_a_seed_decided_can_be_written_and_read_and_is_the_same_run() {
             let played = run_plan(0, read.plan, Watch::default());
             assert_eq!((played.digest, played.steps), (drawn.digest, drawn.steps), "seed {seed}, {}", profile.name());
         }
+    }
+}
+
+/// Of a failing seed little is left, plain and in order; what is left breaks the same law, and its file says how it
+/// came about.
+#[test]
+fn what_is_left_of_a_failing_seed_is_small_and_breaks_the_same_law() {
+    for bug in ["RetryAfterIgnored", "SixthSlot", "NameForgottenAtEnd", "CancelIgnoresFlight", "RedirectUnchecked"] {
+        assert_eq!(plant_by_name(Some(bug)), Ok(()));
+        let fails = |seed: &u64| run_seed(*seed, Profile::Swarm, Watch::default()).violation.is_some();
+        let seed = (0..200).find(fails).unwrap_or_else(|| panic!("no seed fails with {bug}"));
+        let plan = Plan::draw(seed, Profile::Swarm);
+        let shrunk =
+            shrink_run(seed, plan, Duration::from_secs(20)).unwrap_or_else(|| panic!("{bug}: no law is broken"));
+        let text = shrunk.to_text(Some(Path::new("small.toml")));
+        let read = Scenario::parse(&text).unwrap_or_else(|error| panic!("{bug}: {error}\n{text}"));
+        assert_eq!(read, shrunk.scenario, "{bug}");
+        let again = run_plan(0, read.plan.clone(), Watch::default()).violation.map(|(_, violation)| violation.law);
+        assert_eq!(plant_by_name(None), Ok(()));
+        assert_eq!((again, read.bug.as_deref()), (read.law.as_deref(), Some(bug)), "{text}");
+        assert!(shrunk.items <= 8 && shrunk.items < shrunk.items_before, "{bug}: {} items\n{text}", shrunk.items);
+        assert!(read.plan.requests.iter().all(Option::is_some), "{bug}: numbers are left out\n{text}");
+        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+        let (law, made) =
+            (read.law.as_deref().unwrap_or_default(), format!("# cargo sim shrink {seed} --bug {bug} made it."));
+        assert!(head[0].starts_with(&format!("# {law}: ")) && head[1].starts_with(&format!("# {bug}: ")), "{text}");
+        assert_eq!(head[2..], ["# cargo sim scenario small.toml runs it.", &made], "{text}");
+        let last = shrunk.report.lines.last().map(|line| line.what.clone()).unwrap_or_default();
+        assert!(last.starts_with(&format!("{law}: ")), "the trace ends as the law breaks, not with {last}");
     }
 }
 

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     engine::{MINUTE, Micros, Place, SECOND, Script, Value, purpose, smallest},
-    proxy::{Plan, plan::PlannedRequest},
+    proxy::{
+        Plan,
+        plan::{PlannedRequest, purpose as world},
+    },
 };
 use std::collections::BTreeMap;
 
@@ -139,6 +142,7 @@ impl Work {
             }
         }
         self.move_places();
+        self.move_attempts();
     }
 
     /// A number of the plan, as small as can be; in whole ms if that is enough.
@@ -198,6 +202,21 @@ impl Work {
             move_place(&mut self.plan, place, item);
         }
     }
+
+    /// What is decided about a later attempt, decided about an earlier one, in the place of what was decided there.
+    fn move_attempts(&mut self) {
+        let script = self.plan.script.iter().flat_map(|script| script.0.keys());
+        let later: Vec<Place> = script.filter(|place| is_attempt(place) && place.attempt > 1).copied().collect();
+        for place in later {
+            let base = self.plan.clone();
+            let attempt = smallest(1, place.attempt.into(), |attempt| {
+                let mut plan = base.clone();
+                move_attempt(&mut plan, place, attempt);
+                self.fails(&plan)
+            });
+            move_attempt(&mut self.plan, place, attempt);
+        }
+    }
 }
 
 /// Changes each request.
@@ -254,6 +273,20 @@ fn renumbered(plan: &Plan, order: &[usize]) -> Plan {
 
 const fn is_numbered(place: &Place) -> bool {
     place.purpose < 100
+}
+
+/// Whether the place is about an attempt of a request, as a whole.
+const fn is_attempt(place: &Place) -> bool {
+    matches!((place.purpose, place.actor), (world::FETCH | world::CALLBACK, 0 | 1))
+}
+
+fn move_attempt(plan: &mut Plan, place: Place, attempt: u64) {
+    let to = Place { attempt: u32::try_from(attempt).unwrap_or(place.attempt), ..place };
+    if let Some(script) = &mut plan.script
+        && let Some(decided) = script.0.remove(&place)
+    {
+        script.0.insert(to, decided);
+    }
 }
 
 fn move_place(plan: &mut Plan, place: Place, item: u64) {
