@@ -198,8 +198,10 @@ impl Work {
             }
         });
         self.thin_out(self.plan.resets.clone(), |plan, left| plan.resets = left.to_vec());
+        self.take_out_lives();
         self.thin_out(self.plan.storage_full.clone(), |plan, left| plan.storage_full = left.to_vec());
         self.thin_out(decisions(&self.plan), set_decisions);
+        self.take_out_with_turns();
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     shrink::{Work, decisions},
 };
 use crate::{
-    engine::{MINUTE, Micros, Place, SECOND, Script, Value, purpose, smallest},
+    engine::{Fault, MINUTE, Micros, Place, SECOND, Script, Value, purpose, smallest},
     proxy::{
         Plan,
         plan::{PlannedRequest, purpose as world},
@@ -50,6 +50,9 @@ impl Work {
         self.attempt(|plan| plan.faults.eviction = plain.faults.eviction);
         self.attempt(|plan| plan.faults.clock_skew_ms = 0);
         self.attempt(|plan| plan.faults.alarm_abandoned = false);
+        for index in 0..self.plan.resets.len() {
+            self.attempt(|plan| plan.resets[index].1 = Fault::CRASH);
+        }
         for number in 0..self.plan.requests.len() {
             self.make_request_plain(number);
         }
@@ -180,6 +183,48 @@ impl Work {
         }
     }
 
+    /// Resets taken out together with a life: what is decided about the lives after it is decided about those before them.
+    pub(super) fn take_out_lives(&mut self) {
+        for index in (0..self.plan.resets.len()).rev() {
+            self.attempt(|plan| {
+                plan.resets.remove(index);
+                move_all(plan, one_life_less);
+            });
+        }
+    }
+
+    /// Requests taken out together with their turns: what is decided at a later turn, commit or alarm is decided at
+    /// one as much earlier.
+    pub(super) fn take_out_with_turns(&mut self) {
+        /// A request has at least three turns: it comes, it is fetched, its callback ends; and some alarms.
+        const MOST_TURNS: u64 = 6;
+        /// With more requests there is too much to try.
+        const MOST_REQUESTS: usize = 16;
+        let is_turn = |place: &Place| {
+            use purpose::{ALARM_FIRED, ALARM_STORED, COMMIT, EVICT, TURN};
+            matches!(place.purpose, TURN | COMMIT | EVICT | ALARM_STORED | ALARM_FIRED)
+        };
+        let is_told_by_turns = self.plan.script.iter().flat_map(|script| script.0.keys()).any(is_turn);
+        if !is_told_by_turns || self.plan.requests.iter().flatten().count() > MOST_REQUESTS {
+            return;
+        }
+        for number in (0..self.plan.requests.len()).rev() {
+            if self.plan.requests[number].is_none() {
+                continue;
+            }
+            let one_less = |turns: u64| {
+                move |plan: &mut Plan| {
+                    plan.requests[number] = None;
+                    move_all(plan, |place| {
+                        let by = if is_turn(&place) { turns } else { 0 };
+                        Place { item: place.item.saturating_sub(by), ..place }
+                    });
+                }
+            };
+            let _ = (1..=MOST_TURNS).any(|turns| self.attempt(one_less(turns)));
+        }
+    }
+
     /// What is decided at a numbered turn, commit, alarm or life, decided at an earlier one.
     fn move_places(&mut self) {
         let mut places: Vec<Place> = self
@@ -273,6 +318,18 @@ fn renumbered(plan: &Plan, order: &[usize]) -> Plan {
 
 const fn is_numbered(place: &Place) -> bool {
     place.purpose < 100
+}
+
+/// All that is decided, decided elsewhere.
+fn move_all(plan: &mut Plan, to: impl Fn(Place) -> Place) {
+    let script = plan.script.take().unwrap_or_default();
+    plan.script = Some(Script(script.0.into_iter().map(|(place, decided)| (to(place), decided)).collect()));
+}
+
+/// The place about the life before, if it is about a life.
+fn one_life_less(place: Place) -> Place {
+    let is_life = matches!(place.purpose, purpose::RESET | purpose::CONSTRUCT | world::ZOMBIE | world::TAMPER);
+    Place { item: place.item.saturating_sub(u64::from(is_life)), ..place }
 }
 
 /// Whether the place is about an attempt of a request, as a whole.
