@@ -121,12 +121,28 @@ impl<R: Ran> Summary<R> {
 /// The command that repeats a seed.
 #[must_use]
 pub fn replay_command(seed: u64, profile: Profile) -> String {
+    command("replay", seed, profile)
+}
+
+/// What `cargo sim` is asked to do with a seed, as it is typed.
+pub(crate) fn command(what: &str, seed: u64, profile: Profile) -> String {
+    format!("cargo sim {what} {seed}{}", options(profile))
+}
+
+/// The command that repeats a steered campaign of so many seeds.
+#[must_use]
+pub fn steer_command(start: u64, seeds: u64, profile: Profile) -> String {
+    format!("cargo sim run --steer --start {start} --seeds {seeds}{}", options(profile))
+}
+
+/// What is not as by default: the profile, and the planted bug.
+fn options(profile: Profile) -> String {
     let profile = match profile {
         Profile::Swarm => String::new(),
         Profile::Calm | Profile::Soak => format!(" --profile {}", profile.name()),
     };
     let bug = planted_name().map_or(String::new(), |bug| format!(" --bug {bug}"));
-    format!("cargo sim replay {seed}{profile}{bug}")
+    format!("{profile}{bug}")
 }
 
 /// Runs the campaign; `progress` is told now and then how many seeds are done.

@@ -6,7 +6,7 @@ use proxy_fetch_sim::{
     proxy::{Plan, Profile},
     scenario::shrink_run,
 };
-use std::{env, num::NonZero, thread, time::Duration};
+use std::{env, num::NonZero, panic, sync::Once, thread, time::Duration};
 
 fn number(name: &str, default: u64) -> u64 {
     match env::var(name) {
@@ -18,23 +18,42 @@ fn number(name: &str, default: u64) -> u64 {
     }
 }
 
+/// The machine's panics are findings, and shrinking asks for them again and again: only the tests' own threads, which
+/// have names, panic aloud.
+fn quietly<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let aloud = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if thread::current().name().is_some() {
+                aloud(panic);
+            }
+        }));
+    });
+    thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|panic| panic::resume_unwind(panic))
+}
+
+/// A failure shows its law, the scenario that is left of it with its trace, and the command that repeats it.
 fn campaign(profile: Profile, seeds: u64) {
     let jobs = thread::available_parallelism().map_or(1, NonZero::get);
     let start = number("SIM_START", 0);
-    let found = campaign::run(Campaign { start, seeds, profile, jobs, fail_fast: true }, |_| {});
-    if let Some(report) = found.failures.first()
-        && let Some((step, violation)) = &report.violation
-    {
-        let command = replay_command(report.seed, profile);
-        let small = shrink_run(report.seed, Plan::draw(report.seed, profile), Duration::from_secs(10))
-            .map(|shrunk| shrunk.to_string());
-        panic!(
-            "seed {} broke a law at step {step}\n{violation}\n\nmade small:\n\n{}\nrepeat it with: {command}",
-            report.seed,
-            small.unwrap_or_default()
-        );
+    let failure = quietly(|| {
+        let found = campaign::run(Campaign { start, seeds, profile, jobs, fail_fast: true }, |_| {});
+        let report = found.failures.first();
+        let Some((seed, Some((step, violation)))) = report.map(|report| (report.seed, &report.violation)) else {
+            assert_eq!(found.seeds, seeds);
+            return None;
+        };
+        let small = shrink_run(seed, Plan::draw(seed, profile), Duration::from_secs(10));
+        let small = small.map(|shrunk| shrunk.to_string()).unwrap_or_default();
+        let command = replay_command(seed, profile);
+        Some(format!(
+            "seed {seed} broke a law at step {step}\n{violation}\n\nmade small:\n\n{small}\nrepeat it with: {command}"
+        ))
+    });
+    if let Some(failure) = failure {
+        panic!("{failure}");
     }
-    assert_eq!(found.seeds, seeds);
 }
 
 #[test]

@@ -1,56 +1,139 @@
-//! Scenario files: what is written is what is run, and `sim/scenarios/*.toml` is the corpus: each breaks no law, and
-//! its trace is a snapshot.
+//! Scenario files: what is written is what is run. `sim/scenarios` is the corpus: each plan (`.toml`) and each path
+//! (`.path`) in it breaks no law, and its trace is a snapshot; with the bug that it names it breaks its law.
 #![allow(missing_docs, reason = "a test")]
 
 use proxy_fetch_sim::{
+    laws::Laws,
     planting::plant_by_name,
-    proxy::{Plan, Profile, Report, Watch, run_plan},
-    scenario::{Scenario, written_out},
+    proxy::{Plan, Profile, Watch, run_plan, run_seed},
+    scenario::{Scenario, shrink_run, told, written_out},
 };
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
-fn corpus() -> BTreeMap<String, Scenario> {
+/// The files of the corpus with this extension.
+fn files(extension: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let files = files.map(|file| file.unwrap_or_else(|error| panic!("{error}")).path());
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
+    files.sort();
+    assert!(!files.is_empty(), "no .{extension}");
     files
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .map(|path| {
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let scenario = Scenario::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            (name, scenario)
-        })
-        .collect()
 }
 
-fn trace(scenario: &Scenario, report: &Report) -> String {
-    let lines = report.lines.iter().map(ToString::to_string);
-    let verdict = match &report.violation {
-        Some((step, violation)) => format!("VIOLATION at step {step}: {violation}"),
-        None => format!("no law broken: {:?}", report.outcomes),
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn corpus() -> BTreeMap<String, Scenario> {
+    let read = |path: PathBuf| {
+        let scenario = Scenario::parse(&text(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (name(&path), scenario)
     };
-    std::iter::once(scenario.about.clone()).chain(lines).chain([verdict]).collect::<Vec<_>>().join("\n")
+    files("toml").into_iter().map(read).collect()
+}
+
+/// The law that a path of the corpus breaks: its second line says so.
+fn law_of_path(text: &str) -> Option<&str> {
+    Some(text.lines().nth(1)?.strip_prefix("# ")?.split_once(':')?.0)
+}
+
+fn snapshot(name: &str, lines: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(format!("scenario_{name}"), lines));
+}
+
+/// What `cargo sim scenario` prints and says, and how it ends.
+fn command(file: &Path, options: &[&str]) -> (String, String, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-fetch-sim"));
+    let output = command.arg("scenario").arg(file).args(options).output().unwrap_or_else(|error| panic!("{error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr), output.status.code())
 }
 
 #[test]
 fn each_scenario_of_the_corpus_keeps_the_laws() {
-    let corpus = corpus();
-    assert!(!corpus.is_empty());
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    for (name, scenario) in corpus {
+    for (name, scenario) in corpus() {
         let report = run_plan(0, scenario.plan.clone(), Watch { lines: true, ..Watch::default() });
         assert_eq!(report.violation, None, "{name}");
         // What found a planted bug once still does.
-        if let Some(bug) = &scenario.bug {
-            plant_by_name(Some(bug)).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let with_bug = run_plan(0, scenario.plan.clone(), Watch::default());
-            assert_eq!(with_bug.violation.map(|(_, violation)| violation.law.to_owned()), scenario.law, "{name}");
-            assert_eq!(plant_by_name(None), Ok(()));
-        }
-        settings.bind(|| insta::assert_snapshot!(format!("scenario_{name}"), trace(&scenario, &report)));
+        let bug = scenario.bug.as_deref().unwrap_or_else(|| panic!("{name}: no bug shows that it finds anything"));
+        plant_by_name(Some(bug)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let with_bug = run_plan(0, scenario.plan.clone(), Watch::default());
+        assert_eq!(with_bug.violation.map(|(_, violation)| violation.law.to_owned()), scenario.law, "{name}");
+        assert_eq!(plant_by_name(None), Ok(()));
+        let lines = [scenario.about].into_iter().chain(told(&report)).collect::<Vec<_>>().join("\n");
+        snapshot(&name, &lines);
+    }
+}
+
+/// Every law is shown by a scenario or a path: what breaks it, and what keeps it.
+#[test]
+fn each_law_has_its_scenario() {
+    let by_plan = corpus().into_values().filter_map(|scenario| scenario.law);
+    let by_path = files("path").into_iter().filter_map(|path| law_of_path(&text(&path)).map(str::to_owned));
+    let shown: BTreeSet<String> = by_plan.chain(by_path).collect();
+    let laws = Laws::ids().iter().copied();
+    let missing: Vec<&str> = laws.filter(|law| *law != "calm" && !shown.contains(*law)).collect();
+    assert_eq!(missing, [] as [&str; 0]);
+}
+
+/// What `cargo sim explore -o FILE` writes, `cargo sim scenario FILE` runs: with the bug of its first line the law of
+/// its second breaks, and without it none.
+#[test]
+fn each_path_of_the_corpus_breaks_its_law_with_its_bug_alone() {
+    for path in files("path") {
+        let (name, text) = (name(&path), text(&path));
+        let law = law_of_path(&text).unwrap_or_else(|| panic!("{name} names no law"));
+        let (out, _, code) = command(&path, &[]);
+        let last = out.lines().last().unwrap_or_default();
+        assert!(code == Some(1) && last.contains(&format!(" breaks {law}: ")), "{name}: {code:?}, {last}");
+        let (out, error, code) = command(&path, &["--without-bug"]);
+        assert_eq!((error.as_str(), code), ("", Some(0)), "{name}");
+        let about = text.lines().skip(2).map_while(|line| line.strip_prefix("# ")).collect::<Vec<_>>().join(" ");
+        snapshot(&name, &format!("{about}\n{out}"));
+    }
+}
+
+/// The bug of a file is planted, unless another one is asked for, or none.
+#[test]
+fn a_bug_that_is_asked_for_goes_before_that_of_the_file() {
+    let file = files("toml").into_iter().find(|path| name(path) == "no_retry_was_asked_for").expect("it is there");
+    assert_eq!(command(&file, &[]).2, Some(1));
+    assert_eq!(command(&file, &["--without-bug"]).2, Some(0));
+    let (out, _, code) = command(&file, &["--bug", "AttemptCountedLate"]);
+    assert!(code == Some(1) && out.contains("went from 0 to 0"), "{out}");
+}
+
+#[test]
+fn a_file_that_cannot_be_run_is_named() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no_scenario");
+    for (bytes, why) in [
+        (&b"about = \"a\"\n# \xff\n"[..], "line 2: this is not UTF-8"),
+        (b"heal_at_ms = -1\n[requests]\n", "line 1: heal_at_ms: -1 ms is not between 0 and 1000000000000"),
+        (
+            b"# cargo sim explore --slots 9\nenqueue\n",
+            "line 1: invalid value '9' for '--slots <SLOTS>': 9 is not in 1..=5",
+        ),
+        (b"# cargo sim explore --slots 1\nenqueu\n", "line 2: \"enqueu\" is no action"),
+    ] {
+        fs::write(&file, bytes).unwrap_or_else(|error| panic!("{error}"));
+        let error = format!("error: {}: {why}\n", file.display());
+        assert_eq!(command(&file, &[]), (String::new(), error, Some(2)));
     }
 }
 
@@ -60,7 +143,7 @@ fn what_a_seed_decided_can_be_written_and_read_and_is_the_same_run() {
     for profile in [Profile::Swarm, Profile::Calm] {
         for seed in 0..60 {
             let (plan, drawn) = written_out(seed, Plan::draw(seed, profile));
-            let scenario = Scenario { about: "a \"seed\"".into(), law: None, bug: Some("x".into()), plan };
+            let scenario = Scenario { about: "a \"seed\"".into(), law: None, bug: Some("SixthSlot".into()), plan };
             let text = scenario.to_text();
             let read = Scenario::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
             assert_eq!(read, scenario, "seed {seed}");
@@ -70,21 +153,160 @@ fn what_a_seed_decided_can_be_written_and_read_and_is_the_same_run() {
     }
 }
 
+/// Of a failing seed little is left, plain and in order; what is left breaks the same law, and its file says how it
+/// came about.
+#[test]
+fn what_is_left_of_a_failing_seed_is_small_and_breaks_the_same_law() {
+    for bug in ["RetryAfterIgnored", "SixthSlot", "NameForgottenAtEnd", "CancelIgnoresFlight", "RedirectUnchecked"] {
+        assert_eq!(plant_by_name(Some(bug)), Ok(()));
+        let fails = |seed: &u64| run_seed(*seed, Profile::Swarm, Watch::default()).violation.is_some();
+        let seed = (0..200).find(fails).unwrap_or_else(|| panic!("no seed fails with {bug}"));
+        let plan = Plan::draw(seed, Profile::Swarm);
+        let shrunk =
+            shrink_run(seed, plan, Duration::from_secs(20)).unwrap_or_else(|| panic!("{bug}: no law is broken"));
+        let text = shrunk.to_text(Some(Path::new("small.toml")));
+        let read = Scenario::parse(&text).unwrap_or_else(|error| panic!("{bug}: {error}\n{text}"));
+        assert_eq!(read, shrunk.scenario, "{bug}");
+        let again = run_plan(0, read.plan.clone(), Watch::default()).violation.map(|(_, violation)| violation.law);
+        assert_eq!(plant_by_name(None), Ok(()));
+        assert_eq!((again, read.bug.as_deref()), (read.law.as_deref(), Some(bug)), "{text}");
+        assert!(shrunk.items <= 8 && shrunk.items < shrunk.items_before, "{bug}: {} items\n{text}", shrunk.items);
+        assert!(read.plan.requests.iter().all(Option::is_some), "{bug}: numbers are left out\n{text}");
+        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+        let (law, made) =
+            (read.law.as_deref().unwrap_or_default(), format!("# cargo sim shrink {seed} --bug {bug} made it."));
+        assert!(head[0].starts_with(&format!("# {law}: ")) && head[1].starts_with(&format!("# {bug}: ")), "{text}");
+        assert_eq!(head[2..], ["# cargo sim scenario small.toml runs it.", &made], "{text}");
+        let last = shrunk.report.lines.last().map(|line| line.what.clone()).unwrap_or_default();
+        assert!(last.starts_with(&format!("{law}: ")), "the trace ends as the law breaks, not with {last}");
+    }
+}
+
+/// Each message is one line, with the line of the text, the key, and what would be right.
 #[test]
 fn what_is_no_scenario_is_refused_with_its_place() {
-    for (text, why) in [
-        ("about = 1", "about"),
-        ("[requests]\nr0 = { atms = 1 }", "atms"),
-        ("[requests]\nx = {}", "requests: \"x\" is not r0 to r9999"),
-        ("[requests]\nr0 = { at_ms = -1 }", "r0: at_ms: -1 ms is not between 0"),
-        ("heal_at_ms = nan", "heal_at_ms"),
-        ("[decisions]\n\"turn x\" = { crash = true }", "decisions: \"turn x\": there is no such place"),
-        ("[decisions]\n\"turn 1\" = { crash = [] }", "crash: [] is not true, a number or a word"),
-        ("resets = [{ at_ms = 1, how = \"nap\" }]", "nap"),
-    ] {
-        match Scenario::parse(text) {
+    const R: &str = "[requests]\nr0 = {}\n";
+    let wrong = [
+        // Nothing, and not TOML.
+        (String::new(), "line 1: missing key `requests`"),
+        ("about = \"a\"\n".into(), "line 1: missing key `requests`"),
+        ("[requests\nr0 = {}".into(), "line 1: unclosed table, expected `]`"),
+        (format!("about = \"a\nlaw = 1\n{R}"), "line 1: invalid basic string, expected `\"`"),
+        ("[requests]\nr0 = {}\nr0 = {}\n".into(), "line 3: duplicate key"),
+        // Keys that there are not.
+        (format!("heal_at = 1\n{R}"), "line 1: unknown key `heal_at`; is `heal_at_ms` meant?"),
+        (
+            "[requests]\nr0 = { at_ms = 1, body_bytes = 1, timeout = 5 }\n".into(),
+            "line 2: unknown key `timeout`; is `timeout_ms` meant?",
+        ),
+        (format!("resets = [\n  {{ at_ms = 1, who = 1 }}\n]\n{R}"), "line 2: unknown key `who`; there are at_ms, how"),
+        // Wrong types.
+        (format!("about = 1\n{R}"), "line 1: about: invalid type: integer `1`, expected a string"),
+        ("[requests]\nr0 = 5\n".into(), "line 2: r0: invalid type: integer `5`, expected a table"),
+        (
+            "[requests]\nr0 = { at_ms = \"soon\" }\n".into(),
+            "line 2: at_ms: invalid type: string \"soon\", expected a time in ms, 0 to 1000000000000",
+        ),
+        (
+            format!("connections = 2.5\n{R}"),
+            "line 1: connections: invalid type: floating point `2.5`, expected a whole number, 1 to 1000",
+        ),
+        // Out of bounds.
+        ("[requests]\nr0 = { at_ms = -1 }\n".into(), "line 2: at_ms: -1 ms is not between 0 and 1000000000000"),
+        (format!("heal_at_ms = nan\n{R}"), "line 1: heal_at_ms: NaN ms is not between 0 and 1000000000000"),
+        (format!("\n# none\nconnections = 0\n{R}"), "line 3: connections: 0 is not between 1 and 1000"),
+        (
+            "[requests]\nr0 = { body_bytes = 9999999999 }\n".into(),
+            "line 2: body_bytes: 9999999999 is not between 0 and 100000",
+        ),
+        // What is missing.
+        (format!("resets = [\n  {{ at_ms = 1 }}\n]\n{R}"), "line 2: missing key `how`"),
+        // Names that there are not.
+        (format!("law = \"S26\"\n{R}"), "line 1: law: \"S26\" is no law: S1 to S25, L1 to L8, calm"),
+        (format!("bug = \"SixtSlot\"\n{R}"), "line 1: bug: there is no bug \"SixtSlot\"; is `SixthSlot` meant?"),
+        (
+            format!("bug = \"DeadLetterFetched\"\n{R}"),
+            "line 1: bug: DeadLetterFetched is a bug of the queue's consumer, and a scenario is of the object",
+        ),
+        ("[requests]\nx = {}\n".into(), "line 2: \"x\" is not r0 to r9999"),
+        ("[requests]\nr10000 = {}\n".into(), "line 2: \"r10000\" is not r0 to r9999"),
+        (
+            "[requests]\nr0 = { malformed = \"ugly\" }\n".into(),
+            "line 2: malformed: \"ugly\" is none of eleven_retries, negative_timeout, no_retry_delay, loopback_address, \
+             file_url, connect_method, body_too_large, header_injection, foreign_callback, url_too_long, \
+             too_many_headers, short_max_retry_delay",
+        ),
+        (
+            format!("resets = [{{ at_ms = 1, how = \"nap\" }}]\n{R}"),
+            "line 1: how: unknown variant `nap`; there are crash, deploy, isolate_killed",
+        ),
+        // Decisions.
+        (format!("{R}[decisions]\n\"turn x\" = {{ crash = true }}\n"), "line 4: there is no place \"turn x\""),
+        (
+            format!("{R}[decisions]\n\"fetch r0#1 answer\" = {{ never_answer = true }}\n"),
+            "line 4: unknown key `never_answer`; is `never_answers` meant?",
+        ),
+        (
+            format!("{R}[decisions]\n\"turn 1\" = {{ crash = false }}\n"),
+            "line 4: crash: false is not true (leave it out if it does not happen)",
+        ),
+        (
+            format!("{R}[decisions]\n\"turn 1\" = {{ commit_slow = true, slow_ms = -5 }}\n"),
+            "line 4: slow_ms: -5 ms is not between 0 and 1000000000000",
+        ),
+        (
+            format!("{R}[decisions]\n\"fetch r0#1 answer\" = {{ body_fails = true, body = \"Large\" }}\n"),
+            "line 4: body: \"Large\" is none of Hangs, Truncated, TooLarge, BadHead",
+        ),
+        (
+            format!("{R}[decisions]\n\"call enqueue r0\" = {{ repeated = true, again_ms = 5 }}\n"),
+            "line 4: again_ms: 5 is none of 0.001, 1000, 400000",
+        ),
+        (
+            format!("{R}[decisions]\n\"fetch r0#1 answer\" = {{ head_us = 5 }}\n"),
+            "line 4: unknown key `head_us`; is `head_ms` meant?",
+        ),
+        (
+            format!("{R}[decisions]\n\"end of life 1\" = {{ commits_survive = -1 }}\n"),
+            "line 4: commits_survive: -1 is negative",
+        ),
+    ];
+    for (text, why) in wrong {
+        match Scenario::parse(&text) {
             Ok(_) => panic!("{text} is read"),
-            Err(error) => assert!(error.to_string().contains(why), "{text}: {error}"),
+            Err(error) => assert_eq!(error.to_string(), why, "{text}"),
         }
     }
+}
+
+/// What a person writes by hand comes back with the same words, and in the order of a story.
+#[test]
+fn a_scenario_is_written_as_a_person_would() {
+    let text = r#"# S7: no attempt starts before its delay is over, and the delay is no shorter than backoff and Retry-After.
+# RetryAfterIgnored: Retry-After is not heeded.
+about = "A destination asks for patience."
+law = "S7"
+bug = "RetryAfterIgnored"
+eviction = "idle"
+resets = [
+  { at_ms = 500, how = "deploy" },
+]
+storage_full = [
+  { from_ms = 1.5, until_ms = 2000 },
+]
+
+[requests]
+r0 = { at_ms = 1000, malformed = "file_url", body_bytes = 3, max_retries = 1, timeout_ms = 100, cancel_at_ms = 4000 }
+r2 = {}
+
+[decisions]
+"turn 3" = { exception = true, before_commit = true }
+"alarm 2 stored" = { late = true, late_ms = 60000 }
+"construction 1" = { clock_off_ms = 3, clock_behind = true }
+"call enqueue r2" = { repeated = true, again_ms = 400000 }
+"fetch r2#1 answer" = { odd_status = true, status = 429, retry_after = "Seconds(3600)" }
+"callback r2#2" = { fails = true, how = "Slow", slow_ms = 2.5 }
+"#;
+    let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(scenario.to_text(), text);
 }

@@ -7,7 +7,9 @@ use proxy_fetch_sim::{
         Action, Kinds, ProxySpace, Scope, Trace, read_path, retrace,
         search::{Bounds, End, search},
     },
+    laws::Violation,
     planting::planted_name,
+    scenario::{law_says, readable},
 };
 use std::{
     fs,
@@ -145,7 +147,8 @@ fn explore(args: &ExploreArgs, space: &ProxySpace) -> ExitCode {
             eprintln!("repeat the search with: {}", command(args));
         }
         Some(file) => {
-            if let Err(error) = fs::write(file, format!("# {}\n{text}", command(args))) {
+            let head = format!("# {}\n{}", command(args), said(&counterexample.broken));
+            if let Err(error) = fs::write(file, head + &text) {
                 eprintln!("error: {}: {error}", file.display());
                 return ExitCode::from(2);
             }
@@ -161,6 +164,16 @@ pub(super) const COMMAND: &str = "cargo sim explore ";
 fn command(args: &ExploreArgs) -> String {
     let bug = planted_name().map_or(String::new(), |bug| format!("--bug {bug} "));
     format!("{COMMAND}{bug}{}", args.scope().options())
+}
+
+/// What the path breaks, as comments.
+fn said(broken: &Violation) -> String {
+    let law = law_says(broken.law).map(|says| format!("# {}: {says}.\n", broken.law));
+    #[cfg(feature = "planted")]
+    let bug = proxy_fetch::planted::planted().map(|bug| format!("# {bug}: {}.\n", bug.what()));
+    #[cfg(not(feature = "planted"))]
+    let bug = None;
+    law.into_iter().chain(bug).collect()
 }
 
 fn take_again(space: &ProxySpace, file: &Path) -> ExitCode {
@@ -182,10 +195,10 @@ fn take_again(space: &ProxySpace, file: &Path) -> ExitCode {
 
 fn show(trace: &Trace) {
     for line in &trace.lines {
-        println!("{line}");
+        println!("{}", readable(line));
     }
     match &trace.broken {
-        Some((number, broken)) => println!("action {number} breaks {broken}"),
+        Some((number, broken)) => println!("action {number} breaks {}", readable(&broken.to_string())),
         None => println!("no law is broken"),
     }
 }

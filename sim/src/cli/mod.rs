@@ -151,6 +151,9 @@ struct ShrinkArgs {
 struct ScenarioArgs {
     /// The file.
     file: PathBuf,
+    /// Do not plant the bug that the file names.
+    #[arg(long)]
+    without_bug: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use super::{Machine, RunArgs, queue, summary};
 use indicatif::{ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
-    campaign::{self, Campaign, replay_command},
+    campaign::{self, Campaign, replay_command, steer_command},
     proxy::Plan,
     scenario::shrink_run,
     steer::{self, Steered},
@@ -15,8 +15,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How a run is repeated that no seed alone describes.
-const STEERED: &str = "cargo sim scenario FILE, with the small scenario as the file";
 /// A campaign's first failure is made small within this.
 const SHRINK_WITHIN: Duration = Duration::from_secs(10);
 
@@ -46,11 +44,14 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
                 (found, first.map(|seed| Steered { seed, plan: Plan::draw(seed, profile) }))
             };
             let wall = began.elapsed().max(Duration::from_micros(1));
-            let repeat = first
-                .as_ref()
-                .map(|first| if args.steer { STEERED.to_owned() } else { replay_command(first.seed, profile) });
+            let command = |seed: u64| match args.steer {
+                // Its plan comes from the runs before it.
+                true => steer_command(start, seed - start + 1, profile),
+                false => replay_command(seed, profile),
+            };
+            let repeat = first.as_ref().map(|first| command(first.seed));
             let text = if args.json {
-                format!("{}\n", summary::json(&campaign, &found, wall))
+                format!("{}\n", summary::json(&campaign, &found, wall, command))
             } else {
                 let mut text = summary::text(&campaign, &found, wall);
                 if let Some(shrunk) = first.and_then(|first| shrink_run(first.seed, first.plan, SHRINK_WITHIN)) {

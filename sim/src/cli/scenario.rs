@@ -3,42 +3,50 @@
 use super::{Cli, ScenarioArgs, explore, replay::reader_is_gone, run_command};
 use clap::Parser;
 use proxy_fetch_sim::{
-    planting::plant_by_name,
+    planting::{plant_by_name, planted_name},
     proxy::{Report, Watch, run_plan},
-    scenario::Scenario,
+    scenario::{Scenario, told},
 };
 use std::{
     ffi::OsString,
     fs,
     io::{self, BufWriter, Write},
+    path::Path,
     process::ExitCode,
 };
 
 pub(super) fn scenario(args: &ScenarioArgs) -> ExitCode {
-    let read = fs::read_to_string(&args.file).map_err(|error| error.to_string());
-    if let Some(options) = read.as_deref().ok().and_then(path_options) {
+    run(args).unwrap_or_else(|error| {
+        eprintln!("error: {}: {error}", args.file.display());
+        ExitCode::from(2)
+    })
+}
+
+fn run(args: &ScenarioArgs) -> Result<ExitCode, String> {
+    let text = read(&args.file)?;
+    if let Some(options) = path_options(&text) {
         return path(args, options);
     }
-    let scenario = match read.and_then(|text| Scenario::parse(&text).map_err(|error| error.to_string())) {
-        Ok(scenario) => scenario,
-        Err(error) => {
-            eprintln!("error: {}: {error}", args.file.display());
-            return ExitCode::from(2);
-        }
-    };
-    if let Err(error) = plant_by_name(scenario.bug.as_deref()) {
-        eprintln!("error: {}: {error}", args.file.display());
-        return ExitCode::from(2);
-    }
+    let scenario = Scenario::parse(&text).map_err(|error| error.to_string())?;
+    plant_by_name(planted_name().or(scenario.bug.as_deref().filter(|_| !args.without_bug)))?;
     let report = run_plan(0, scenario.plan, Watch { lines: true, ..Watch::default() });
     let mut out = BufWriter::new(io::stdout().lock());
-    let written = writeln!(out, "{}", scenario.about).and_then(|()| write_lines(&mut out, &report));
+    let lines = [scenario.about].into_iter().chain(told(&report));
+    let written = lines.into_iter().try_for_each(|line| writeln!(out, "{line}"));
     if let Err(error) = written.and_then(|()| out.flush())
         && !reader_is_gone(&error)
     {
-        eprintln!("error: cannot write the trace: {error}");
+        return Err(format!("cannot write the trace: {error}"));
     }
-    if report.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Ok(if report.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    let bytes = fs::read(file).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        format!("line {}: this is not UTF-8", 1 + before.iter().filter(|byte| **byte == b'\n').count())
+    })
 }
 
 /// If the file is a path of `cargo sim explore`: the options of its scope.
@@ -47,24 +55,17 @@ fn path_options(text: &str) -> Option<&str> {
 }
 
 /// Takes the path again, as `cargo sim explore --path` does.
-fn path(args: &ScenarioArgs, options: &str) -> ExitCode {
+fn path(args: &ScenarioArgs, options: &str) -> Result<ExitCode, String> {
     let words = ["cargo sim", "explore"].into_iter().chain(options.split_whitespace()).map(OsString::from);
     let words = words.chain(["--path".into(), args.file.clone().into_os_string()]);
-    match Cli::try_parse_from(words) {
-        Ok(cli) => run_command(cli),
-        Err(error) => {
-            eprintln!("error: {}: its first line is no command: {error}", args.file.display());
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// The trace and the verdict.
-pub(super) fn write_lines(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    for line in &report.lines {
-        writeln!(out, "{line}")?;
-    }
-    write_verdict(out, report)
+    let cli = Cli::try_parse_from(words).map_err(|error| {
+        let text = error.to_string();
+        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        format!("line 1: {what}")
+    })?;
+    #[cfg(feature = "planted")]
+    let cli = Cli { bug: proxy_fetch::planted::planted().or(cli.bug.filter(|_| !args.without_bug)), ..cli };
+    Ok(run_command(cli))
 }
 
 /// What came of the run.

@@ -11,7 +11,7 @@ pub(super) fn shrink(args: &ShrinkArgs) -> ExitCode {
         println!("seed {} breaks no law", args.seed);
         return ExitCode::SUCCESS;
     };
-    let text = shrunk.scenario.to_text();
+    let text = shrunk.to_text(args.output.as_deref());
     let written = match &args.output {
         Some(path) => fs::write(path, &text).map_err(|error| format!("{}: {error}", path.display())),
         None => Ok(()),

@@ -1,12 +1,21 @@
 //! Scenario files: a plan as plain text (TOML) that a person can read, write, diff and keep.
 //!
 //! A file holds what is not plain: requests by name with what differs from the defaults, and decisions by place. What
-//! it does not say does not happen, or is the least or the first of its kind; no seed plays a part.
+//! it does not say does not happen, or is the least or the first of its kind; no seed plays a part. `scenarios/README.md`
+//! lists all keys.
 
+mod error;
 mod file;
+mod known;
 mod places;
+mod read;
+mod says;
 mod shrink;
+mod simplify;
+mod write;
 
-pub use file::{Scenario, ScenarioError};
+pub use error::ScenarioError;
+pub use file::Scenario;
 pub use places::{parse_place, place_text};
+pub use says::{law_says, readable, told};
 pub use shrink::{Shrunk, shrink, shrink_run, written_out};

@@ -109,6 +109,26 @@ pub fn parse_place(text: &str) -> Option<Place> {
     })
 }
 
+/// The number of the request that the place is about, if it is about one.
+#[must_use]
+pub fn request_of(place: Place) -> Option<u64> {
+    match place.purpose {
+        world::CALL | world::REPLY => Some(place.item >> 2),
+        world::ENTROPY | world::FETCH | world::CALLBACK => Some(place.item),
+        _ => None,
+    }
+}
+
+/// The same place about another request.
+#[must_use]
+pub fn about_request(place: Place, number: u64) -> Place {
+    match place.purpose {
+        world::CALL | world::REPLY => Place { item: number << 2 | place.item & 3, ..place },
+        world::ENTROPY | world::FETCH | world::CALLBACK => Place { item: number, ..place },
+        _ => place,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +142,10 @@ mod tests {
             for place in run_seed(seed, Profile::Swarm, Watch { script: true, ..Watch::default() }).script.0.keys() {
                 let text = place_text(*place);
                 assert_eq!(parse_place(&text), Some(*place), "{text}");
+                if let Some(number) = request_of(*place) {
+                    assert!(text.contains(&format!("r{number}")), "{text}");
+                    assert!(place_text(about_request(*place, number + 1)).contains(&format!("r{}", number + 1)));
+                }
                 kinds.insert(place.purpose);
             }
         }

@@ -217,12 +217,6 @@ impl Stage {
         self.restart();
     }
 
-    pub fn corrupt(&mut self, name: &str) {
-        let key = Key { table: Table::Requests, id: self.names[name] };
-        self.say(&format!("the stored {key} becomes unreadable"));
-        self.store.rows.insert(key, vec![1, 0xff]);
-    }
-
     pub fn restart(&mut self) {
         let rows = self.store.rows.iter().filter(|(key, _)| Table::RESTORED.contains(&key.table));
         let rows = rows.map(|(key, value)| Row { key: *key, value: value.clone() });
