@@ -23,7 +23,7 @@ use proxy_fetch::{
     Alarm, Attempt, CallbackResult, Effect, Event, FetchResult, Machine, Outcome, Phase, Recorded, Report, Timestamp,
     Ulid, Write, json::CallbackItem,
 };
-use proxy_fetch_native::shell::Mailbox;
+use proxy_fetch_native::shell::{MAX_FAILURES, Mailbox};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -221,6 +221,7 @@ impl Witness {
 
     fn failed(&mut self) {
         self.failures += 1;
+        assert!(self.failures <= MAX_FAILURES, "S25: it does not give the disk up");
         self.is_recovering = false;
         self.last_failure = now();
     }
