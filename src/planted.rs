@@ -13,6 +13,8 @@ pub enum Machine {
     Object,
     /// The consumer of the Queue variant.
     Queue,
+    /// The native host's shell around the object's machine.
+    Shell,
 }
 
 macro_rules! bugs {
@@ -204,6 +206,47 @@ bugs! {
     EmptyTurnPassesGate: "what a turn says that wrote nothing leaves before earlier commits are durable",
     FailedCommitKeepsMemory: "a failed commit does not end the instance",
     TornCommit: "a crash leaves half a commit",
+    // The native shell.
+    RetriesBeforeCommit: "a retry leaves before its commit" of Shell,
+    CallbacksBeforeCommit: "callbacks leave before their commit" of Shell,
+    RepliesBeforeCommit: "callers are answered before the commit" of Shell,
+    FailedCommitAnswered: "callers are answered though the commit failed" of Shell,
+    FailureTakenForLoad: "after a failed commit callers are told that nothing was done" of Shell,
+    FailuresRemembered: "a commit that works does not end the count of failures in a row" of Shell,
+    DiskNeverGivenUp: "the database may fail any number of times in a row" of Shell,
+    ReadErrorIsNoPayload: "a payload that the database fails to read counts as missing" of Shell,
+    GroupCommitMissing: "each event has a commit of its own" of Shell,
+    MachineKeptAfterFailure: "a failed commit keeps the machine" of Shell,
+    DatabaseKeptOpen: "the database is opened again before it is closed" of Shell,
+    TasksOutliveMachine: "fetches and callbacks go on though their machine is gone" of Shell,
+    FetchEndLost: "the end of one fetch in seven is not taken in" of Shell,
+    CallbackEndLost: "the end of one callback in seven is not taken in" of Shell,
+    EndLostWhenBusy: "an end is lost when another waits to be taken in" of Shell,
+    TaskFetchesTwice: "a task makes its fetch twice" of Shell,
+    TaskCallsBackTwice: "a task makes its callback twice" of Shell,
+    WakeNotAwaited: "the timer does not know when the machine is to be woken" of Shell,
+    WakeRoundedUp: "the timer counts in whole seconds" of Shell,
+    PatienceHidesWake: "while ends wait for company, the timer knows of nothing else" of Shell,
+    PatienceRestarts: "each end that waits for company makes the others wait anew" of Shell,
+    PatienceNotAwaited: "the timer does not know of ends that wait for company" of Shell,
+    TickNotGiven: "the machine is not told that its time has come" of Shell,
+    StartNotGiven: "a new life begins without its start" of Shell,
+    StopDoesNotWait: "a stop waits for nothing" of Shell,
+    StopWaitsOn: "a stop waits for what is under way, however long" of Shell,
+    LaterStopWins: "told to stop again, it takes the later end" of Shell,
+    StopNotGiven: "the machine is not told of a stop" of Shell,
+    StopForgotten: "a restored machine is not told of a stop" of Shell,
+    StopComesLast: "a stop comes after what waits with it" of Shell,
+    EndsBeforeStop: "ends that wait for company come before a stop" of Shell,
+    TaskNotAborted: "an abort forgets the fetch and lets it run" of Shell,
+    OtherResponseDelivered: "a callback carries the last response that is held" of Shell,
+    ResponseNotSent: "a callback leaves without its response" of Shell,
+    CallersUnanswered: "callers that a failed commit leaves behind are told once the process ends" of Shell,
+    CallersMixedUp: "one caller gets another's answer" of Shell,
+    RetryAfterLost: "Retry-After is not passed on" of Shell,
+    MailboxOfOne: "one call may wait" of Shell,
+    MailboxLeftOpen: "calls that wait at the end are not told of it" of Shell,
+    HealthNotAnswered: "the shell does not say how it is" of Shell,
 }
 
 std::thread_local! {

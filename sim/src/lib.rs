@@ -7,6 +7,7 @@
 //! [`scenario`] writes plans down as files, and makes failing ones small.
 //! `mutants` plants bugs that the laws must find.
 //! `reference` compares the machine with a model of plain lists, on generated sequences.
+//! `shell` runs the native host's shell on madsim.
 //! [`explore`] goes through every schedule of a small scope.
 //! [`verify`] takes the turns again that a host on the real runtime recorded.
 
@@ -24,7 +25,15 @@ pub mod queue;
 #[cfg(feature = "reference")]
 pub mod reference;
 pub mod scenario;
+#[cfg(all(feature = "planted", madsim))]
+pub mod shell;
 pub mod steer;
 pub mod verify;
+
+#[cfg(all(feature = "planted", not(madsim)))]
+compile_error!(
+    "madsim simulates only with --cfg madsim, which .cargo/config.toml sets: RUSTFLAGS in the environment replaces it; \
+     unset it, and build from within the workspace"
+);
 
 use proxy_fetch::planted;

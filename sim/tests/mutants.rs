@@ -29,6 +29,7 @@ fn budget(lens: &Lens, bug: Bug) -> u64 {
         "calm" => 10,
         "queue" => 400,
         "reference" => 10,
+        "shell" => 100,
         // The others are left to `cargo sim mutants`.
         _ => 0,
     }
@@ -55,16 +56,19 @@ fn every_bug_is_found_and_every_law_finds_one() {
 /// Each machine has laws and bugs of its own, and a lens is for one of them.
 #[test]
 fn a_lens_sees_one_machine() {
-    for machine in [Machine::Object, Machine::Queue] {
+    for machine in [Machine::Object, Machine::Queue, Machine::Shell] {
         assert!(LENSES.iter().any(|lens| lens.machine == machine));
         assert!(Bug::ALL.iter().any(|bug| bug.machine() == machine));
         assert!(mutants::law_ids(machine).len() > 10);
     }
-    let board = mutants::run(&[Bug::RetryEarly, Bug::DeadLetterFetched], LENSES, 1, |_, _| 20, |_| {});
+    let bugs = [Bug::RetryEarly, Bug::DeadLetterFetched, Bug::RetriesBeforeCommit];
+    let board = mutants::run(&bugs, LENSES, 1, |_, _| 20, |_| {});
     let of_object = board.laws(Machine::Object).into_iter().filter(|(_, bugs)| !bugs.is_empty());
     assert!(of_object.flat_map(|(_, bugs)| bugs).all(|bug| bug == Bug::RetryEarly));
     let of_queue = board.laws(Machine::Queue).into_iter().filter(|(_, bugs)| !bugs.is_empty());
     assert_eq!(of_queue.collect::<Vec<_>>(), [("Q4", vec![Bug::DeadLetterFetched])]);
+    let of_shell = board.laws(Machine::Shell).into_iter().filter(|(_, bugs)| !bugs.is_empty());
+    assert_eq!(of_shell.collect::<Vec<_>>(), [("S4", vec![Bug::RetriesBeforeCommit])]);
     assert_eq!(board.idle_laws(Machine::Queue).len(), mutants::law_ids(Machine::Queue).len() - 1);
 }
 
@@ -93,4 +97,13 @@ fn a_kill_names_its_command() {
     let kill = (queue.look)(Bug::EndNotRemembered, 50).expect("found");
     let command = format!("cargo sim replay --machine queue {} --bug EndNotRemembered", kill.cost - 1);
     assert_eq!((kill.law, kill.repeat), ("S6", command));
+
+    let shell = lens("shell").expect("it is in the list");
+    let kill = (shell.look)(Bug::RepliesBeforeCommit, 20).expect("found");
+    let seed = kill.cost - 1;
+    let command = format!(
+        "MADSIM_TEST_BUG=RepliesBeforeCommit MADSIM_TEST_SEED={seed} cargo test -p proxy-fetch-sim --test madsim"
+    );
+    assert_eq!((kill.law, kill.repeat), ("S5", command));
+    assert!(proxy_fetch_sim::shell::run_seed(seed).is_ok(), "without the bug the seed is clean");
 }

@@ -14,8 +14,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The features of the core in what cargo builds with these arguments.
-fn features_of_the_core(arguments: &[&str]) -> Vec<String> {
+/// What cargo builds with these arguments: each package, and its features.
+fn packages(arguments: &[&str]) -> Vec<(String, Vec<String>)> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let plain = "tree --locked --offline --edges normal --target all --prefix none --format";
     let arguments = plain.split(' ').chain(["{p} features={f}"]).chain(arguments.iter().copied());
@@ -25,23 +25,36 @@ fn features_of_the_core(arguments: &[&str]) -> Vec<String> {
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines = text.lines().filter(|line| line.starts_with("proxy-fetch v"));
-    let features = lines.filter_map(|line| line.split("features=").nth(1));
-    features.flat_map(|list| list.trim_end_matches(" (*)").split(',')).map(str::to_owned).collect()
+    let line = |line: &str| {
+        let (package, features) = line.split_once(" features=")?;
+        let features = features.trim_end_matches(" (*)").split(',').map(str::to_owned).collect();
+        Some((package.split(' ').next()?.to_owned(), features))
+    };
+    text.lines().filter_map(line).collect()
 }
 
 #[test]
 fn the_hosts_are_built_without_it() {
+    let has = |packages: &[(String, Vec<String>)], name: &str, feature: &str| {
+        packages.iter().any(|(package, features)| package == name && features.iter().any(|each| each == feature))
+    };
     // What people build: each host alone, what plain `cargo build` builds, and everything.
     let builds: [&[&str]; 4] = [&["-p", "proxy-fetch-native"], &["-p", "proxy-fetch-worker"], &[], &["--workspace"]];
     for build in builds {
-        let features = features_of_the_core(build);
-        assert!(features.contains(&"json".to_owned()), "cargo build {build:?}: {features:?}");
-        assert!(!features.contains(&"planted".to_owned()), "cargo build {build:?} has planted bugs: {features:?}");
+        let packages = packages(build);
+        assert!(has(&packages, "proxy-fetch", "json"), "cargo build {build:?}: {packages:?}");
+        let planted: Vec<_> = packages.iter().filter(|(_, features)| features.contains(&"planted".into())).collect();
+        assert!(planted.is_empty(), "cargo build {build:?} has planted bugs: {planted:?}");
+        let madsim = packages.iter().find(|(package, _)| package.starts_with("madsim"));
+        assert_eq!(madsim, None, "cargo build {build:?} links madsim, which replaces the clock");
     }
-    // And the same question finds it where it must be.
-    let features = features_of_the_core(&["-p", "proxy-fetch-sim", "--features", "planted"]);
-    assert!(features.contains(&"planted".to_owned()), "{features:?}");
+    // And the same question finds both where they must be.
+    let packages = packages(&["-p", "proxy-fetch-sim", "--features", "planted"]);
+    for package in ["proxy-fetch", "proxy-fetch-native"] {
+        assert!(has(&packages, package, "planted"), "{packages:?}");
+    }
+    assert!(!has(&packages, "proxy-fetch-native", "server"), "{packages:?}");
+    assert!(packages.iter().any(|(package, _)| package == "madsim"), "{packages:?}");
 }
 
 #[test]

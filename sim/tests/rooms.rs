@@ -1,5 +1,5 @@
 //! The arrows between the rooms: native and sim use the core, the core uses none of them, and the simulator's engine
-//! knows nothing of proxy-fetch. One test of the simulator runs the native host's shell. Files stay small.
+//! knows nothing of proxy-fetch. One room of the simulator runs the native host's shell. Files stay small.
 #![allow(missing_docs, reason = "a test")]
 
 use std::{
@@ -98,33 +98,43 @@ fn hosts_do_not_know_the_simulator_nor_it_them() {
         let sim = dependencies("sim/Cargo.toml", table);
         assert!(sim.iter().all(|name| !["proxy-fetch-worker", "tokio"].contains(&name.as_str())), "{sim:?}");
     }
-    let sim = dependencies("sim/Cargo.toml", "dependencies");
-    assert!(
-        sim.iter().all(|name| !["madsim", "proxy-fetch-native"].contains(&name.as_str())),
-        "only tests link madsim and the shell: {sim:?}"
-    );
 }
 
-/// What runs in production is what is simulated, not a copy of it: so this one test knows a host. It knows no more of it
-/// than its shell, which is free of tokio.
+/// The line of a manifest that begins so.
+fn line(manifest: &str, start: &str) -> String {
+    let text = read(&root().join(manifest));
+    text.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned()
+}
+
+/// What runs in production is what is simulated, not a copy of it: so this one room knows a host. It knows no more of it
+/// than its shell, which is free of tokio; and only builds with planted bugs have the room.
 #[test]
-fn one_test_runs_the_production_shell() {
-    let manifest = read(&root().join("sim/Cargo.toml"));
-    let line = manifest.lines().find(|line| line.starts_with("proxy-fetch-native")).unwrap_or_default();
-    assert_eq!(line, r#"proxy-fetch-native = { path = "../native", default-features = false }"#);
+fn one_room_runs_the_production_shell() {
+    assert_eq!(
+        line("sim/Cargo.toml", "proxy-fetch-native"),
+        r#"proxy-fetch-native = { path = "../native", default-features = false, optional = true }"#
+    );
+    assert_eq!(line("sim/Cargo.toml", "madsim"), r#"madsim = { version = "0.2.34", optional = true }"#);
+    assert_eq!(line("sim/Cargo.toml", "default"), "", "the simulator has no default features");
+    let features = line("sim/Cargo.toml", "planted");
+    assert!(features.contains(r#""dep:madsim", "dep:proxy-fetch-native""#), "{features}");
+    assert_eq!(line("native/Cargo.toml", "planted"), r#"planted = ["proxy-fetch/planted"]"#);
+    assert_eq!(line("native/Cargo.toml", "default"), r#"default = ["server"]"#);
     let mut users = 0;
     for (path, text) in ["sim/src", "sim/tests", "sim/benches"].into_iter().flat_map(sources) {
         if path.ends_with("rooms.rs") || !code(&text).contains("proxy_fetch_native") {
             continue;
         }
-        let in_world = path.parent().is_some_and(|folder| folder.ends_with("madsim_world"));
-        assert!(in_world, "{} knows the native host", path.display());
+        let in_room = path.parent().is_some_and(|folder| folder.ends_with("sim/src/shell"));
+        assert!(in_room, "{} knows the native host", path.display());
         let uses_only_shell =
             text.matches("proxy_fetch_native").count() == text.matches("proxy_fetch_native::shell").count();
         assert!(uses_only_shell, "{} knows more of the native host than its shell", path.display());
         users += 1;
     }
     assert!(users > 0, "nobody runs the production shell");
+    let lib = read(&root().join("sim/src/lib.rs"));
+    assert!(lib.contains("#[cfg(all(feature = \"planted\", madsim))]\npub mod shell;"), "who has the room");
 }
 
 #[test]

@@ -57,24 +57,6 @@ enum Machine {
     Queue,
 }
 
-#[cfg(feature = "planted")]
-impl Machine {
-    /// The one that this bug is planted in.
-    const fn of(bug: proxy_fetch::planted::Bug) -> Self {
-        match bug.machine() {
-            proxy_fetch::planted::Machine::Object => Self::Object,
-            proxy_fetch::planted::Machine::Queue => Self::Queue,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Object => "object",
-            Self::Queue => "queue",
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 struct RunArgs {
     /// The machine.
@@ -188,13 +170,10 @@ fn run_command(cli: Cli) -> ExitCode {
     }
     #[cfg(feature = "planted")]
     if let (Some(bug), Some(machine)) = (cli.bug, runs(&cli.command))
-        && machine != Machine::of(bug)
+        && machine != bug.machine()
     {
-        eprintln!(
-            "error: the bug {bug} is in the machine `{}`; this runs `{}`",
-            Machine::of(bug).name(),
-            machine.name()
-        );
+        let (of_bug, of_command) = (mutants::key(bug.machine()), mutants::key(machine));
+        eprintln!("error: the bug {bug} is in the machine `{of_bug}`; this runs `{of_command}`");
         return ExitCode::from(2);
     }
     // A panic of the machine is a finding like any other; it is reported with its seed.
@@ -213,13 +192,16 @@ fn run_command(cli: Cli) -> ExitCode {
     }
 }
 
-/// The machine that a command runs, if it is one.
+/// The machine that a command runs, if it is one. The shell runs in `mutants` alone.
 #[cfg(feature = "planted")]
-const fn runs(command: &Command) -> Option<Machine> {
+const fn runs(command: &Command) -> Option<proxy_fetch::planted::Machine> {
+    use proxy_fetch::planted::Machine::{Object, Queue};
     match command {
-        Command::Run(args) => Some(args.machine),
-        Command::Replay(args) => Some(args.machine),
-        Command::Explore(_) | Command::Shrink(_) | Command::Scenario(_) | Command::Verify(_) => Some(Machine::Object),
+        Command::Run(RunArgs { machine, .. }) | Command::Replay(ReplayArgs { machine, .. }) => match machine {
+            Machine::Object => Some(Object),
+            Machine::Queue => Some(Queue),
+        },
+        Command::Explore(_) | Command::Shrink(_) | Command::Scenario(_) | Command::Verify(_) => Some(Object),
         Command::Mutants(_) => None,
     }
 }

@@ -7,7 +7,7 @@ use proxy_fetch_sim::mutants::{self, Board, Found, LENSES, Lens};
 use serde_json::{Value, json};
 use std::{fmt::Write, num::NonZero, process::ExitCode, thread};
 
-const MACHINES: [Machine; 2] = [Machine::Object, Machine::Queue];
+const MACHINES: [Machine; 3] = [Machine::Object, Machine::Queue, Machine::Shell];
 
 pub(super) fn run(args: &MutantsArgs) -> ExitCode {
     let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
@@ -45,6 +45,7 @@ const fn name(machine: Machine) -> &'static str {
     match machine {
         Machine::Object => "the durable object",
         Machine::Queue => "the queue's consumer",
+        Machine::Shell => "the native host's shell",
     }
 }
 
@@ -95,7 +96,9 @@ fn write_bugs(out: &mut String, board: &Board, machine: Machine) -> std::fmt::Re
 fn write_laws(out: &mut String, board: &Board, machine: Machine) -> std::fmt::Result {
     writeln!(out, "== Laws of {}", name(machine))?;
     writeln!(out, "{:<5} {:>4}  bugs that it was the first to report", "law", "")?;
-    for (law, bugs) in board.laws(machine) {
+    // The shell has no laws of its own; of the object's only those that it broke say something.
+    for (law, bugs) in board.laws(machine).into_iter().filter(|(_, bugs)| machine != Machine::Shell || !bugs.is_empty())
+    {
         let names: Vec<_> = bugs.iter().map(|bug| bug.name()).collect();
         writeln!(out, "{law:<5} {:>4}  {}", bugs.len(), names.join(" "))?;
     }
@@ -136,9 +139,10 @@ fn to_json(board: &Board, idle: &[(Machine, &str)]) -> Value {
 }
 
 /// A machine's name on the command line.
-const fn key(machine: Machine) -> &'static str {
+pub(super) const fn key(machine: Machine) -> &'static str {
     match machine {
         Machine::Object => "object",
         Machine::Queue => "queue",
+        Machine::Shell => "shell",
     }
 }

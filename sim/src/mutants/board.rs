@@ -60,9 +60,13 @@ impl Board {
         law_ids(machine).into_iter().map(first).chain(others).collect()
     }
 
-    /// The laws of this machine that were the first to report no bug at all.
+    /// The laws of this machine that were the first to report no bug at all. The shell has none of its own: it is held
+    /// to those of the object, whose bugs put them to the test.
     #[must_use]
     pub fn idle_laws(&self, machine: Machine) -> Vec<&'static str> {
+        if machine == Machine::Shell {
+            return Vec::new();
+        }
         let ids = law_ids(machine);
         let idle = self.laws(machine).into_iter().filter(|(law, bugs)| bugs.is_empty() && ids.contains(law));
         idle.map(|(law, _)| law).collect()
@@ -77,7 +81,9 @@ pub const OTHER_VERDICTS: [&str; 2] = ["calm", "model"];
 #[must_use]
 pub fn law_ids(machine: Machine) -> Vec<&'static str> {
     match machine {
-        Machine::Object => Laws::ids().iter().copied().filter(|law| !OTHER_VERDICTS.contains(law)).collect(),
+        Machine::Object | Machine::Shell => {
+            Laws::ids().iter().copied().filter(|law| !OTHER_VERDICTS.contains(law)).collect()
+        }
         Machine::Queue => queue::law_ids().collect(),
     }
 }

@@ -6,14 +6,15 @@ use crate::{
         Kinds, ProxySpace, Scope,
         search::{Bounds, search},
     },
+    laws::Violation,
     proxy::{Profile, Watch, panic_text, run_seed},
     queue,
     reference::{Difference, run_sequence},
-    steer,
+    shell, steer,
 };
 use proxy_fetch::planted::{
     Bug,
-    Machine::{self, Object, Queue},
+    Machine::{self, Object, Queue, Shell},
     plant,
 };
 use std::panic;
@@ -56,6 +57,7 @@ pub const LENSES: &[Lens] = &[
     Lens { name: "soak", machine: Object, unit: "seeds", budget: 2, look: |bug, budget| seeds(bug, Profile::Soak, budget) },
     Lens { name: "reference", machine: Object, unit: "sequences", budget: 500, look: judged },
     Lens { name: "queue", machine: Queue, unit: "seeds", budget: 3_000, look: queued },
+    Lens { name: "shell", machine: Shell, unit: "seeds", budget: 100, look: harmed },
 ];
 
 /// The lens of this name.
@@ -136,6 +138,19 @@ fn queued(bug: Bug, budget: u64) -> Option<Kill> {
         let (_, violation) = queue::run_seed(seed, queue::Watch::default()).violation?;
         let repeat = queue::campaign::replay_command(seed);
         Some(Kill { law: violation.law, what: violation.what, cost: seed + 1, repeat })
+    });
+    plant(None);
+    kill
+}
+
+/// Runs the native host's shell on madsim, seed after seed.
+fn harmed(bug: Bug, budget: u64) -> Option<Kill> {
+    plant(Some(bug));
+    let kill = (0..budget).find_map(|seed| {
+        let Violation { law, what } = shell::run_seed(seed).err()?;
+        let repeat =
+            format!("MADSIM_TEST_BUG={bug} MADSIM_TEST_SEED={seed} cargo test -p proxy-fetch-sim --test madsim");
+        Some(Kill { law, what, cost: seed + 1, repeat })
     });
     plant(None);
     kill

@@ -70,7 +70,7 @@ async fn stop(handle: &Handle, world: &Shared) {
         if now().ms_since(told) >= patience {
             return kill(handle, world);
         }
-        assert!(now().ms_since(told) < 120_000, "the process does not end");
+        assert!(now().ms_since(told) < 120_000, "L5: the process does not end");
         sleep(ms(between(1, 20))).await;
     }
     // It has exited: whatever is left of it goes.

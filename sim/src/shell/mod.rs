@@ -1,17 +1,29 @@
-//! The nodes around the shell, and what passes between them.
+//! The production shell on madsim's runtime: callers, object, upstream and origin are nodes with messages between them.
+//!
+//! The object's node runs the native host's own loop (`native/src/shell`); only the leaves under it are simulated. It is
+//! killed, stopped, paused and restarted at random moments, its disk is slow and fails, links are cut, and the laws are
+//! those of every other run. At the end of each seed the simulator does again what the shell did, step by step.
+//!
+//! A broken law is a panic whose text begins with the law's name, since it may be seen from anywhere below the shell.
+#![allow(clippy::unwrap_used, reason = "messages and nodes of its own making; a panic ends the run, and is reported")]
 
-pub mod callers;
-pub mod disk;
-pub mod harm;
-pub mod judge;
-pub mod origin;
-pub mod platform;
-pub mod process;
-pub mod tape;
-pub mod threads;
-pub mod totals;
-pub mod upstream;
-pub mod witness;
+mod callers;
+mod disk;
+mod guard;
+mod harm;
+mod judge;
+mod origin;
+mod platform;
+mod process;
+mod run;
+mod tape;
+mod threads;
+mod totals;
+mod upstream;
+mod witness;
+
+pub use run::{run_seed, scenario};
+pub use totals::Totals;
 
 use madsim::{
     net::Endpoint,
@@ -25,45 +37,45 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-pub const SECOND: Duration = Duration::from_secs(1);
-pub const OBJECT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 80);
-pub const UPSTREAM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)), 80);
-pub const ORIGIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 4)), 80);
+const SECOND: Duration = Duration::from_secs(1);
+const OBJECT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 80);
+const UPSTREAM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)), 80);
+const ORIGIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 4)), 80);
 /// The name of the object's node.
-pub const OBJECT_NODE: &str = "object";
+const OBJECT_NODE: &str = "object";
 
 /// The tag of a request; a reply has the tag that its request names.
 const REQUEST: u64 = 1;
 const MAX_MESSAGE: usize = 4_096;
 
 /// The time that all nodes share.
-pub fn now() -> Timestamp {
+fn now() -> Timestamp {
     let since = TimeHandle::current().now_time().duration_since(UNIX_EPOCH).unwrap();
     Timestamp(since.as_millis() as u64)
 }
 
-pub fn between(low: u64, high: u64) -> u64 {
+fn between(low: u64, high: u64) -> u64 {
     thread_rng().gen_range(low..=high)
 }
 
-pub fn chance(percent: u64) -> bool {
+fn chance(percent: u64) -> bool {
     between(1, 100) <= percent
 }
 
-pub fn one_of<T: Copy>(choices: &[T]) -> T {
+fn one_of<T: Copy>(choices: &[T]) -> T {
     choices[between(0, choices.len() as u64 - 1) as usize]
 }
 
-pub const fn ms(ms: u64) -> Duration {
+const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
 /// Where a reply goes.
 #[derive(Clone, Copy, Debug)]
-pub struct ReturnTo(SocketAddr, u64);
+struct ReturnTo(SocketAddr, u64);
 
 /// Asks another node; `None`: no answer in time, which says nothing of whether it acted.
-pub async fn ask(net: &Endpoint, to: SocketAddr, message: &Value, patience: Duration) -> Option<Value> {
+async fn ask(net: &Endpoint, to: SocketAddr, message: &Value, patience: Duration) -> Option<Value> {
     let tag = random::<u64>() | 1 << 63;
     let mut bytes = tag.to_le_bytes().to_vec();
     bytes.extend(message.to_string().into_bytes());
@@ -77,14 +89,14 @@ pub async fn ask(net: &Endpoint, to: SocketAddr, message: &Value, patience: Dura
 }
 
 /// The next request to this node.
-pub async fn receive(net: &Endpoint) -> (Value, ReturnTo) {
+async fn receive(net: &Endpoint) -> (Value, ReturnTo) {
     let mut buffer = [0; MAX_MESSAGE];
     let (len, from) = net.recv_from(REQUEST, &mut buffer).await.unwrap();
     let (tag, message) = buffer[..len].split_first_chunk().unwrap();
     (serde_json::from_slice(message).unwrap(), ReturnTo(from, u64::from_le_bytes(*tag)))
 }
 
-pub async fn answer(net: &Endpoint, to: ReturnTo, message: &Value) {
+async fn answer(net: &Endpoint, to: ReturnTo, message: &Value) {
     // A reply that cannot be sent is a reply that is lost.
     let _ = net.send_to(to.0, to.1, &message.to_string().into_bytes()).await;
 }

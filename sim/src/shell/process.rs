@@ -4,6 +4,7 @@
 use super::{
     OBJECT, ReturnTo, SECOND, answer, between, callers::Wish, ms, platform::Simulated, receive, witness::Shared,
 };
+use crate::proxy::ledger::{Ask, Planned};
 use madsim::{
     net::Endpoint,
     task::spawn,
@@ -11,7 +12,6 @@ use madsim::{
 };
 use proxy_fetch::{AllowedCallback, Config, Reply};
 use proxy_fetch_native::shell::{CallError, Mailbox, Shell, StartError};
-use proxy_fetch_sim::proxy::ledger::{Ask, Planned};
 use serde_json::{Value, json};
 
 /// A call that has no answer by then will never have one. Longer than any pause.
@@ -30,15 +30,16 @@ pub async fn run(world: Shared) {
 
 /// Says whether it was told to stop.
 async fn run_once(world: &Shared) -> bool {
-    let net = Endpoint::bind(OBJECT).await.unwrap();
+    let bound = Endpoint::bind(OBJECT).await;
+    let net = bound.unwrap_or_else(|error| panic!("S13: calls of the process before this one wait still: {error}"));
     let platform = Simulated::new(world.clone(), net.clone());
     let (shell, mailbox) = match Shell::open(platform.clone(), config()) {
         Ok(started) => started,
         Err(StartError::Database(_)) => return false,
-        Err(StartError::Restore(error)) => panic!("{error}"),
+        Err(StartError::Restore(error)) => panic!("S25: {error}"),
     };
     world.see(|it| it.listens(mailbox.clone()));
-    let listener = spawn(listen(platform.clone(), net, mailbox));
+    let listener = spawn(world.watched(listen(platform.clone(), net, mailbox)));
     let end = shell.run().await;
     world.see(|it| it.shell_ended(&end));
     // Nothing runs on, even if the process needs some time to end.
@@ -62,7 +63,7 @@ async fn listen(platform: Simulated, net: Endpoint, mailbox: Mailbox) {
 async fn serve(platform: &Simulated, net: &Endpoint, mailbox: &Mailbox, message: &Value, to: ReturnTo) {
     let asked_at = super::now();
     let Ok(called) = timeout(CALL_PATIENCE, call(platform, mailbox, message)).await else {
-        panic!("a call has no answer after {CALL_PATIENCE:?}: {message}");
+        panic!("S13: a call has no answer after {CALL_PATIENCE:?}: {message}");
     };
     let reply = called.unwrap_or_else(|error| {
         platform.see(|it| it.call_failed(asked_at, &error));

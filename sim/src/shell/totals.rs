@@ -5,7 +5,7 @@ macro_rules! totals {
         /// How often what a run is for has happened.
         #[derive(Clone, Copy, Debug)]
         pub struct Totals {
-            $(pub $name: u64,)+
+            $(#[doc = concat!("How often: `", stringify!($name), "`.")] pub $name: u64,)+
         }
 
         impl Default for Totals {
@@ -15,13 +15,16 @@ macro_rules! totals {
         }
 
         impl Totals {
+            /// Nothing yet.
             pub const NONE: Self = Self { $($name: 0,)+ };
 
+            /// Adds what another run reached.
             pub fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)+
             }
 
             /// What never happened.
+            #[must_use]
             pub fn missing(&self) -> Vec<&'static str> {
                 let all = [$((stringify!($name), self.$name)),+];
                 all.into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()

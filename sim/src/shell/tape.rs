@@ -2,11 +2,11 @@
 //! worlds run the same machine, so each effect, each alarm and each restored row must be the same.
 
 use super::totals::Totals;
-use proxy_fetch::{Config, Recorded};
-use proxy_fetch_sim::{
+use crate::{
     proxy::object::{Rows, restorable},
     verify::verify,
 };
+use proxy_fetch::{Config, Recorded};
 
 #[derive(Default)]
 pub struct Tape {
@@ -35,9 +35,9 @@ impl Tape {
     pub fn verify(&self, totals: &mut Totals) {
         let verified = match verify(self.lines.join("\n").as_bytes()) {
             Ok(verified) => verified,
-            Err(error) => panic!("the record {error}"),
+            Err(error) => panic!("S25: the record {error}"),
         };
-        assert!(verified.is_identical(), "the simulator does not do what the shell did:\n{verified}");
+        assert!(verified.is_identical(), "S25: the simulator does not do what the shell did:\n{verified}");
         for findings in verified.objects.values() {
             totals.verified_turns += findings.turns;
             totals.verified_effects += findings.effects;

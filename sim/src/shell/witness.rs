@@ -5,17 +5,13 @@
 use super::{
     callers::Wish,
     disk::{Fate, Mood},
+    guard::Guard,
     now,
     process::config,
     tape::Tape,
     totals::Totals,
 };
-use proxy_fetch::{
-    Alarm, Attempt, CallbackResult, Effect, Event, FetchResult, Machine, Outcome, Phase, Recorded, Report, Timestamp,
-    Ulid, Write, json::CallbackItem,
-};
-use proxy_fetch_native::shell::Mailbox;
-use proxy_fetch_sim::{
+use crate::{
     engine::Object,
     laws::Laws,
     proxy::{
@@ -23,11 +19,18 @@ use proxy_fetch_sim::{
         object::{ProxyObject, Rows},
     },
 };
+use proxy_fetch::{
+    Alarm, Attempt, CallbackResult, Effect, Event, FetchResult, Machine, Outcome, Phase, Recorded, Report, Timestamp,
+    Ulid, Write, json::CallbackItem,
+};
+use proxy_fetch_native::shell::{MAX_FAILURES, Mailbox};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
+    panic::resume_unwind,
     sync::{Arc, Mutex},
+    thread::panicking,
 };
 
 /// How late the shell may be where nothing keeps it, in ms: timers are not exact.
@@ -35,11 +38,28 @@ pub(super) const SLACK_MS: u64 = 4;
 
 /// One world, shared by all its nodes.
 #[derive(Clone, Default)]
-pub struct Shared(Arc<Mutex<Witness>>);
+pub struct Shared {
+    witness: Arc<Mutex<Witness>>,
+    pub guard: Guard,
+}
 
 impl Shared {
     pub fn see<T>(&self, look: impl FnOnce(&mut Witness) -> T) -> T {
-        look(&mut self.0.lock().unwrap())
+        match self.witness.lock() {
+            Ok(mut witness) => look(&mut witness),
+            // A law was broken while somebody looked: the run is over.
+            Err(poisoned) => resume_unwind(Box::new(poisoned.to_string())),
+        }
+    }
+
+    /// A task of this world: if it panics, the run is over.
+    pub fn watched<T: Future<Output = ()>>(&self, task: T) -> impl Future<Output = ()> + use<T> {
+        self.guard.clone().watch(task)
+    }
+
+    /// Nobody looks any more: a law was broken.
+    pub fn is_over(&self) -> bool {
+        panicking() || self.guard.is_over()
     }
 }
 
@@ -141,7 +161,7 @@ impl Witness {
     /// The shell opens the database. Says whether it can.
     pub fn open(&mut self) -> bool {
         self.life_ended();
-        assert!(!self.is_open, "the database is opened while it is open");
+        assert!(!self.is_open, "S25: the database is opened while it is open");
         if self.mood.is_broken() {
             self.totals.failed_opens += 1;
             self.failed();
@@ -159,7 +179,8 @@ impl Witness {
     pub fn started(&mut self) {
         self.life += 1;
         self.is_living = true;
-        (self.alarm, self.wake, self.free_since) = (None, None, now());
+        // Its first turn is due at once.
+        (self.alarm, self.wake, self.free_since) = (None, Some(now()), now());
         self.tape.life(config(), &self.rows);
         self.observe(&Observation::Started);
     }
@@ -200,6 +221,7 @@ impl Witness {
 
     fn failed(&mut self) {
         self.failures += 1;
+        assert!(self.failures <= MAX_FAILURES, "S25: it does not give the disk up");
         self.is_recovering = false;
         self.last_failure = now();
     }
@@ -221,37 +243,45 @@ impl Witness {
                 Event::Fetched { attempt, .. } | Event::Delivered { attempt, .. } if self.stale.remove(attempt) => {}
                 Event::Fetched { attempt, result } => {
                     let ended = self.fetched.remove(attempt);
-                    assert_eq!(ended.as_ref(), Some(result), "how {attempt} ended, and how the shell says it did");
+                    let law = if is_all_but_retry_after(ended.as_ref(), result) { "S7" } else { "S10" };
+                    let is_told = ended.as_ref() == Some(result);
+                    assert!(is_told, "{law}: {attempt} ended with {ended:?}, and the shell says with {result:?}");
                 }
                 Event::Delivered { attempt, result } => {
                     let Some((ended, at)) = self.called_back.remove(attempt) else {
-                        panic!("no callback of {attempt} has ended, and the shell says that one did");
+                        panic!("S11: no callback of {attempt} has ended, and the shell says that one did");
                     };
-                    assert_eq!(ended, *result, "how the callback of {attempt} ended, and how the shell says it did");
+                    assert_eq!(
+                        ended, *result,
+                        "S11: how the callback of {attempt} ended, and how the shell says it did"
+                    );
                     let waits_until = at.max(self.free_since).plus_ms(event.patience_ms() + SLACK_MS);
-                    assert!(now <= waits_until, "the end of the callback of {attempt} at {at} waited until {now}");
+                    assert!(now <= waits_until, "L5: the end of the callback of {attempt} at {at} waited until {now}");
                 }
                 Event::Stop => self.ledger.stopping = true,
                 Event::Start | Event::Tick | Event::Enqueue { .. } | Event::Cancel { .. } | Event::Status { .. } => {}
             }
         }
         // All that waits shares one turn.
-        assert!(self.fetched.is_empty(), "{:?} have ended, and the turn at {now} does not know", self.fetched);
+        assert!(self.fetched.is_empty(), "L8: {:?} have ended, and the turn at {now} does not know", self.fetched);
         let is_told = self.is_told_to_end && !self.ledger.stopping;
-        assert!(!is_told, "the shell was told to end, and the turn at {now} does not tell the machine");
+        assert!(!is_told, "S8: the shell was told to end, and the turn at {now} does not tell the machine");
         // Whatever has to be stored takes along what can wait.
         let has_company = events.iter().any(|event| *event != Event::Tick);
-        assert!(!has_company || self.called_back.is_empty(), "{:?} wait on at {now}, alone", self.called_back);
+        assert!(!has_company || self.called_back.is_empty(), "L5: {:?} wait on at {now}, alone", self.called_back);
         for (attempt, (_, ended)) in &self.called_back {
             let waits_ms = now.ms_since((*ended).max(self.free_since));
-            assert!(waits_ms <= 100 + SLACK_MS, "the callback of {attempt} ended at {ended}; at {now} it waits still");
+            assert!(
+                waits_ms <= 100 + SLACK_MS,
+                "L5: the callback of {attempt} ended at {ended}; at {now} it waits still"
+            );
         }
         for (attempt, at) in &self.aborted {
             let is_late = now.ms_since((*at).max(self.free_since)) > SLACK_MS;
-            assert!(!is_late, "{attempt} was given up at {at}, and runs on at {now}");
+            assert!(!is_late, "S3: {attempt} was given up at {at}, and runs on at {now}");
         }
         if let Some(wake) = self.wake.map(|wake| wake.max(self.free_since)) {
-            assert!(now <= wake.plus_ms(SLACK_MS), "the machine was to be woken at {wake}, not at {now}");
+            assert!(now <= wake.plus_ms(SLACK_MS), "L1: the machine was to be woken at {wake}, not at {now}");
         }
         self.totals.shared_commits += u64::from(events.len() > 1);
         self.turn = Some((now, events.to_vec(), false));
@@ -292,7 +322,7 @@ impl Witness {
     }
 
     fn committed(&mut self, writes: &[Write], alarm_set: Option<Timestamp>) {
-        let Some((now, events, is_committed)) = &mut self.turn else { panic!("a commit without a turn") };
+        let Some((now, events, is_committed)) = &mut self.turn else { panic!("S2: a commit without a turn") };
         *is_committed = true;
         let now = *now;
         if events.contains(&Event::Tick) {
@@ -340,10 +370,10 @@ impl Witness {
                 }
                 Effect::Report(Report::CallbackFailed { id, .. }) => drop(self.failed_callbacks.insert(*id)),
                 Effect::Report(report @ (Report::Quarantined { .. } | Report::Foreign { .. })) => {
-                    panic!("no row was tampered with: {report}")
+                    panic!("S13: no row was tampered with: {report}")
                 }
                 Effect::Fetch { attempt, .. } => {
-                    assert!(!self.ledger.stopping, "{attempt} starts, though the object is to end");
+                    assert!(!self.ledger.stopping, "S8: {attempt} starts, though the object is to end");
                 }
                 Effect::Deliver { .. } | Effect::Reply { .. } => {}
             }
@@ -372,13 +402,13 @@ impl Witness {
     pub(super) fn entry(&self, id: Ulid) -> usize {
         match self.ledger.entry_of(id) {
             Some(entry) => entry,
-            None => panic!("{id} is not stored, and an effect of it left"),
+            None => panic!("S4: {id} is not stored, and an effect of it left"),
         }
     }
 
     /// A fetch leaves. Which attempt it is, only what is durable can say.
     pub fn fetch_left(&mut self, id: Ulid) -> Attempt {
-        assert!(self.is_living, "a fetch of {id} left, and the machine that sent it is gone");
+        assert!(self.is_living, "S4: a fetch of {id} left, and the machine that sent it is gone");
         let entry = self.entry(id);
         let row = self.ledger.entries[entry].row();
         let attempt = match row.map(|row| (row.phase, row.attempts)) {
@@ -399,11 +429,11 @@ impl Witness {
     /// A fetch has ended; without a result it was cut off.
     pub fn fetch_ended(&mut self, life: u64, attempt: Attempt, result: Option<&FetchResult>) {
         if life != self.life || !self.is_living {
-            assert!(result.is_none() || !self.is_up, "{attempt} ended, and the life that sent it had ended before");
+            assert!(result.is_none() || !self.is_up, "S3: {attempt} ended, and the life that sent it had ended before");
             return;
         }
         if self.aborted.remove(&attempt).is_some() {
-            assert!(result.is_none(), "{attempt} was given up, and ran on to {result:?}");
+            assert!(result.is_none(), "S3: {attempt} was given up, and ran on to {result:?}");
             return;
         }
         if let Some(result) = result {
@@ -416,7 +446,7 @@ impl Witness {
 
     fn fetch_is_over(&mut self, attempt: Attempt, result: Option<&FetchResult>) {
         let entry = self.entry(attempt.id);
-        assert!(self.fetches.remove(&attempt), "{attempt} ended twice");
+        assert!(self.fetches.remove(&attempt), "S10: {attempt} ended twice");
         self.ledger.running -= 1;
         if let Some(fetch) = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
             fetch.running = false;
@@ -427,7 +457,7 @@ impl Witness {
 
     /// A callback leaves. Which life it is of, only what is durable can say.
     pub fn callback_left(&mut self, item: &CallbackItem) -> Attempt {
-        assert!(self.is_living, "a callback of {} left, and the machine that sent it is gone", item.request_id);
+        assert!(self.is_living, "S11: a callback of {} left, and the machine that sent it is gone", item.request_id);
         let outcome = outcome_of(item);
         let entries = &mut self.ledger.entries;
         let named = |planned: Planned| item.request_id == format!("r{planned}");
@@ -437,7 +467,7 @@ impl Witness {
         let attempt = Attempt { id: entries[entry].id, number: item.attempts, epoch: self.ledger.meta.epoch };
         if let Some(response) = &item.response {
             let body = String::from_utf8_lossy(&response.body);
-            assert_eq!(body, body_of(attempt), "the callback of {attempt} carries another attempt's response");
+            assert_eq!(body, body_of(attempt), "S11: the callback of {attempt} carries another attempt's response");
         }
         self.totals.second_callbacks += u64::from(!entries[entry].callbacks.is_empty());
         entries[entry].callbacks.push(Callback { attempt, outcome, left: now() });
@@ -449,7 +479,10 @@ impl Witness {
     /// A callback has ended; without a result it was cut off.
     pub fn callback_ended(&mut self, life: u64, attempt: Attempt, result: Option<CallbackResult>) {
         if life != self.life || !self.is_living {
-            assert!(result.is_none() || !self.is_up, "the callback of {attempt} ended after the life that sent it");
+            assert!(
+                result.is_none() || !self.is_up,
+                "S11: the callback of {attempt} ended after the life that sent it"
+            );
             return;
         }
         self.callbacks.remove(&attempt);
@@ -461,6 +494,14 @@ impl Witness {
     /// Whether all that ended has been taken in.
     pub(super) fn is_flushed(&self) -> bool {
         self.fetched.is_empty() && self.called_back.is_empty()
+    }
+}
+
+/// Whether the two differ in nothing but `Retry-After`.
+fn is_all_but_retry_after(ended: Option<&FetchResult>, told: &FetchResult) -> bool {
+    match (ended, told) {
+        (Some(FetchResult::Response { status, .. }), FetchResult::Response { status: told, .. }) => status == told,
+        (_, _) => false,
     }
 }
 
@@ -480,7 +521,7 @@ pub fn outcome_of(item: &CallbackItem) -> Outcome {
         (Some(response), None, None) => Outcome::Response { status: response.status },
         (None, Some(failure), None) => Outcome::Failed(failure),
         (None, None, Some(outcome)) => outcome,
-        (_, _, _) => panic!("a callback tells of no outcome: {item:?}"),
+        (_, _, _) => panic!("S11: a callback tells of no outcome: {item:?}"),
     }
 }
 

@@ -62,7 +62,12 @@ impl Simulated {
 
     /// Starts a task of this process that is not the shell's.
     pub fn start(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.threads.spawn(task, false);
+        self.0.threads.spawn(self.0.world.watched(task), false);
+    }
+
+    /// Nobody looks any more: a law was broken.
+    pub fn is_over(&self) -> bool {
+        self.0.world.is_over()
     }
 
     /// The other threads go on.
@@ -76,7 +81,7 @@ impl Simulated {
             return;
         }
         let under_way = self.0.under_way.load(Ordering::Relaxed);
-        assert_eq!(under_way, 0, "fetches or callbacks of an ended life run on {when}");
+        assert_eq!(under_way, 0, "S3: fetches or callbacks of an ended life run on {when}");
     }
 }
 
@@ -111,7 +116,7 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.platform.0.under_way.fetch_sub(1, Ordering::Relaxed);
-        if self.is_over || std::thread::panicking() {
+        if self.is_over || self.platform.is_over() {
             return;
         }
         self.platform.see(|it| match self.is_fetch {
@@ -144,7 +149,7 @@ impl Platform for Simulated {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         // Without harm, fetches leave in the order in which they were started. A killed process starts nothing.
         let is_alive = self.see_alive(|_| ()).is_some();
-        self.0.threads.spawn(task, is_alive && (self.0.is_calm || chance(30)));
+        self.0.threads.spawn(self.0.world.watched(task), is_alive && (self.0.is_calm || chance(30)));
     }
 
     fn open(&self) -> Result<Disk, DiskError> {
@@ -170,7 +175,7 @@ impl Platform for Simulated {
     }
 
     async fn deliver(&self, Delivery { url, json }: Delivery) -> CallbackResult {
-        assert_eq!(url, super::callers::CALLBACK_URL);
+        assert_eq!(url, super::callers::CALLBACK_URL, "S18: whom to call back");
         let item = parse_callback(&json).unwrap();
         let attempt = self.see(|it| it.callback_left(&item));
         let under_way = UnderWay::new(self, attempt, false);

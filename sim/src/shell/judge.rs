@@ -5,9 +5,9 @@ use super::{
     now,
     witness::{SLACK_MS, Witness, outcome_of},
 };
+use crate::proxy::ledger::{Ask, Entry, Observation, Planned};
 use proxy_fetch::{Attempt, Outcome, Reply, Timestamp, Ulid, json::CallbackItem};
 use proxy_fetch_native::shell::{CallError, GaveUp, Health, MAX_FAILURES, Mailbox};
-use proxy_fetch_sim::proxy::ledger::{Ask, Entry, Observation, Planned};
 use serde_json::Value;
 
 /// How much later than told the shell may end where the disk has failed, in ms: it restores before it hears of the stop.
@@ -45,19 +45,22 @@ impl Witness {
         let now = now();
         match end {
             Ok(()) => {
-                let Some(until) = self.closing else { panic!("the shell ended, and nobody told it to") };
+                let Some(until) = self.closing else { panic!("L8: the shell ended, and nobody told it to") };
                 let under_way = self.fetches.len() + self.callbacks.len();
                 self.totals.stops += 1;
                 self.totals.stops_that_cut_off += u64::from(under_way > 0);
                 let is_awaited = now >= until || under_way == 0 && self.is_flushed();
-                assert!(is_awaited, "the shell ended at {now} and cut {under_way} off, though it had until {until}");
+                assert!(
+                    is_awaited,
+                    "S11: the shell ended at {now} and cut {under_way} off, though it had until {until}"
+                );
                 let has_failed = now.ms_since(self.last_failure) < AFTER_A_FAILURE_MS;
                 let latest = if has_failed { until.plus_ms(CLOSING_SLACK_MS) } else { until.max(self.free_since) };
                 let latest = latest.plus_ms(SLACK_MS);
-                assert!(now <= latest, "the shell was to end by {until} and ended at {now}");
+                assert!(now <= latest, "L5: the shell was to end by {until} and ended at {now}");
             }
             Err(GaveUp { .. }) => {
-                assert_eq!(self.failures, MAX_FAILURES, "it gave up after so many failures");
+                assert_eq!(self.failures, MAX_FAILURES, "S25: it gave up after so many failures");
                 self.totals.disks_given_up += 1;
             }
         }
@@ -80,27 +83,27 @@ impl Witness {
         self.totals.unanswered_calls += 1;
         match error {
             CallError::Refused(refusal) => panic!("a refusal is an answer: {refusal}"),
-            CallError::Overloaded => panic!("so few calls cannot be too many"),
+            CallError::Overloaded => panic!("S15: so few calls cannot be too many"),
             CallError::StoreFailed => {
                 assert!(
                     self.last_failure >= asked_at || self.has_shell_ended,
-                    "the disk has not failed since {asked_at}"
+                    "S5: the disk has not failed since {asked_at}"
                 );
             }
-            CallError::Stopped => assert!(self.has_shell_ended, "a call was dropped, and the shell goes on"),
+            CallError::Stopped => assert!(self.has_shell_ended, "S13: a call was dropped, and the shell goes on"),
         }
     }
 
     pub fn is_well(&self, health: &Health) {
         let is_possible = health.epoch <= self.ledger.meta.epoch && health.in_flight <= 5.min(health.live);
-        assert!(is_possible, "{health:?} in epoch {}", self.ledger.meta.epoch);
+        assert!(is_possible, "S3: {health:?} in epoch {}", self.ledger.meta.epoch);
     }
 
     /// A caller has its answer.
     pub fn answered(&mut self, message: &Value, reply: &Value) {
         let Some(planned) = message["planned"].as_u64() else { return };
         let planned = planned as Planned;
-        assert!(reply.get("refused").is_none() || message["ask"] != "enqueue", "r{planned} was refused: {reply}");
+        assert!(reply.get("refused").is_none() || message["ask"] != "enqueue", "S15: r{planned} was refused: {reply}");
         if let Some(id) = reply.get("accepted").and_then(Value::as_str) {
             let id: Ulid = id.parse().unwrap();
             // A repeat in the dedupe window, and callers repeat soon, gets the same answer.
@@ -108,7 +111,7 @@ impl Witness {
                 None => {}
                 Some((before, at)) if now().ms_since(at) < 240_000 => {
                     self.totals.repeated_replies += 1;
-                    assert_eq!(before, id, "r{planned} was accepted twice");
+                    assert_eq!(before, id, "S6: r{planned} was accepted twice");
                 }
                 Some(_) => {}
             }
@@ -130,9 +133,14 @@ impl Witness {
         let host = request["host"].as_str().unwrap();
         let headers: Vec<(String, String)> = serde_json::from_value(request["headers"].clone()).unwrap();
         let planned = self.ledger.entries[entry].planned;
-        assert_eq!((&request["method"], &request["body"]), (&"POST".into(), &format!("body of r{planned}").into()));
+        let (method, body) = ("POST".into(), format!("body of r{planned}").into());
+        assert_eq!(
+            (&request["method"], &request["body"]),
+            (&method, &body),
+            "S5: r{planned} leaves as it was accepted"
+        );
         if let Some((_, key)) = headers.iter().find(|(name, _)| name == "idempotency-key") {
-            assert_eq!(*key, attempt.id.to_string());
+            assert_eq!(*key, attempt.id.to_string(), "S16: the key of r{planned}");
             *self.executions.entry(key.clone()).or_default() += 1;
         }
         if let Some(fetch) = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
@@ -174,12 +182,12 @@ impl Witness {
         let rows = self.rows.clone();
         self.observe(&Observation::Ended { now: now(), rows: &rows, alarm: self.alarm });
         let under_way: Vec<_> = self.fetches.iter().chain(&self.callbacks).collect();
-        assert!(under_way.is_empty(), "{under_way:?} are under way at rest");
-        assert_eq!(self.acknowledged.len(), requests as usize, "some callers never got an answer");
+        assert!(under_way.is_empty(), "S23: {under_way:?} are under way at rest");
+        assert_eq!(self.acknowledged.len(), requests as usize, "S13: some callers never got an answer");
         for (planned, (id, _)) in &self.acknowledged {
             let entry = &self.ledger.entries[self.entry(*id)];
-            assert_eq!(entry.planned, *planned);
-            assert!(entry.row().is_none() && entry.outcome.is_some(), "r{planned} was accepted and never ended");
+            assert_eq!(entry.planned, *planned, "S19: the name of {id}");
+            assert!(entry.row().is_none() && entry.outcome.is_some(), "L2: r{planned} was accepted and never ended");
         }
         for entry in &self.ledger.entries {
             self.check_end(entry);
@@ -198,20 +206,24 @@ impl Witness {
         let (planned, wish) = (entry.planned, self.wishes[&entry.planned]);
         if wish.callback {
             let is_told = !entry.told.is_empty() || self.failed_callbacks.contains(&entry.id);
-            assert!(is_told, "the origin was not told of r{planned}, and the object knows of no failure");
+            assert!(is_told, "S11: the origin was not told of r{planned}, and the object knows of no failure");
         }
         if wish.at_most_once {
             let executed = self.executions.get(&entry.id.to_string()).copied().unwrap_or_default();
-            assert!(executed <= 1, "r{planned} was executed {executed} times");
+            assert!(executed <= 1, "S16: r{planned} was executed {executed} times");
         }
         if self.cancelled.contains(&planned) {
-            assert_eq!(entry.outcome, Some(Outcome::Cancelled), "r{planned} was cancelled");
+            assert_eq!(entry.outcome, Some(Outcome::Cancelled), "S11: r{planned} was cancelled");
         }
         if self.is_calm() {
             let calls = usize::from(wish.callback);
-            assert_eq!(entry.fetches.len(), 1, "fetches of r{planned}");
-            assert_eq!((entry.callbacks.len(), entry.told.len()), (calls, calls), "callbacks of r{planned}");
-            assert_eq!((entry.outcome, entry.restarts), (Some(Outcome::Response { status: 200 }), 0), "r{planned}");
+            assert_eq!(entry.fetches.len(), 1, "calm: fetches of r{planned}");
+            assert_eq!((entry.callbacks.len(), entry.told.len()), (calls, calls), "calm: callbacks of r{planned}");
+            assert_eq!(
+                (entry.outcome, entry.restarts),
+                (Some(Outcome::Response { status: 200 }), 0),
+                "calm: r{planned}"
+            );
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The disk of the object's node: it outlives every process, and fails as it is told to.
 
 use super::{OBJECT_NODE, between, chance, ms, now, one_of, platform::Simulated};
+use crate::proxy::object::restorable;
 use madsim::{runtime::Handle, time::advance};
 use proxy_fetch::{Key, Row, Store, Table, Timestamp, Ulid, Write};
 use proxy_fetch_native::shell::Database;
-use proxy_fetch_sim::proxy::object::restorable;
 use std::fmt;
 
 /// What goes wrong with the disk.
@@ -92,7 +92,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !self.0.is_over() {
             self.0.see_alive(|it| it.closed());
         }
     }

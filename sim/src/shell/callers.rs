@@ -2,9 +2,9 @@
 //! up.
 
 use super::{OBJECT, SECOND, ask, between, chance, ms, one_of, witness::Shared};
+use crate::proxy::ledger::Planned;
 use madsim::{net::Endpoint, time::sleep};
 use proxy_fetch::{Callback, Options, Request};
-use proxy_fetch_sim::proxy::ledger::Planned;
 use serde_json::{Value, json};
 
 /// Where callers want to be called back.
