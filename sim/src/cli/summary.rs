@@ -2,7 +2,7 @@
 
 use indicatif::HumanCount;
 use proxy_fetch_sim::{
-    campaign::{Campaign, Summary, replay_command},
+    campaign::{Campaign, Summary},
     proxy::{
         Profile,
         coverage::{Entering, FAULTS, Sometimes, State, impossible},
@@ -122,7 +122,8 @@ fn write_row(out: &mut String, name: &str, cells: [(u64, bool); State::ALL.len()
     writeln!(out)
 }
 
-pub(super) fn json(campaign: &Campaign, found: &Summary, wall: Duration) -> Value {
+/// `repeat` says by which command a seed's run is repeated.
+pub(super) fn json(campaign: &Campaign, found: &Summary, wall: Duration, repeat: impl Fn(u64) -> String) -> Value {
     let coverage: Vec<Value> = FAULTS
         .iter()
         .flat_map(|(fault, _)| State::ALL.map(|state| (*fault, state)))
@@ -159,7 +160,7 @@ pub(super) fn json(campaign: &Campaign, found: &Summary, wall: Duration) -> Valu
                 "step": step,
                 "law": violation.law,
                 "what": violation.what,
-                "repeat": replay_command(report.seed, campaign.profile),
+                "repeat": repeat(report.seed),
             }))
         })
         .collect();
