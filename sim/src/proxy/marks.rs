@@ -8,10 +8,13 @@ use super::{
     world::ProxyWorld,
 };
 use crate::engine::Micros;
+use hashbrown::HashTable;
 use proxy_fetch::{Attempt, FetchResult, Outcome, Phase, RequestRow, Timestamp, limits};
-use std::collections::BTreeMap;
 
-/// What a mark is about; the first byte of its number.
+/// Farther than so many binary digits of ms is all the same.
+const FARTHEST: u8 = 17;
+
+/// What a mark is about; the first byte of the 6 of its number.
 #[repr(u8)]
 enum About {
     /// A request's way from one state to another, and what the turn took in.
@@ -32,11 +35,40 @@ enum About {
     Many,
 }
 
-/// The marks that a run left.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
-    /// When each was left first.
-    first: BTreeMap<u64, Micros>,
+/// A mark, and where in its run it was left first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its number, below 2^48.
+    pub number: u64,
+    /// When, in simulated µs.
+    pub at: Micros,
+    /// How many ms after the deadline that it is about that was; 0 if it is about none.
+    pub late_ms: i64,
+    /// What a caller asked then, if it is about that.
+    pub ask: Option<Ask>,
+}
+
+impl Mark {
+    /// How many kinds of marks there are.
+    pub const KINDS: usize = About::Many as usize + 1;
+
+    /// What it is about, from 0 on.
+    #[must_use]
+    pub const fn kind(&self) -> usize {
+        (self.number >> 40) as usize
+    }
+
+    /// The smallest number that a mark of this kind may have.
+    #[must_use]
+    pub const fn first_of_kind(kind: usize) -> u64 {
+        (kind as u64) << 40
+    }
+}
+
+/// The marks of a run that is under way.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    left: HashTable<Mark>,
     /// The time of the present step.
     at: Micros,
     /// The alarm that the last commit left.
@@ -47,35 +79,45 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// The number of each, and the simulated time, in µs, when it was left first. Numbers are below 2^48.
-    pub fn first_times(&self) -> impl Iterator<Item = (u64, Micros)> {
-        self.first.iter().map(|(mark, at)| (*mark, *at))
+    /// All that were left, by number.
+    pub(super) fn list(self) -> Vec<Mark> {
+        let mut marks: Vec<Mark> = self.left.into_iter().collect();
+        marks.sort_unstable_by_key(|mark| mark.number);
+        marks
     }
 
-    fn leave(&mut self, about: About, [a, b, c, d, e]: [u8; 5]) {
-        let mark = u64::from_be_bytes([0, 0, about as u8, a, b, c, d, e]);
-        self.first.entry(mark).or_insert(self.at);
+    fn leave(&mut self, about: About, bytes: [u8; 5]) {
+        self.leave_at(about, bytes, 0, None);
+    }
+
+    fn leave_at(&mut self, about: About, [a, b, c, d, e]: [u8; 5], late_ms: i64, ask: Option<Ask>) {
+        let number = u64::from_be_bytes([0, 0, about as u8, a, b, c, d, e]);
+        let at = self.at;
+        let entry = self.left.entry(hash(number), |mark| mark.number == number, |mark| hash(mark.number));
+        entry.or_insert_with(|| Mark { number, at, late_ms, ask });
     }
 
     /// What a turn took in, and how far it was from the deadlines that it found; before the ledger learns what it wrote.
     fn events(&mut self, now: Timestamp, ledger: &Ledger, notes: &[Note], asked: impl Fn(u64) -> Ask) {
         for note in notes {
-            let (entry, kind) = match note {
+            let (entry, kind, ask) = match note {
                 Note::Start => continue,
                 Note::Tick => {
                     if let Some(alarm) = self.alarm {
-                        self.leave(About::AlarmFrom, [distance(now, alarm), 0, 0, 0, 0]);
+                        let late_ms = late_ms(now, alarm);
+                        self.leave_at(About::AlarmFrom, [distance(late_ms), 0, 0, 0, 0], late_ms, None);
                     }
                     continue;
                 }
                 Note::Call(call) => {
-                    let (kind, planned) = match asked(*call) {
+                    let ask = asked(*call);
+                    let (kind, planned) = match ask {
                         Ask::Enqueue { planned, .. } => (0, planned),
                         Ask::Conflicting { planned } => (1, planned),
                         Ask::Cancel { planned } => (2, planned),
                         Ask::Status { planned } => (3, planned),
                     };
-                    (ledger.entries.iter().rfind(|entry| entry.planned == planned), kind)
+                    (ledger.entries.iter().rfind(|entry| entry.planned == planned), kind, Some(ask))
                 }
                 Note::Fetched(attempt, result) => {
                     let entry = ledger.entry_of(attempt.id).and_then(|at| ledger.entries.get(at));
@@ -86,13 +128,17 @@ impl Marks {
                     if let Some(entry) = entry {
                         self.leave(About::Report, [state(&entry.stored), against(*attempt, entry), result, 0, 0]);
                     }
-                    (entry, 4 + u8::from(result >= 16))
+                    (entry, 4 + u8::from(result >= 16), None)
                 }
-                Note::Delivered(attempt, _) => (ledger.entry_of(attempt.id).and_then(|at| ledger.entries.get(at)), 6),
+                Note::Delivered(attempt, _) => {
+                    (ledger.entry_of(attempt.id).and_then(|at| ledger.entries.get(at)), 6, None)
+                }
             };
             let Some(entry) = entry else { continue };
             for (which, deadline) in deadlines(&entry.stored, entry.accepted) {
-                self.leave(About::EventFrom, [kind, state(&entry.stored), which, distance(now, deadline), 0]);
+                let late_ms = late_ms(now, deadline);
+                let bytes = [kind, state(&entry.stored), which, distance(late_ms), 0];
+                self.leave_at(About::EventFrom, bytes, late_ms, ask);
             }
         }
     }
@@ -114,7 +160,8 @@ impl Marks {
             self.leave(About::TwoWays, [earlier, from, to, entry.restarts.min(2) as u8, 0]);
             if let Some(before) = before {
                 for (which, deadline) in deadlines(before, entry.accepted) {
-                    self.leave(About::WayFrom, [from, to, which, distance(commit.now, deadline), 0]);
+                    let late_ms = late_ms(commit.now, deadline);
+                    self.leave_at(About::WayFrom, [from, to, which, distance(late_ms), 0], late_ms, None);
                 }
             }
         }
@@ -224,20 +271,22 @@ fn against(attempt: Attempt, entry: &Entry) -> u8 {
     epoch << 1 | u8::from(row.attempts != attempt.number)
 }
 
-/// How far `now` is from a deadline, in ms: exact near it, else by decimal digits; before it odd, after it even.
-const fn distance(now: Timestamp, deadline: Timestamp) -> u8 {
-    let (ms, is_before) = if now.0 < deadline.0 { (deadline.0 - now.0, true) } else { (now.0 - deadline.0, false) };
-    let steps = match ms {
-        0 => 0,
-        1 => 1,
-        2..10 => 2,
-        10..100 => 3,
-        100..1_000 => 4,
-        1_000..10_000 => 5,
-        10_000..100_000 => 6,
-        _ => 7,
-    };
-    steps << 1 | is_before as u8
+/// How many ms `now` is after a deadline.
+const fn late_ms(now: Timestamp, deadline: Timestamp) -> i64 {
+    now.0.wrapping_sub(deadline.0).cast_signed()
+}
+
+/// How far from a deadline: exact near it, else by powers of 2; before it odd, after it even.
+const fn distance(late_ms: i64) -> u8 {
+    let ms = late_ms.unsigned_abs();
+    let digits = (u64::BITS - ms.leading_zeros()) as u8;
+    let steps = if digits > FARTHEST { FARTHEST } else { digits };
+    steps << 1 | (late_ms < 0) as u8
+}
+
+/// Spreads a mark's number (Fibonacci hashing).
+const fn hash(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
 }
 
 #[cfg(test)]
@@ -247,10 +296,8 @@ mod tests {
 
     #[test]
     fn near_a_deadline_each_ms_counts() {
-        let far = |ms: i64| distance(Timestamp(1_000_000_u64.wrapping_add_signed(ms)), Timestamp(1_000_000));
-        let near = [-10, -9, -1, 0, 1, 2, 9, 10].map(far);
-        assert_eq!(near, [7, 5, 3, 0, 2, 4, 4, 6]);
-        assert_eq!([far(100_000), far(900_000), far(-100_000)], [14, 14, 15]);
+        assert_eq!([-4, -3, -1, 0, 1, 2, 3, 4].map(distance), [7, 5, 3, 0, 2, 4, 4, 6]);
+        assert_eq!([1 << 17, 1 << 20, -(1 << 20)].map(distance), [34, 34, 35]);
     }
 
     #[test]
@@ -258,11 +305,11 @@ mod tests {
         for seed in 0..20 {
             let plain = run_seed(seed, Profile::Swarm, Watch::default());
             let marked = run_seed(seed, Profile::Swarm, Watch { marks: true, ..Watch::default() });
-            assert_eq!(plain.marks, Marks::default());
+            assert_eq!(plain.marks, []);
             assert_eq!((plain.digest, plain.coverage), (marked.digest, marked.coverage));
-            let marks: Vec<(u64, Micros)> = marked.marks.first_times().collect();
-            assert_eq!(marks.is_empty(), marked.outcomes.is_empty(), "seed {seed}");
-            assert!(marks.iter().all(|(number, at)| *number < 1 << 48 && *at <= marked.simulated));
+            assert_eq!(marked.marks.is_empty(), marked.outcomes.is_empty(), "seed {seed}");
+            assert!(marked.marks.iter().all(|mark| mark.number < 1 << 48 && mark.at <= marked.simulated));
+            assert!(marked.marks.is_sorted_by(|one, next| one.number < next.number));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     coverage::Coverage,
     ledger::Stored,
-    marks::Marks,
+    marks::{Mark, Marks},
     names::Names,
     object::ProxyObject,
     plan::{Plan, Profile},
@@ -68,8 +68,8 @@ pub struct Report {
     pub outcomes: BTreeMap<String, u64>,
     /// Faults by the states that they hit.
     pub coverage: Coverage,
-    /// What it went through, if marks were kept.
-    pub marks: Marks,
+    /// What it went through, by number, if marks were kept.
+    pub marks: Vec<Mark>,
     /// What the seed drew, in a line.
     pub mix: String,
     /// The trace, if it was kept, with requests by their names.
@@ -147,7 +147,7 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
         violation: world.violation,
         outcomes,
         coverage: world.coverage,
-        marks: world.marks.unwrap_or_default(),
+        marks: world.marks.map_or_else(Vec::new, Marks::list),
         mix,
         lines,
         script: sim.decisions.recorded(),

@@ -101,7 +101,7 @@ pub struct ProxyWorld {
     /// How often faults hit which states.
     pub coverage: Coverage,
     /// What a campaign that steers goes by, if it asks.
-    pub marks: Option<Marks>,
+    pub(super) marks: Option<Marks>,
     /// The first broken law, with its step.
     pub violation: Option<(u64, Violation)>,
     pub(super) laws: Option<Laws>,

@@ -5,28 +5,28 @@ use super::{
     vary::{Material, vary},
 };
 use crate::{
-    engine::{Draw, Draws, Micros},
-    proxy::{Plan, Profile, Report},
+    engine::{Draw, Draws},
+    proxy::{Plan, Profile, Report, marks::Mark},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What a draw of this module is for.
 const STEER: u16 = 200;
-/// Set in the number of a place of [`Coverage::counts`](crate::proxy::coverage::Coverage::counts); marks are smaller.
-const COVERAGE: u64 = 1 << 56;
+/// The kind of the places of [`Coverage::counts`](crate::proxy::coverage::Coverage::counts), after those of marks.
+const COVERAGE: usize = Mark::KINDS;
 /// Marks that are looked at for one to go after.
 const LOOKS: u64 = 8;
 
 /// Marks that were reached, each with a run that did.
 #[derive(Debug, Default)]
 pub(super) struct Corpus {
-    marks: Vec<Mark>,
-    /// Where the mark of a number stands.
+    kinds: [Vec<Reached>; COVERAGE + 1],
+    /// Where the mark of a number stands in its kind.
     places: BTreeMap<u64, usize>,
 }
 
 #[derive(Debug)]
-struct Mark {
+struct Reached {
     /// Runs that reached it.
     runs: u32,
     /// Runs that were varied for it.
@@ -34,26 +34,31 @@ struct Mark {
     /// The run that reached it in the fewest steps.
     parent: Arc<Steered>,
     steps: u64,
-    /// When it did, in simulated µs.
-    moment: Micros,
+    /// Where it did.
+    mark: Mark,
 }
 
 impl Corpus {
     /// Takes note of what a run reached.
     pub(super) fn learn(&mut self, run: &Arc<Steered>, report: &Report) {
         let places = report.coverage.counts().enumerate().filter(|(_, count)| *count > 0);
-        let places = places.map(|(place, _)| (COVERAGE | place as u64, report.simulated / 2));
-        for (number, moment) in places.chain(report.marks.first_times()) {
-            let (steps, next) = (report.steps, self.marks.len());
-            let at = *self.places.entry(number).or_insert(next);
+        let places = places.map(|(place, _)| {
+            let number = Mark::first_of_kind(COVERAGE) | place as u64;
+            // When that was is not known.
+            Mark { number, at: report.simulated / 2, late_ms: 0, ask: None }
+        });
+        for mark in places.chain(report.marks.iter().copied()) {
+            let kind = &mut self.kinds[mark.kind()];
+            let (steps, next) = (report.steps, kind.len());
+            let at = *self.places.entry(mark.number).or_insert(next);
             if at == next {
-                self.marks.push(Mark { runs: 1, varied: 0, parent: run.clone(), steps, moment });
+                kind.push(Reached { runs: 1, varied: 0, parent: run.clone(), steps, mark });
                 continue;
             }
-            let known = &mut self.marks[at];
+            let known = &mut kind[at];
             known.runs += 1;
             if steps < known.steps {
-                (known.parent, known.steps, known.moment) = (run.clone(), steps, moment);
+                (known.parent, known.steps, known.mark) = (run.clone(), steps, mark);
             }
         }
     }
@@ -61,29 +66,37 @@ impl Corpus {
     /// The run of this seed: drawn, or varied if `steers` and there is something to vary.
     pub(super) fn plan(&mut self, seed: u64, profile: Profile, steers: bool) -> Steered {
         let fresh = Plan::draw(seed, profile);
-        if !steers || self.marks.is_empty() {
-            return Steered { seed, decisions: seed, plan: fresh };
+        let drawn = |plan| Steered { seed, decisions: seed, plan };
+        if !steers {
+            return drawn(fresh);
         }
         let mut draw = Draws::new(seed).at(STEER, 0, 0, 0);
-        let at = self.choose(&mut draw);
-        let other = draw.below(self.marks.len() as u64) as usize;
-        self.marks[at].varied += 1;
-        let (mark, other) = (&self.marks[at], &self.marks[other].parent);
-        let with = Material { fresh: &fresh, other: &other.plan, moment: mark.moment };
-        let plan = vary(&mark.parent.plan, &with, &mut draw);
-        let decisions = if draw.below(2) == 0 { mark.parent.decisions } else { seed };
-        Steered { seed, decisions, plan }
+        let other = self.choose(&mut draw).map(|reached| reached.parent.clone());
+        let (Some(other), Some(reached)) = (other, self.choose(&mut draw)) else { return drawn(fresh) };
+        reached.varied += 1;
+        let with = Material { fresh: &fresh, other: &other.plan, mark: &reached.mark };
+        let keeps_decisions = draw.below(2) == 0;
+        let plan = vary(&reached.parent.plan, &with, draw.below(3) + u64::from(keeps_decisions), &mut draw);
+        Steered { seed, decisions: if keeps_decisions { reached.parent.decisions } else { seed }, plan }
     }
 
-    /// A mark that few runs reached and that was seldom gone after. What takes many steps must be rarer for it: runs are
-    /// to cost no more than drawn ones, and the square root trades that against rare marks that only long runs reach.
-    fn choose(&self, draw: &mut Draw) -> usize {
-        let looks = (0..LOOKS).map(|_| draw.below(self.marks.len() as u64) as usize);
+    /// A mark that few runs reached and that was seldom gone after, of any kind: kinds that have few marks would be lost
+    /// among the others. What takes many steps must be rarer for it: runs are to cost no more than drawn ones, and the
+    /// square root trades that against rare marks that only long runs reach.
+    fn choose(&mut self, draw: &mut Draw) -> Option<&mut Reached> {
+        let mut kinds: Vec<&mut Vec<Reached>> = self.kinds.iter_mut().filter(|kind| !kind.is_empty()).collect();
+        let which = draw.below(kinds.len() as u64) as usize;
+        if kinds.is_empty() {
+            return None;
+        }
+        let kind = kinds.swap_remove(which);
+        let looks = (0..LOOKS).map(|_| draw.below(kind.len() as u64) as usize);
         let worth = |at: &usize| {
-            let Mark { runs, varied, steps, .. } = self.marks[*at];
+            let Reached { runs, varied, steps, .. } = kind[*at];
             u64::from(runs) * (1 + u64::from(varied)) * (steps + 100).isqrt()
         };
-        looks.min_by_key(worth).unwrap_or(0)
+        let at = looks.min_by_key(worth)?;
+        kind.get_mut(at)
     }
 }
 

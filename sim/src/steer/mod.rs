@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Runs that are planned together.
-const ROUND: u64 = 64;
+const ROUND: u64 = 32;
 
 /// One run in so many is drawn, as in any campaign.
 const DRAWN_OF: u64 = 3;

@@ -7,12 +7,12 @@ use crate::{
     engine::{Chance, Draw, Fault, MINUTE, Micros, SECOND},
     proxy::{
         Plan, Profile,
+        ledger::Ask,
+        marks::Mark,
         plan::{PlannedRequest, WorldFaults},
     },
 };
 
-/// Changes of one plan at the most.
-const MAX_CHANGES: u64 = 4;
 /// More requests than this are not added: a run's cost grows faster than their number.
 const MAX_REQUESTS: usize = 100;
 
@@ -22,14 +22,13 @@ pub(super) struct Material<'a> {
     pub fresh: &'a Plan,
     /// Another that was kept.
     pub other: &'a Plan,
-    /// A moment of the parent's run.
-    pub moment: Micros,
+    /// The mark of the parent's run that is gone after.
+    pub mark: &'a Mark,
 }
 
-/// The parent with a few changes.
-pub(super) fn vary(parent: &Plan, with: &Material<'_>, draw: &mut Draw) -> Plan {
+/// The parent with so many changes.
+pub(super) fn vary(parent: &Plan, with: &Material<'_>, changes: u64, draw: &mut Draw) -> Plan {
     let mut plan = parent.clone();
-    let changes = 1 + draw.below(MAX_CHANGES);
     for _ in 0..changes {
         if parent.profile == Profile::Calm {
             // Calm laws hold for calm plans alone: nothing is made up.
@@ -39,7 +38,8 @@ pub(super) fn vary(parent: &Plan, with: &Material<'_>, draw: &mut Draw) -> Plan 
         match draw.below(10) {
             0 | 1 => mix(&mut plan, if draw.below(2) == 0 { with.fresh } else { with.other }, draw),
             2 | 3 => change_rate(&mut plan, with.fresh, draw),
-            4 | 5 => happen_at(&mut plan, with.moment, draw),
+            4 => happen_at(&mut plan, with.mark, draw),
+            5 => nudge(&mut plan, with.mark, draw),
             6 => crowd(&mut plan, draw),
             7 => thin_out(&mut plan, draw),
             8 => change_request(&mut plan, with, draw),
@@ -112,8 +112,26 @@ fn change_rate(plan: &mut Plan, fresh: &Plan, draw: &mut Draw) {
     }
 }
 
-/// Something happens at this moment, or very near it.
-fn happen_at(plan: &mut Plan, moment: Micros, draw: &mut Draw) {
+/// What a caller asks comes at the very ms of the deadline that it was compared with, or 1 ms off.
+fn nudge(plan: &mut Plan, mark: &Mark, draw: &mut Draw) {
+    let Some(ask) = mark.ask else { return happen_at(plan, mark, draw) };
+    let by_ms = draw.pick(&[-1, 0, 0, 1]) - mark.late_ms;
+    let (Ask::Enqueue { planned, .. } | Ask::Conflicting { planned } | Ask::Cancel { planned } | Ask::Status { planned }) =
+        ask;
+    let Some(Some(request)) = plan.requests.get_mut(planned as usize) else { return };
+    let nudged = |at: Micros| at.saturating_add_signed(by_ms.saturating_mul(1_000));
+    match ask {
+        Ask::Enqueue { .. } => move_to(request, nudged(request.at).min(plan.heal_at)),
+        Ask::Conflicting { .. } => request.conflict_at = request.conflict_at.map(nudged),
+        Ask::Cancel { .. } => request.cancel_at = request.cancel_at.map(nudged),
+        Ask::Status { .. } => request.status_at = request.status_at.map(nudged),
+    }
+}
+
+/// Something happens at the moment of this mark or of its deadline, or very near it.
+fn happen_at(plan: &mut Plan, mark: &Mark, draw: &mut Draw) {
+    let deadline = mark.at.saturating_add_signed(mark.late_ms.saturating_mul(-1_000));
+    let moment = if draw.below(2) == 0 { mark.at } else { deadline };
     let off = draw.pick(&[0, 1, 1_000, plan.network_us, plan.sizes.commit_us_max, SECOND]);
     let at = if draw.below(2) == 0 { moment.saturating_sub(draw.below(off + 1)) } else { moment + draw.below(off + 1) };
     let what = draw.below(6);
@@ -232,8 +250,9 @@ mod tests {
     fn varied(profile: Profile) -> impl Iterator<Item = (u64, Plan, Plan)> {
         (0..200).map(move |seed| {
             let [parent, fresh, other] = [seed, seed + 1_000, seed + 2_000].map(|seed| Plan::draw(seed, profile));
-            let with = Material { fresh: &fresh, other: &other, moment: parent.heal_at / 2 };
-            let plan = vary(&parent, &with, &mut Draws::new(seed).at(1, 0, 0, 0));
+            let mark = Mark { number: 0, at: parent.heal_at / 2, late_ms: 7, ask: None };
+            let with = Material { fresh: &fresh, other: &other, mark: &mark };
+            let plan = vary(&parent, &with, 1 + seed % 3, &mut Draws::new(seed).at(1, 0, 0, 0));
             (seed, parent, plan)
         })
     }
