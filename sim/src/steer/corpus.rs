@@ -2,7 +2,7 @@
 
 use super::{
     Steered,
-    vary::{Material, vary},
+    vary::{Material, graft, vary},
 };
 use crate::{
     engine::{Draw, Draws},
@@ -74,10 +74,16 @@ impl Corpus {
         let other = self.choose(&mut draw).map(|reached| reached.parent.clone());
         let (Some(other), Some(reached)) = (other, self.choose(&mut draw)) else { return drawn(fresh) };
         reached.varied += 1;
-        let with = Material { fresh: &fresh, other: &other.plan, mark: &reached.mark };
+        let Reached { parent, mark, .. } = reached;
+        if draw.below(2) == 0 {
+            return drawn(graft(fresh, &parent.plan, &mut draw));
+        }
+        let with = Material { fresh: &fresh, other: &other.plan, mark };
         let keeps_decisions = draw.below(2) == 0;
-        let plan = vary(&reached.parent.plan, &with, draw.below(3) + u64::from(keeps_decisions), &mut draw);
-        Steered { seed, decisions: if keeps_decisions { reached.parent.decisions } else { seed }, plan }
+        // With other decisions even the same plan is another run.
+        let changes = draw.below(3) + u64::from(keeps_decisions);
+        let plan = vary(&parent.plan, &with, changes, &mut draw);
+        Steered { seed, decisions: if keeps_decisions { parent.decisions } else { seed }, plan }
     }
 
     /// A mark that few runs reached and that was seldom gone after, of any kind: kinds that have few marks would be lost
@@ -112,20 +118,27 @@ mod tests {
         run
     }
 
+    fn all(corpus: &Corpus) -> Vec<&Reached> {
+        corpus.kinds.iter().flatten().collect()
+    }
+
     #[test]
     fn a_mark_keeps_its_cheapest_run_and_counts_all() {
         let mut corpus = Corpus::default();
         let first = learnt(&mut corpus, 5);
-        let marks = corpus.marks.len();
+        let marks = all(&corpus).len();
         assert!(marks > 20, "{marks}");
         learnt(&mut corpus, 5);
-        assert_eq!(corpus.marks.len(), marks, "the second time there is nothing new");
-        assert!(corpus.marks.iter().all(|mark| mark.runs == 2 && Arc::ptr_eq(&mark.parent, &first)));
+        assert_eq!(all(&corpus).len(), marks, "the second time there is nothing new");
+        assert!(all(&corpus).iter().all(|mark| mark.runs == 2 && Arc::ptr_eq(&mark.parent, &first)));
+        let steps = corpus.kinds[0].first().map(|mark| mark.steps);
         for seed in 6..30 {
             learnt(&mut corpus, seed);
         }
-        assert!(corpus.marks.len() > marks);
-        assert!(corpus.marks[..marks].iter().any(|mark| !Arc::ptr_eq(&mark.parent, &first)));
+        assert!(all(&corpus).len() > marks);
+        assert!(corpus.kinds.iter().all(|kind| !kind.is_empty()), "a kind of mark that 25 runs never left");
+        let now = all(&corpus).into_iter().filter(|mark| mark.runs > 2).map(|mark| mark.steps).min();
+        assert!(now < steps, "no cheaper run took a mark over");
     }
 
     #[test]
@@ -134,16 +147,16 @@ mod tests {
         assert_eq!(corpus.plan(6, Profile::Swarm, true).plan, Plan::draw(6, Profile::Swarm), "nothing to vary");
         (0..40).for_each(|seed| drop(learnt(&mut corpus, seed)));
         assert_eq!(corpus.plan(6, Profile::Swarm, false).plan, Plan::draw(6, Profile::Swarm));
-        let mean = |runs: &mut dyn Iterator<Item = u32>| {
-            let (count, sum) = runs.fold((0, 0), |(count, sum), runs| (count + 1, sum + runs));
-            f64::from(sum) / f64::from(count)
-        };
-        let all = mean(&mut corpus.marks.iter().map(|mark| mark.runs));
-        let steered: Vec<Steered> = (1_000..1_100).map(|seed| corpus.plan(seed, Profile::Swarm, true)).collect();
-        let varied = corpus.marks.iter().filter(|mark| mark.varied > 0);
-        assert!(mean(&mut varied.clone().map(|mark| mark.runs)) < all / 2.0);
-        assert!(varied.count() > 80, "not one mark again and again");
+        let steered: Vec<Steered> = (1_000..1_200).map(|seed| corpus.plan(seed, Profile::Swarm, true)).collect();
+        let mean = |marks: &[&Reached]| marks.iter().map(|mark| f64::from(mark.runs)).sum::<f64>() / marks.len() as f64;
+        let (went_after, left): (Vec<&Reached>, Vec<&Reached>) =
+            all(&corpus).into_iter().partition(|mark| mark.varied > 0);
+        assert!(mean(&went_after) < mean(&left) / 2.0, "{} {}", mean(&went_after), mean(&left));
+        assert!(went_after.len() > 80, "not one mark again and again: {}", went_after.len());
+        let kinds = corpus.kinds.iter().filter(|kind| kind.iter().any(|mark| mark.varied > 0)).count();
+        assert_eq!(kinds, corpus.kinds.len(), "each kind has its share");
         assert!(steered.iter().any(|run| run.decisions < 40) && steered.iter().any(|run| run.decisions == run.seed));
-        assert!(steered.iter().all(|run| run.plan != Plan::draw(run.seed, Profile::Swarm)));
+        let changed = steered.iter().filter(|run| run.plan != Plan::draw(run.seed, Profile::Swarm)).count();
+        assert!(changed > 180, "{changed}");
     }
 }

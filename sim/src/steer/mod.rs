@@ -1,9 +1,10 @@
 //! Campaigns that steer: runs that reached something rare are varied further.
 //!
-//! What a run reached are its marks: places of the coverage, and how near to each deadline things came ([`marks`]). One
-//! run in three is drawn from its seed as in any campaign. The others go after a mark that few runs left: the plan of the
-//! cheapest run that left it is changed a little, half the time with its decisions kept. Plans are made in rounds from
-//! what earlier rounds reached, so the result does not depend on the number of threads.
+//! What a run reached are its marks: places of the coverage, and how near to each deadline things came ([`marks`]). Half
+//! of the runs are drawn from their seeds as in any campaign. The others go after a mark that few runs left, and take the
+//! cheapest run that left it: parts of its plan are put into a drawn one, or its plan is changed a little, half the time
+//! with its decisions kept. Plans are made in rounds from what earlier rounds reached, so the result does not depend on
+//! the number of threads.
 //!
 //! [`marks`]: crate::proxy::marks
 
@@ -25,7 +26,7 @@ use std::{
 const ROUND: u64 = 32;
 
 /// One run in so many is drawn, as in any campaign.
-const DRAWN_OF: u64 = 3;
+const DRAWN_OF: u64 = 2;
 
 /// A run of a campaign that steers.
 #[derive(Clone, Debug)]
@@ -57,11 +58,7 @@ pub fn repeat_command(start: u64, seed: u64, profile: Profile) -> String {
 /// Runs a campaign that steers, in rounds: if it fails fast, the round in which a law was broken is the last. Of the laws
 /// it checks all, or only one, by its id. Says what was found, and the first run that broke a law. `progress` is told how
 /// many runs are done.
-pub fn run(
-    campaign: Campaign,
-    only: Option<&'static str>,
-    progress: impl Fn(u64),
-) -> (Summary, Option<Steered>) {
+pub fn run(campaign: Campaign, only: Option<&'static str>, progress: impl Fn(u64)) -> (Summary, Option<Steered>) {
     let Campaign { start, seeds: runs, profile, jobs, fail_fast } = campaign;
     let watch = Watch { only, marks: true, ..Watch::default() };
     let (mut summary, mut first, mut corpus) = (Summary::default(), None, Corpus::default());

@@ -49,6 +49,15 @@ pub(super) fn vary(parent: &Plan, with: &Material<'_>, changes: u64, draw: &mut 
     plan
 }
 
+/// A plan that was drawn, with a few parts of a parent: as varied as drawn ones, and with what the parent had.
+pub(super) fn graft(fresh: Plan, parent: &Plan, draw: &mut Draw) -> Plan {
+    let mut plan = fresh;
+    for _ in 0..=draw.below(3) {
+        mix(&mut plan, parent, draw);
+    }
+    plan
+}
+
 /// A whole part of another plan. Requests go with the times that they were drawn for.
 fn mix(plan: &mut Plan, other: &Plan, draw: &mut Draw) {
     match draw.below(6) {
@@ -116,8 +125,10 @@ fn change_rate(plan: &mut Plan, fresh: &Plan, draw: &mut Draw) {
 fn nudge(plan: &mut Plan, mark: &Mark, draw: &mut Draw) {
     let Some(ask) = mark.ask else { return happen_at(plan, mark, draw) };
     let by_ms = draw.pick(&[-1, 0, 0, 1]) - mark.late_ms;
-    let (Ask::Enqueue { planned, .. } | Ask::Conflicting { planned } | Ask::Cancel { planned } | Ask::Status { planned }) =
-        ask;
+    let (Ask::Enqueue { planned, .. }
+    | Ask::Conflicting { planned }
+    | Ask::Cancel { planned }
+    | Ask::Status { planned }) = ask;
     let Some(Some(request)) = plan.requests.get_mut(planned as usize) else { return };
     let nudged = |at: Micros| at.saturating_add_signed(by_ms.saturating_mul(1_000));
     match ask {
