@@ -37,6 +37,17 @@ const BUGS: [(Bug, Option<&str>, bool); 16] = [
     (Bug::MarkNotStored, Some("S10"), false),
 ];
 
+/// How many times as long drawn seeds take for a bug as steered ones: in runs, and in steps.
+struct Row {
+    ratio: f64,
+    in_steps: f64,
+    is_slow: bool,
+    tuned: bool,
+}
+
+/// Whether a row is one of those that a mean is over.
+type IsIn = fn(&Row) -> bool;
+
 /// Searches for one bug.
 #[derive(Default)]
 struct Searches {
@@ -128,20 +139,20 @@ fn main() {
             mean(drawn.steps) / 1e3,
             mean(steered.steps) / 1e3,
         );
-        ratios.push((ratio, in_steps, mean(drawn.runs) >= 20.0, tuned));
+        ratios.push(Row { ratio, in_steps, is_slow: mean(drawn.runs) >= 20.0, tuned });
     }
     plant(None);
     let _ = panic::take_hook();
     println!("\ngeometric means of the ratios, in runs and in steps:");
-    let rows: [(&str, fn(&(f64, f64, bool, bool)) -> bool); 4] = [
+    let rows: [(&str, IsIn); 4] = [
         ("all", |_| true),
-        ("20 drawn runs or more", |row| row.2),
-        ("  of these tuned on", |row| row.2 && row.3),
-        ("  of these not tuned on", |row| row.2 && !row.3),
+        ("20 drawn runs or more", |row| row.is_slow),
+        ("  of these tuned on", |row| row.is_slow && row.tuned),
+        ("  of these not tuned on", |row| row.is_slow && !row.tuned),
     ];
     for (name, is_in) in rows {
         let (runs, steps): (Vec<f64>, Vec<f64>) =
-            ratios.iter().filter(|row| is_in(row)).map(|row| (row.0, row.1)).unzip();
+            ratios.iter().filter(|row| is_in(row)).map(|row| (row.ratio, row.in_steps)).unzip();
         println!("{name:<25} {:.2} {:.2} ({} bugs)", geometric_mean(&runs), geometric_mean(&steps), runs.len());
     }
     let campaign = Campaign { start: 0, seeds: GREEN, profile: Profile::Swarm, jobs: 1, fail_fast: false };
