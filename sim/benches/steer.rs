@@ -1,42 +1,98 @@
-//! Whether steering helps: runs until a planted bug is found, drawn and steered, from the same starts.
+//! Whether steering helps: runs until a planted bug is found, drawn and steered, from the same starts, and what a run costs.
 //! `cargo bench -p proxy-fetch-sim --bench steer --features planted`; `STEER_STARTS` says how many starts.
 #![allow(missing_docs, reason = "a benchmark")]
 
 use proxy_fetch::planted::{Bug, plant};
 use proxy_fetch_sim::{
+    campaign::{self, Campaign},
     proxy::{Profile, Watch, run_seed},
     steer,
 };
-use std::env;
+use std::{env, panic, time::Instant};
 
 /// Runs at the most; who finds nothing counts as so many.
-const MOST: u64 = 5_000;
+const MOST: u64 = 4_000;
+/// Runs without a bug, for what a run costs.
+const GREEN: u64 = 2_000;
 
-/// Those that need more than a few seeds.
-const BUGS: [Bug; 8] = [
-    Bug::AlarmAtItsOwnTime,
-    Bug::AttemptNumberIgnored,
-    Bug::DueOneLate,
-    Bug::DueUnbounded,
-    Bug::ExpiryMovesAtRetry,
-    Bug::LateAnswerBeatsExpiry,
-    Bug::StartsAtExpiry,
-    Bug::TornCommit,
+/// What drawn seeds are slow to find, whether steering was tuned on it (from other starts than these), and by which law
+/// alone, if not by any: bugs that all laws together find at once are slow to find by some.
+#[rustfmt::skip]
+const BUGS: [(Bug, Option<&str>, bool); 16] = [
+    (Bug::DueUnbounded, None, false),
+    (Bug::StartsAtExpiry, None, true),
+    (Bug::ExpiryMovesAtRetry, None, false),
+    (Bug::AttemptNumberIgnored, None, true),
+    (Bug::AlarmAtItsOwnTime, None, true),
+    (Bug::SecretsCrossOrigins, None, true),
+    (Bug::LateAnswerBeatsExpiry, None, false),
+    (Bug::UnsentFetchLeaves, None, true),
+    (Bug::QueueOneOver, None, false),
+    (Bug::DueOneLate, None, false),
+    (Bug::RedirectUnchecked, None, false),
+    (Bug::TickKeepsAlarm, None, true),
+    (Bug::CompletionEndsDelays, Some("S14"), false),
+    (Bug::RequestRowStays, Some("S10"), false),
+    (Bug::RequestRowStays, Some("S14"), false),
+    (Bug::MarkNotStored, Some("S10"), false),
 ];
 
-fn drawn(start: u64) -> u64 {
-    let breaks = |seed: &u64| run_seed(start + seed, Profile::Swarm, Watch::default()).violation.is_some();
-    (0..MOST).find(breaks).map_or(MOST, |seed| seed + 1)
+/// How many times as long drawn seeds take for a bug as steered ones: in runs, and in steps.
+struct Row {
+    ratio: f64,
+    in_steps: f64,
+    is_slow: bool,
+    tuned: bool,
 }
 
-fn steered(start: u64) -> u64 {
-    let (_, first) = steer::run((start, MOST), Profile::Swarm, 1, true, |_| {});
-    first.map_or(MOST, |first| first.seed - start + 1)
+/// Whether a row is one of those that a mean is over.
+type IsIn = fn(&Row) -> bool;
+
+/// Searches for one bug.
+#[derive(Default)]
+struct Searches {
+    runs: u64,
+    steps: u64,
+    failed: u64,
 }
 
-fn median(mut values: Vec<u64>) -> u64 {
-    values.sort_unstable();
-    values[values.len() / 2]
+impl Searches {
+    fn add(&mut self, found_at: Option<u64>, steps: u64) {
+        self.runs += found_at.unwrap_or(MOST);
+        self.failed += u64::from(found_at.is_none());
+        self.steps += steps;
+    }
+}
+
+fn drawn(start: u64, only: Option<&'static str>, searches: &mut Searches) {
+    let mut steps = 0;
+    let found = (0..MOST).find(|number| {
+        let report = run_seed(start + number, Profile::Swarm, Watch { only, ..Watch::default() });
+        steps += report.steps;
+        report.violation.is_some()
+    });
+    searches.add(found.map(|number| number + 1), steps);
+}
+
+fn steered(start: u64, only: Option<&'static str>, searches: &mut Searches) {
+    let campaign = Campaign { start, seeds: MOST, profile: Profile::Swarm, jobs: 1, fail_fast: true };
+    let (found, first) = steer::run(campaign, only, |_| {});
+    let count = first.map(|first| first.seed - start + 1);
+    // The round is run to its end: its steps are shared out.
+    searches.add(count, found.steps * count.unwrap_or(found.seeds) / found.seeds);
+}
+
+/// ms per run without a bug, and steps per run.
+#[expect(clippy::disallowed_methods, reason = "a benchmark")]
+fn cost(run: impl FnOnce() -> campaign::Summary) -> (f64, u64) {
+    let began = Instant::now();
+    let found = run();
+    assert!(found.failures.is_empty(), "a law is broken without a bug: {:?}", found.failures[0].violation);
+    (began.elapsed().as_secs_f64() * 1e3 / found.seeds as f64, found.steps / found.seeds)
+}
+
+fn geometric_mean(ratios: &[f64]) -> f64 {
+    (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
 }
 
 fn main() {
@@ -44,17 +100,67 @@ fn main() {
         Ok(text) => text.parse().unwrap_or_else(|error| panic!("STEER_STARTS={text:?} is no number: {error}")),
         Err(_) => 5,
     };
-    println!("runs until the bug is found, medians of {starts} starts; {MOST} at the most\n");
-    println!("{:<24} {:>8} {:>8} {:>8}", "bug", "drawn", "steered", "ratio");
-    let mut product = 1.0;
-    for bug in BUGS {
+    // The machine's panics are findings.
+    panic::set_hook(Box::new(|_| {}));
+    println!("runs until the bug is found, means of {starts} starts; who finds none in {MOST} counts as {MOST}");
+    println!(
+        "(so often in brackets); steps: the same in steps of the engine, in thousands; * tuned on;\nBug/law: that law alone is checked\n"
+    );
+    let head = ["bug", "drawn", "steered", "ratio", "drawn", "steered", "ratio"];
+    println!(
+        "{:<25} {:>12} {:>12} {:>6} {:>9} {:>9} {:>6}",
+        head[0], head[1], head[2], head[3], head[4], head[5], head[6]
+    );
+    let mut ratios = Vec::new();
+    for (bug, only, tuned) in BUGS {
         plant(Some(bug));
-        let of = |find: fn(u64) -> u64| median((0..starts).map(|start| find(start * 1_000_000)).collect());
+        let of = |search: fn(u64, Option<&'static str>, &mut Searches)| {
+            let mut searches = Searches::default();
+            (0..starts).for_each(|start| search(start * 1_000_000, only, &mut searches));
+            searches
+        };
         let (drawn, steered) = (of(drawn), of(steered));
-        let ratio = drawn as f64 / steered as f64;
-        println!("{:<24} {drawn:>8} {steered:>8} {ratio:>8.2}", bug.name());
-        product *= ratio;
+        let mean = |sum: u64| sum as f64 / starts as f64;
+        let runs = |of: &Searches| {
+            let failed = if of.failed > 0 { format!(" ({})", of.failed) } else { String::new() };
+            format!("{:.1}{failed}", mean(of.runs))
+        };
+        let (ratio, in_steps) = (mean(drawn.runs) / mean(steered.runs), mean(drawn.steps) / mean(steered.steps));
+        println!(
+            "{:<25} {:>12} {:>12} {ratio:>6.2} {:>8.0}k {:>8.0}k {in_steps:>6.2}",
+            format!(
+                "{}{}{}",
+                bug.name(),
+                only.map_or(String::new(), |law| format!("/{law}")),
+                if tuned { " *" } else { "" }
+            ),
+            runs(&drawn),
+            runs(&steered),
+            mean(drawn.steps) / 1e3,
+            mean(steered.steps) / 1e3,
+        );
+        ratios.push(Row { ratio, in_steps, is_slow: mean(drawn.runs) >= 20.0, tuned });
     }
     plant(None);
-    println!("\ngeometric mean of the ratios: {:.2}", f64::powf(product, 1.0 / BUGS.len() as f64));
+    let _ = panic::take_hook();
+    println!("\ngeometric means of the ratios, in runs and in steps:");
+    let rows: [(&str, IsIn); 4] = [
+        ("all", |_| true),
+        ("20 drawn runs or more", |row| row.is_slow),
+        ("  of these tuned on", |row| row.is_slow && row.tuned),
+        ("  of these not tuned on", |row| row.is_slow && !row.tuned),
+    ];
+    for (name, is_in) in rows {
+        let (runs, steps): (Vec<f64>, Vec<f64>) =
+            ratios.iter().filter(|row| is_in(row)).map(|row| (row.ratio, row.in_steps)).unzip();
+        println!("{name:<25} {:.2} {:.2} ({} bugs)", geometric_mean(&runs), geometric_mean(&steps), runs.len());
+    }
+    let campaign = Campaign { start: 0, seeds: GREEN, profile: Profile::Swarm, jobs: 1, fail_fast: false };
+    let drawn = cost(|| campaign::run(campaign, |_| {}));
+    let steered = cost(|| steer::run(campaign, None, |_| {}).0);
+    println!(
+        "\na steered run without a bug takes {:.2} times as long as a drawn one, and {:.2} times as many steps",
+        steered.0 / drawn.0,
+        steered.1 as f64 / drawn.1 as f64
+    );
 }

@@ -129,14 +129,8 @@ pub(crate) fn command(what: &str, seed: u64, profile: Profile) -> String {
     format!("cargo sim {what} {seed}{}", options(profile))
 }
 
-/// The command that repeats a steered campaign of so many seeds.
-#[must_use]
-pub fn steer_command(start: u64, seeds: u64, profile: Profile) -> String {
-    format!("cargo sim run --steer --start {start} --seeds {seeds}{}", options(profile))
-}
-
 /// What is not as by default: the profile, and the planted bug.
-fn options(profile: Profile) -> String {
+pub(crate) fn options(profile: Profile) -> String {
     let profile = match profile {
         Profile::Swarm => String::new(),
         Profile::Calm | Profile::Soak => format!(" --profile {}", profile.name()),

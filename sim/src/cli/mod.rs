@@ -74,7 +74,7 @@ struct RunArgs {
     /// Threads; by default one per core.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Vary plans that reached something new, in every second run.
+    /// Vary plans that reached something rare, in every second run.
     #[arg(long)]
     steer: bool,
     /// Print one JSON object.

@@ -3,7 +3,7 @@
 use super::{Machine, RunArgs, queue, summary};
 use indicatif::{ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
-    campaign::{self, Campaign, replay_command, steer_command},
+    campaign::{self, Campaign, replay_command},
     proxy::Plan,
     scenario::shrink_run,
     steer::{self, Steered},
@@ -37,24 +37,22 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             let (start, seeds, profile) = (args.start, args.seeds, args.profile);
             let campaign = Campaign { start, seeds, profile, jobs, fail_fast: false };
             let (found, first) = if args.steer {
-                steer::run((start, seeds), profile, jobs, false, progress)
+                steer::run(campaign, None, progress)
             } else {
                 let found = campaign::run(campaign, progress);
                 let first = found.failures.first().map(|report| report.seed);
-                (found, first.map(|seed| Steered { seed, plan: Plan::draw(seed, profile) }))
+                (found, first.map(|seed| Steered { seed, decisions: seed, plan: Plan::draw(seed, profile) }))
             };
             let wall = began.elapsed().max(Duration::from_micros(1));
-            let command = |seed: u64| match args.steer {
-                // Its plan comes from the runs before it.
-                true => steer_command(start, seed - start + 1, profile),
-                false => replay_command(seed, profile),
+            let command = |seed: u64| {
+                if args.steer { steer::repeat_command(start, seed, profile) } else { replay_command(seed, profile) }
             };
             let repeat = first.as_ref().map(|first| command(first.seed));
             let text = if args.json {
                 format!("{}\n", summary::json(&campaign, &found, wall, command))
             } else {
                 let mut text = summary::text(&campaign, &found, wall);
-                if let Some(shrunk) = first.and_then(|first| shrink_run(first.seed, first.plan, SHRINK_WITHIN)) {
+                if let Some(shrunk) = first.and_then(|first| shrink_run(first.decisions, first.plan, SHRINK_WITHIN)) {
                     text.push_str(&format!("\nthe first, made small:\n\n{shrunk}"));
                 }
                 text

@@ -1,7 +1,7 @@
 //! Ways to look for a planted bug.
 
 use crate::{
-    campaign::replay_command,
+    campaign::{Campaign, replay_command},
     explore::{
         Kinds, ProxySpace, Scope,
         search::{Bounds, search},
@@ -78,14 +78,15 @@ fn seeds(bug: Bug, profile: Profile, budget: u64) -> Option<Kill> {
     kill
 }
 
-/// The same, but plans that reached something new are varied.
+/// The same, but runs that reached something rare are varied.
 fn steered(bug: Bug, budget: u64) -> Option<Kill> {
+    let campaign = Campaign { start: 0, seeds: budget, profile: Profile::Swarm, jobs: 1, fail_fast: true };
     plant(Some(bug));
-    let (found, first) = steer::run((0, budget), Profile::Swarm, 1, true, |_| {});
+    let (found, first) = steer::run(campaign, None, |_| {});
+    let repeat = first.as_ref().map(|first| steer::repeat_command(0, first.seed, Profile::Swarm));
     plant(None);
-    let seed = first?.seed;
+    let (seed, repeat) = (first?.seed, repeat?);
     let (_, violation) = found.failures.into_iter().find(|report| report.seed == seed)?.violation?;
-    let repeat = format!("cargo sim run --steer --seeds {} --bug {bug}", seed + 1);
     Some(Kill { law: violation.law, what: violation.what, cost: seed + 1, repeat })
 }
 

@@ -4,6 +4,7 @@ mod callers;
 pub mod coverage;
 mod host;
 pub mod ledger;
+pub mod marks;
 pub mod names;
 pub mod object;
 pub mod plan;

@@ -3,6 +3,7 @@
 use super::{
     coverage::Coverage,
     ledger::Stored,
+    marks::{Mark, Marks},
     names::Names,
     object::ProxyObject,
     plan::{Plan, Profile},
@@ -36,13 +37,15 @@ pub struct Watch {
     pub digests: bool,
     /// Keep the decisions.
     pub script: bool,
+    /// Keep the marks.
+    pub marks: bool,
     /// Stop after this step.
     pub until: Option<u64>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { laws: true, only: None, lines: false, digests: false, script: false, until: None }
+        Self { laws: true, only: None, lines: false, digests: false, script: false, marks: false, until: None }
     }
 }
 
@@ -65,6 +68,8 @@ pub struct Report {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Faults by the states that they hit.
     pub coverage: Coverage,
+    /// What it went through, by number, if marks were kept.
+    pub marks: Vec<Mark>,
     /// What the seed drew, in a line.
     pub mix: String,
     /// The trace, if it was kept, with requests by their names.
@@ -101,6 +106,7 @@ pub fn run_plan(seed: u64, plan: Plan, watch: Watch) -> Report {
     sim.add_object(plan.config.clone(), BTreeMap::new());
     let laws = watch.laws.then(|| watch.only.map_or_else(Laws::new, Laws::only));
     let mut world = ProxyWorld::new(plan, laws);
+    world.marks = watch.marks.then(Marks::default);
     world.begin(&mut sim);
     let done = catch_unwind(AssertUnwindSafe(|| {
         let at_rest = sim.run(&mut world, watch.until.unwrap_or(MAX_STEPS));
@@ -141,6 +147,7 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
         violation: world.violation,
         outcomes,
         coverage: world.coverage,
+        marks: world.marks.map_or_else(Vec::new, Marks::list),
         mix,
         lines,
         script: sim.decisions.recorded(),

@@ -7,6 +7,7 @@ use super::{
     coverage::{Coverage, Sometimes},
     host::Task,
     ledger::{Ask, Change, Commit, Ledger, Observation, Planned},
+    marks::Marks,
     object::ProxyObject,
     plan::{Plan, purpose},
 };
@@ -103,6 +104,8 @@ pub struct ProxyWorld {
     pub ledger: Ledger,
     /// How often faults hit which states.
     pub coverage: Coverage,
+    /// What a campaign that steers goes by, if it asks.
+    pub(super) marks: Option<Marks>,
     /// The first broken law, with its step.
     pub violation: Option<(u64, Violation)>,
     pub(super) laws: Option<Laws>,
@@ -141,6 +144,7 @@ impl ProxyWorld {
             plan,
             ledger,
             coverage: Coverage::default(),
+            marks: None,
             violation: None,
             laws,
             calls: Vec::new(),
@@ -398,13 +402,14 @@ impl engine::World for ProxyWorld {
         let now = Timestamp(commit.now_ms);
         let mut changes = std::mem::take(&mut self.changes);
         self.entered(&commit.notes);
+        self.mark_events(sim.now(), now, &commit.notes);
         self.ledger.apply(now, &commit.writes, &mut changes);
         self.sometimes(now, &changes);
         if commit.is_unconfirmed {
             self.coverage.sometimes(Sometimes::UnconfirmedSurvives);
         }
         self.ledger.alarm_lost = sim.alarm_is_lost(OBJECT);
-        if self.laws.is_some() {
+        if self.laws.is_some() || self.marks.is_some() {
             let seen = Commit {
                 now,
                 notes: &commit.notes,
@@ -413,6 +418,7 @@ impl engine::World for ProxyWorld {
                 alarm: commit.alarm.map(Timestamp),
                 changes: &changes,
             };
+            self.mark_changes(&seen, commit.is_unconfirmed);
             self.observe(sim, &Observation::Committed(&seen));
         }
         self.changes = changes;
