@@ -1,5 +1,6 @@
 //! What the engine and the laws cost, beside a bare loop over a binary heap and beside madsim: the same workload, on one
-//! thread and on two, in alternating rounds of one run.
+//! thread and on two, in alternating rounds of one run. Each round is a process of its own: a heap that another variant
+//! left in pieces would slow down what allocates.
 //!
 //! `cargo bench -p proxy-fetch-sim --bench engine -- laws` runs only the variants whose name has the word.
 #![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -13,6 +14,7 @@ compile_error!("RUSTFLAGS in the environment replaces .cargo/config.toml's --cfg
 #[cfg(madsim)]
 use std::{
     env,
+    process::{Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
@@ -26,6 +28,9 @@ const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(400);
 #[cfg(madsim)]
 const THREADS: [usize; 2] = [1, 2];
+/// Tells a process of one round which variant it measures, on how many threads, from which seed.
+#[cfg(madsim)]
+const TASK: &str = "ENGINE_BENCH_TASK";
 
 /// Of one variant, per second.
 #[cfg(madsim)]
@@ -40,19 +45,17 @@ struct Rate {
 
 #[cfg(madsim)]
 fn main() {
+    if let Some(task) = env::var_os(TASK) {
+        return work(&task.to_string_lossy());
+    }
     let word = env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let chosen: Vec<&Variant> = VARIANTS.iter().filter(|variant| variant.name.contains(&word)).collect();
     println!("\n{REQUESTS} requests a run, 5 in flight, 10-500 ms each, timers; medians of {ROUNDS} rounds");
     for threads in THREADS {
         let mut rates = vec![Vec::new(); chosen.len()];
-        let seed = AtomicU64::new(0);
-        for round in 0..=ROUNDS {
+        for round in 0..ROUNDS {
             for (variant, rates) in chosen.iter().zip(&mut rates) {
-                let rate = measure(variant, threads, &seed);
-                // The first round warms up.
-                if round > 0 {
-                    rates.push(rate);
-                }
+                rates.push(round_of(variant.name, threads, round));
             }
         }
         let rates: Vec<Rate> = rates.iter().map(|rates| median(rates)).collect();
@@ -63,12 +66,45 @@ fn main() {
     );
 }
 
+/// Lets a process of its own measure.
 #[cfg(madsim)]
-fn measure(variant: &Variant, threads: usize, seed: &AtomicU64) -> Rate {
+fn round_of(variant: &str, threads: usize, round: usize) -> Rate {
+    let started = env::current_exe().and_then(|program| {
+        let task = format!("{variant}|{threads}|{}", round * 1_000_000);
+        Command::new(program).env(TASK, task).stderr(Stdio::inherit()).output()
+    });
+    let output = started.unwrap_or_else(|error| panic!("no process for {variant}: {error}"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    match numbers[..] {
+        [events, requests, seeds, simulated] if output.status.success() => Rate { events, requests, seeds, simulated },
+        _ => panic!("{variant} has failed: {text}"),
+    }
+}
+
+#[cfg(madsim)]
+fn work(task: &str) {
+    let mut parts = task.split('|');
+    let name = parts.next().unwrap_or_default();
+    let numbers: Vec<u64> = parts.filter_map(|part| part.parse().ok()).collect();
+    let variant = VARIANTS.iter().find(|variant| variant.name == name);
+    let (Some(variant), &[threads, start]) = (variant, numbers.as_slice()) else {
+        panic!("{TASK}: {task:?} is no task")
+    };
+    let threads = usize::try_from(threads).unwrap_or(1);
+    let seed = AtomicU64::new(start);
+    // The first warms up.
+    measure(variant, threads, &seed, ROUND / 8);
+    let Rate { events, requests, seeds, simulated } = measure(variant, threads, &seed, ROUND);
+    println!("{events} {requests} {seeds} {simulated}");
+}
+
+#[cfg(madsim)]
+fn measure(variant: &Variant, threads: usize, seed: &AtomicU64, time: Duration) -> Rate {
     let begin = Instant::now();
     let work = || {
         let mut sum = Rate::default();
-        while begin.elapsed() < ROUND {
+        while begin.elapsed() < time {
             let done = (variant.run)(seed.fetch_add(1, Ordering::Relaxed));
             sum.events += done.events as f64;
             sum.requests += done.requests as f64;
