@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 use proxy_fetch_sim::{
+    engine::Place,
     laws::Laws,
     planting::plant_by_name,
     proxy::{Plan, Profile, Watch, run_plan, run_seed},
@@ -75,6 +76,8 @@ fn each_scenario_of_the_corpus_keeps_the_laws() {
         plant_by_name(Some(bug)).unwrap_or_else(|error| panic!("{name}: {error}"));
         let with_bug = run_plan(0, scenario.plan.clone(), Watch::default());
         assert_eq!(with_bug.violation.map(|(_, violation)| violation.law.to_owned()), scenario.law, "{name}");
+        let never: Vec<&Place> = report.unplayed.0.keys().filter(|at| with_bug.unplayed.0.contains_key(at)).collect();
+        assert_eq!(never, [] as [&Place; 0], "{name}: no run comes to these decisions");
         assert_eq!(plant_by_name(None), Ok(()));
         let lines = [scenario.about].into_iter().chain(told(&report)).collect::<Vec<_>>().join("\n");
         snapshot(&name, &lines);
@@ -107,6 +110,17 @@ fn each_path_of_the_corpus_breaks_its_law_with_its_bug_alone() {
         let about = text.lines().skip(2).map_while(|line| line.strip_prefix("# ")).collect::<Vec<_>>().join(" ");
         snapshot(&name, &format!("{about}\n{out}"));
     }
+}
+
+/// A decision at a place that never comes is no error, but may be a slip of whoever wrote it.
+#[test]
+fn a_decision_that_never_comes_is_told() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("never_comes.toml");
+    let decisions = ["\"turn 999\" = { crash = true }", "\"fetch r0#1 answer\" = { head_ms = 7 }"].join("\n");
+    fs::write(&file, format!("about = \"a\"\n\n[requests]\nr0 = {{}}\n\n[decisions]\n{decisions}\n"))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let (_, error, code) = command(&file, &[]);
+    assert_eq!((error.as_str(), code), ("note: the run did not come to \"turn 999\" = { crash = true }\n", Some(0)));
 }
 
 /// The bug of a file is planted, unless another one is asked for, or none.

@@ -5,7 +5,7 @@ use clap::Parser;
 use proxy_fetch_sim::{
     planting::{plant_by_name, planted_name},
     proxy::{Report, Watch, run_plan},
-    scenario::{Scenario, told},
+    scenario::{Scenario, decision_lines, told},
 };
 use std::{
     ffi::OsString,
@@ -38,7 +38,14 @@ fn run(args: &ScenarioArgs) -> Result<ExitCode, String> {
     {
         return Err(format!("cannot write the trace: {error}"));
     }
-    Ok(if report.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if report.violation.is_some() {
+        return Ok(ExitCode::FAILURE);
+    }
+    // Its number may be wrong: whoever wrote it should know.
+    for line in decision_lines(&report.unplayed) {
+        eprintln!("note: the run did not come to {line}");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn read(file: &Path) -> Result<String, String> {

@@ -5,7 +5,12 @@
 //! is left still happens, at its place.
 
 use super::draw::{Chance, Draw, Draws};
-use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    rc::Rc,
+};
 
 /// Where in a run something is decided: what for, by whom, about what, for the how-manieth time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +52,11 @@ pub struct Script(pub BTreeMap<Place, BTreeMap<String, Value>>);
 #[derive(Debug)]
 enum Tape {
     Records(RefCell<Script>),
-    Plays(Script),
+    Plays {
+        script: Script,
+        /// What was asked for of it.
+        played: RefCell<BTreeSet<(Place, String)>>,
+    },
 }
 
 /// The decisions of a run: drawn from a seed, and recorded if that is asked for; or played.
@@ -72,13 +81,13 @@ impl Decisions {
     /// They are those of the script, and plain where it has none.
     #[must_use]
     pub fn playing(script: Script) -> Self {
-        Self(Some(Rc::new(Tape::Plays(script))))
+        Self(Some(Rc::new(Tape::Plays { script, played: RefCell::default() })))
     }
 
     /// Whether they are played.
     #[must_use]
     pub fn are_played(&self) -> bool {
-        self.0.as_ref().is_some_and(|tape| matches!(**tape, Tape::Plays(_)))
+        self.0.as_ref().is_some_and(|tape| matches!(**tape, Tape::Plays { .. }))
     }
 
     /// What was recorded until now.
@@ -86,8 +95,21 @@ impl Decisions {
     pub fn recorded(&self) -> Script {
         match self.0.as_deref() {
             Some(Tape::Records(script)) => script.borrow().clone(),
-            Some(Tape::Plays(_)) | None => Script::default(),
+            Some(Tape::Plays { .. }) | None => Script::default(),
         }
+    }
+
+    /// What is played and was not asked for until now: without it the run would be the same.
+    #[must_use]
+    pub fn unplayed(&self) -> Script {
+        let Some(Tape::Plays { script, played }) = self.0.as_deref() else { return Script::default() };
+        let played = played.borrow();
+        let mut rest = script.clone();
+        for (place, decided) in &mut rest.0 {
+            decided.retain(|name, _| !played.contains(&(*place, name.clone())));
+        }
+        rest.0.retain(|_, decided| !decided.is_empty());
+        rest
     }
 
     /// The decisions at this place.
@@ -103,7 +125,7 @@ impl Decision {
         let drawn = self.draw.chance(chance);
         match self.tape.as_deref() {
             None => drawn,
-            Some(Tape::Plays(_)) => chance == Chance::ALWAYS || self.played(name).is_some(),
+            Some(Tape::Plays { .. }) => chance == Chance::ALWAYS || self.played(name).is_some(),
             Some(Tape::Records(_)) => {
                 if drawn {
                     self.record(name, Value::Yes);
@@ -123,7 +145,7 @@ impl Decision {
         let drawn = self.draw.between(low, high);
         match self.tape.as_deref() {
             None => drawn,
-            Some(Tape::Plays(_)) => match self.played(name) {
+            Some(Tape::Plays { .. }) => match self.played(name) {
                 Some(Value::Number(number)) => (*number).clamp(low, high.max(low)),
                 Some(Value::Yes | Value::Word(_)) | None => low,
             },
@@ -149,7 +171,7 @@ impl Decision {
         let drawn = self.draw.pick(items);
         match self.tape.as_deref() {
             None => drawn,
-            Some(Tape::Plays(_)) => match self.played(name) {
+            Some(Tape::Plays { .. }) => match self.played(name) {
                 Some(Value::Word(word)) => {
                     items.iter().copied().find(|item| &format!("{item:?}") == word).unwrap_or(items[0])
                 }
@@ -167,7 +189,11 @@ impl Decision {
 
     fn played(&self, name: &str) -> Option<&Value> {
         match self.tape.as_deref() {
-            Some(Tape::Plays(script)) => script.0.get(&self.place)?.get(name),
+            Some(Tape::Plays { script, played }) => {
+                let value = script.0.get(&self.place)?.get(name)?;
+                played.borrow_mut().insert((self.place, name.to_owned()));
+                Some(value)
+            }
             Some(Tape::Records(_)) | None => None,
         }
     }
@@ -202,6 +228,22 @@ mod tests {
         assert_eq!(drawn, decide(&Decisions::default(), 1), "recording changes nothing");
         let playing = Decisions::playing(recording.recorded());
         assert_eq!(drawn, decide(&playing, 2), "the seed plays no part");
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_known() {
+        let recording = Decisions::recording();
+        decide(&recording, 1);
+        let mut script = recording.recorded();
+        let never = Place { purpose: 1, actor: 2, item: 99, attempt: 3 };
+        let here = *script.0.keys().next().expect("something was decided");
+        let rest = Script([here, never].map(|place| (place, BTreeMap::from([("other".into(), Value::Yes)]))).into());
+        script.0.entry(here).or_default().extend(rest.0[&here].clone());
+        script.0.insert(never, rest.0[&never].clone());
+        let playing = Decisions::playing(script.clone());
+        assert_eq!(playing.unplayed(), script);
+        decide(&playing, 2);
+        assert_eq!(playing.unplayed(), rest);
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub struct Report {
     pub lines: Vec<Line>,
     /// The decisions that were not plain, if they were kept.
     pub script: Script,
+    /// The decisions of the plan that the run did not come to.
+    pub unplayed: Script,
     /// The machine at the end, if it was in memory and lines were kept.
     pub machine: Option<String>,
 }
@@ -151,6 +153,7 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
         mix,
         lines,
         script: sim.decisions.recorded(),
+        unplayed: sim.decisions.unplayed(),
         machine: machine.map(|object: &ProxyObject| names.in_text(&object.machine.to_string())),
     }
 }

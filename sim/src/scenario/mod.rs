@@ -19,3 +19,4 @@ pub use file::Scenario;
 pub use places::{parse_place, place_text};
 pub use says::{law_says, readable, told};
 pub use shrink::{Shrunk, shrink, shrink_run, written_out};
+pub use write::decision_lines;

@@ -183,6 +183,15 @@ impl Work {
         self.make_early();
     }
 
+    /// Of most decisions it takes one run to know that they are not needed: it did not come to them.
+    fn take_out_unplayed(&mut self) {
+        let report = run_plan(0, self.plan.clone(), Watch { until: Some(self.until), ..Watch::default() });
+        self.runs += 1;
+        let never =
+            |(place, name, _): &Decided| report.unplayed.0.get(place).is_some_and(|names| names.contains_key(name));
+        self.attempt(|plan| keep_decisions(plan, |decided| !never(decided)));
+    }
+
     fn take_out(&mut self) {
         let requests: Vec<(usize, PlannedRequest)> = self
             .plan
@@ -197,6 +206,7 @@ impl Work {
                 plan.set_request(*number, *request);
             }
         });
+        self.take_out_unplayed();
         self.thin_out(self.plan.resets.clone(), |plan, left| plan.resets = left.to_vec());
         self.take_out_lives();
         self.thin_out(self.plan.storage_full.clone(), |plan, left| plan.storage_full = left.to_vec());

@@ -7,7 +7,7 @@ use super::{
     says::law_says,
 };
 use crate::{
-    engine::{Eviction, Fault, Micros, Place, Value},
+    engine::{Eviction, Fault, Micros, Place, Script, Value},
     proxy::{Plan, Profile, plan::PlannedRequest},
 };
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -71,10 +71,19 @@ pub(super) fn to_text(scenario: &Scenario) -> String {
     if !script.0.is_empty() {
         out.text.push_str("\n[decisions]\n");
     }
-    for (place, decided) in &script.0 {
-        let _ = writeln!(out.text, "{:?} = {}", place_text(*place), inline(&decisions(*place, decided)));
+    for line in decision_lines(&script) {
+        out.text.push_str(&line);
+        out.text.push('\n');
     }
     out.text
+}
+
+/// The decisions as a file has them, a line for each place.
+pub fn decision_lines(script: &Script) -> impl Iterator<Item = String> {
+    let line = |(place, decided): (&Place, &BTreeMap<String, Value>)| {
+        format!("{:?} = {}", place_text(*place), inline(&decisions(*place, decided)))
+    };
+    script.0.iter().map(line)
 }
 
 /// What is wrong in the planted bug of this name.
