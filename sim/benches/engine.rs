@@ -183,4 +183,11 @@ fn print(threads: usize, chosen: &[&Variant], rates: &[Rate]) {
             laws.events / madsim.events
         );
     }
+    // The same machine on both sides.
+    if let (Some(laws), Some(bare)) = (rate_of("b engine, all laws"), rate_of("a'")) {
+        println!("b with all laws, by requests: {:.2} of a'", laws.requests / bare.requests);
+    }
+    if let (Some(ours), Some(shell)) = (rate_of("b'"), rate_of("d ")) {
+        println!("b', by requests: {:.1} times d", ours.requests / shell.requests);
+    }
 }

@@ -7,6 +7,7 @@ mod heap;
 mod machine;
 mod nodes;
 mod ours;
+mod shell;
 mod tasks;
 
 pub const REQUESTS: u64 = 100;
@@ -38,7 +39,7 @@ pub struct Done {
     pub simulated_us: u64,
 }
 
-pub const VARIANTS: [Variant; 7] = [
+pub const VARIANTS: [Variant; 8] = [
     Variant { name: "a heap loop", run: heap::run },
     Variant { name: "a' heap loop around the machine", run: machine::run },
     Variant { name: "b engine, all laws", run: ours::run_with_laws },
@@ -46,6 +47,7 @@ pub const VARIANTS: [Variant; 7] = [
     Variant { name: "b' default campaign, all laws", run: ours::run_default },
     Variant { name: "c madsim, nodes and messages", run: nodes::run },
     Variant { name: "c' madsim, tasks and timers only", run: tasks::run },
+    Variant { name: "d the shell on madsim, all laws", run: shell::run },
 ];
 
 /// SplitMix64: as cheap as random numbers can be.

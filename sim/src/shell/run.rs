@@ -5,7 +5,7 @@ use super::{
     disk::Mood,
     guard::Payload,
     harm::{harm_the_network, harm_the_process},
-    origin, process, upstream,
+    now, origin, process, upstream,
     witness::Shared,
 };
 use crate::{
@@ -21,7 +21,8 @@ use madsim::{
 use proxy_fetch::planted::{plant, planted};
 use std::{mem, thread};
 
-const REQUESTS: Planned = 30;
+/// Requests of each run.
+pub const REQUESTS: Planned = 30;
 
 /// A run of this seed on a thread of its own, with the bug that is planted in this one: what it reached, and the record
 /// that the shell's host made, line by line.
@@ -56,6 +57,7 @@ pub async fn scenario() -> Result<(Totals, Vec<String>), Payload> {
 }
 
 async fn harmed(world: Shared) -> (Totals, Vec<String>) {
+    let began = now();
     // The strict forms of the laws want a run without harm.
     let is_calm = chance(15);
     let mood = if is_calm { Mood::calm() } else { Mood::random() };
@@ -86,6 +88,7 @@ async fn harmed(world: Shared) -> (Totals, Vec<String>) {
     }
     world.see(|it| {
         it.ended(REQUESTS);
+        it.totals.simulated_ms = now().ms_since(began);
         (it.totals, mem::take(&mut it.tape.lines))
     })
 }

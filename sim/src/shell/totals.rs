@@ -34,7 +34,7 @@ macro_rules! totals {
 }
 
 totals! {
-    runs, calm_runs, commits, shared_commits,
+    runs, calm_runs, simulated_ms, commits, shared_commits,
     kills, kills_in_flight, kills_while_delivering, kills_between_commit_and_effects, kills_in_a_lost_commit,
     failed_commits, failed_commits_that_were_stored, failed_reads, failed_opens, disks_given_up,
     stops, stops_that_waited, stops_that_cut_off, kills_while_stopping,
