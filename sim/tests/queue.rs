@@ -2,17 +2,22 @@
 //! from where.
 #![allow(missing_docs, reason = "a test")]
 
+use proxy_fetch::planted::{Bug, plant};
 use proxy_fetch_sim::queue::{
     Report, Watch,
     campaign::{self, replay_command},
-    run_seed,
+    run_seed, shrink_seed,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     num::NonZero,
     thread,
+    time::Duration,
 };
+
+/// A failure is made small within this.
+const SHRINK_WITHIN: Duration = Duration::from_secs(10);
 
 fn number(name: &str, default: u64) -> u64 {
     match env::var(name) {
@@ -36,9 +41,26 @@ fn no_seed_breaks_a_law() {
         && let Some((step, violation)) = &report.violation
     {
         let command = replay_command(report.seed);
-        panic!("seed {} broke a law at step {step}\n{violation}\nrepeat it with: {command}", report.seed);
+        let small = shrink_seed(report.seed, SHRINK_WITHIN).map_or(String::new(), |shrunk| format!("\n{shrunk}"));
+        panic!("seed {} broke a law at step {step}\n{violation}\n{small}\nrepeat it with: {command}", report.seed);
     }
     assert_eq!(found.seeds, seeds);
+}
+
+/// Of a failing seed little is left, and it breaks the same law.
+#[test]
+fn what_is_left_of_a_failing_seed_is_small() {
+    for (bug, most) in [(Bug::SixthMessage, 12), (Bug::EndNotRemembered, 5), (Bug::DelayRoundedDown, 3)] {
+        plant(Some(bug));
+        let fails = |seed: &u64| run_seed(*seed, Watch::default()).violation;
+        let (seed, (_, violation)) =
+            (0..400).find_map(|seed| Some((seed, fails(&seed)?))).unwrap_or_else(|| panic!("no seed finds {bug}"));
+        let shrunk = shrink_seed(seed, SHRINK_WITHIN);
+        plant(None);
+        let shrunk = shrunk.unwrap_or_else(|| panic!("{bug}: no law is broken"));
+        assert_eq!(shrunk.report.violation.as_ref().map(|(_, left)| left.law), Some(violation.law), "{bug}");
+        assert!(shrunk.items <= most && shrunk.items < shrunk.items_before, "{bug}: {shrunk}");
+    }
 }
 
 /// A green run that reached little proves little.

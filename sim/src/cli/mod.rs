@@ -116,12 +116,15 @@ struct MutantsArgs {
 
 #[derive(Debug, Args)]
 struct ShrinkArgs {
+    /// The machine.
+    #[arg(long, value_enum, default_value = "object")]
+    machine: Machine,
     /// The seed.
     seed: u64,
     /// The profile that the seed was run with.
     #[arg(long, default_value = "swarm")]
     profile: Profile,
-    /// Write the scenario to this file.
+    /// Write the scenario to this file; there are none of the queue.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Seconds that it may take.
@@ -158,9 +161,10 @@ fn run_command(cli: Cli) -> ExitCode {
     let simulated = match &cli.command {
         Command::Run(args) => Some((args.machine, args.profile)),
         Command::Replay(args) => Some((args.machine, args.profile)),
+        Command::Shrink(args) => Some((args.machine, args.profile)),
         #[cfg(feature = "planted")]
         Command::Mutants(_) => None,
-        Command::Explore(_) | Command::Shrink(_) | Command::Scenario(_) | Command::Verify(_) => None,
+        Command::Explore(_) | Command::Scenario(_) | Command::Verify(_) => None,
     };
     if let Some((Machine::Queue, profile)) = simulated
         && profile != Profile::Swarm
@@ -197,11 +201,13 @@ fn run_command(cli: Cli) -> ExitCode {
 const fn runs(command: &Command) -> Option<proxy_fetch::planted::Machine> {
     use proxy_fetch::planted::Machine::{Object, Queue};
     match command {
-        Command::Run(RunArgs { machine, .. }) | Command::Replay(ReplayArgs { machine, .. }) => match machine {
+        Command::Run(RunArgs { machine, .. })
+        | Command::Replay(ReplayArgs { machine, .. })
+        | Command::Shrink(ShrinkArgs { machine, .. }) => match machine {
             Machine::Object => Some(Object),
             Machine::Queue => Some(Queue),
         },
-        Command::Explore(_) | Command::Shrink(_) | Command::Scenario(_) | Command::Verify(_) => Some(Object),
+        Command::Explore(_) | Command::Scenario(_) | Command::Verify(_) => Some(Object),
         Command::Mutants(_) => None,
     }
 }

@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
     campaign::{self, Campaign, replay_command},
     proxy::Plan,
+    queue::shrink_seed,
     scenario::shrink_run,
     steer::{self, Steered},
 };
@@ -65,7 +66,12 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             let text = if args.json {
                 format!("{}\n", queue::json(args.start, &found, wall))
             } else {
-                queue::text(&found, wall)
+                let mut text = queue::text(&found, wall);
+                let first = found.failures.first();
+                if let Some(shrunk) = first.and_then(|first| shrink_seed(first.seed, SHRINK_WITHIN)) {
+                    text.push_str(&format!("\nthe first, made small:\n\n{shrunk}"));
+                }
+                text
             };
             (text, repeat)
         }

@@ -1,15 +1,35 @@
 //! `cargo sim shrink`: the failing run of a seed, made small.
 
-use super::ShrinkArgs;
-use proxy_fetch_sim::{proxy::Plan, scenario::shrink_run};
+use super::{Machine, ShrinkArgs};
+use proxy_fetch_sim::{proxy::Plan, queue::shrink_seed, scenario::shrink_run};
 use std::{fs, process::ExitCode, time::Duration};
 
 pub(super) fn shrink(args: &ShrinkArgs) -> ExitCode {
-    let Some(shrunk) =
-        shrink_run(args.seed, Plan::draw(args.seed, args.profile), Duration::from_secs(u64::from(args.within)))
-    else {
-        println!("seed {} breaks no law", args.seed);
-        return ExitCode::SUCCESS;
+    let within = Duration::from_secs(u64::from(args.within));
+    match args.machine {
+        Machine::Object => object(args, within),
+        Machine::Queue => queue(args, within),
+    }
+}
+
+fn breaks_no_law(seed: u64) -> ExitCode {
+    println!("seed {seed} breaks no law");
+    ExitCode::SUCCESS
+}
+
+fn queue(args: &ShrinkArgs, within: Duration) -> ExitCode {
+    if args.output.is_some() {
+        eprintln!("error: --output is not for --machine queue, which has no scenario files");
+        return ExitCode::from(2);
+    }
+    let Some(shrunk) = shrink_seed(args.seed, within) else { return breaks_no_law(args.seed) };
+    print!("{shrunk}");
+    ExitCode::FAILURE
+}
+
+fn object(args: &ShrinkArgs, within: Duration) -> ExitCode {
+    let Some(shrunk) = shrink_run(args.seed, Plan::draw(args.seed, args.profile), within) else {
+        return breaks_no_law(args.seed);
     };
     let text = shrunk.to_text(args.output.as_deref());
     let written = match &args.output {

@@ -11,8 +11,17 @@ campaign::ran!(Report, Coverage);
 /// The command that repeats a seed.
 #[must_use]
 pub fn replay_command(seed: u64) -> String {
+    command("replay", seed)
+}
+
+/// The command that makes a failing seed small.
+pub(super) fn shrink_command(seed: u64) -> String {
+    command("shrink", seed)
+}
+
+fn command(what: &str, seed: u64) -> String {
     let bug = planted_name().map_or(String::new(), |bug| format!(" --bug {bug}"));
-    format!("cargo sim replay --machine queue {seed}{bug}")
+    format!("cargo sim {what} --machine queue {seed}{bug}")
 }
 
 /// Runs `seeds` seeds from `start` on `jobs` threads; `progress` is told how many are done. A bug that is planted in this

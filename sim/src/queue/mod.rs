@@ -11,9 +11,11 @@ mod laws;
 mod ledger;
 mod plan;
 mod run;
+mod shrink;
 mod upstream;
 mod world;
 
 pub use laws::ids as law_ids;
 pub use plan::Plan;
 pub use run::{Report, Watch, run_plan, run_seed};
+pub use shrink::{Shrunk, shrink_seed};

@@ -113,8 +113,8 @@ pub struct Plan {
     pub faults: Faults,
     /// When they cease.
     pub heal_at: Micros,
-    /// The requests.
-    pub requests: Vec<PlannedRequest>,
+    /// The requests, by number; one that was taken out is `None`.
+    pub requests: Vec<Option<PlannedRequest>>,
 }
 
 impl Plan {
@@ -140,12 +140,12 @@ impl Plan {
             plan.heal_at = spread + 40 * MINUTE;
         }
         let damaged = if draw.below(5) == 0 { Chance::percent(15) } else { Chance::NEVER };
-        plan.requests = (0..count).map(|number| request(&draws, number, spread, damaged)).collect();
+        plan.requests = (0..count).map(|number| Some(request(&draws, number, spread, damaged))).collect();
         if draw.below(10) == 0 {
             // Large batches of slow fetches: their time runs out.
             plan.settings.max_batch = 100;
             plan.settings.concurrency = 1;
-            for (number, request) in (0..).zip(&mut plan.requests) {
+            for (number, request) in (0..).zip(plan.requests.iter_mut().flatten()) {
                 let mut draw = draws.at(purpose::REQUEST, 1, number, 0);
                 request.at = 0;
                 request.options.timeout_ms = draw.pick(&[30_000, 100_000, 300_000]);
@@ -228,6 +228,38 @@ fn request(draws: &Draws, number: u64, spread: Micros, damaged: Chance) -> Plann
     }
 }
 
+impl fmt::Display for PlannedRequest {
+    /// When it is sent, and what of it is not as by default.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, options, callback, service_us, damage } = *self;
+        write!(f, "at {}.{:03}s, served within {} ms", at / SECOND, at / 1_000 % 1_000, service_us / 1_000)?;
+        let default = Options::default();
+        let numbers = [
+            ("timeout_ms", options.timeout_ms, default.timeout_ms),
+            ("max_retries", options.max_retries, default.max_retries),
+            ("retry_delay_ms", options.retry_delay_ms, default.retry_delay_ms),
+            ("max_retry_delay_ms", options.max_retry_delay_ms, default.max_retry_delay_ms),
+        ];
+        for (name, value, _) in numbers.iter().filter(|(_, value, default)| value != default) {
+            write!(f, ", {name} {value}")?;
+        }
+        if !options.retry_on_5xx {
+            f.write_str(", not again after 5xx")?;
+        }
+        if options.at_most_once {
+            f.write_str(", at most once")?;
+        }
+        if !callback {
+            f.write_str(", nobody is called back")?;
+        }
+        match damage {
+            None => Ok(()),
+            Some(Damage::Corrupt) => f.write_str(", its bytes are corrupt"),
+            Some(Damage::Foreign) => f.write_str(", of a version that is not known until faults cease"),
+        }
+    }
+}
+
 impl fmt::Display for Plan {
     /// The mix in one line, for the head of a trace.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -236,7 +268,7 @@ impl fmt::Display for Plan {
             f,
             "{} requests, batches of {max_batch}, {max_retries} redeliveries, dead letters {dead_letters}, kept {} min, \
              {} isolates × {concurrency}; faults until {}.{:03}s:",
-            self.requests.len(),
+            self.requests.iter().flatten().count(),
             retention / MINUTE,
             self.isolates,
             self.heal_at / SECOND,

@@ -27,7 +27,7 @@ impl QueueWorld {
     /// The answer to the `try_number`th fetch of this request, from whatever consumer.
     pub(super) fn draw_answer(&self, sim: &Sim<Self>, request: usize, try_number: u32) -> Answer {
         let mut draw = sim.draws.at(purpose::FETCH, 0, request as u64, try_number);
-        let service = self.plan.requests[self.planned[request]].service_us;
+        let service = self.planned_request(request).map_or(0, |request| request.service_us);
         let takes = draw.between(service / 50, service);
         let after = Some(takes);
         let failed = |failure, acts, fault| Answer {

@@ -6,7 +6,7 @@ use super::{
     host::{Invocation, Isolate},
     laws,
     ledger::{Ledger, Number, Seen},
-    plan::{Damage, Plan, purpose},
+    plan::{Damage, Plan, PlannedRequest, purpose},
 };
 use crate::{
     engine::{self, Commit, InstanceId, Micros, Object, ObjectId, SECOND, Sim, Turn, World},
@@ -128,6 +128,7 @@ impl QueueWorld {
 
     pub(super) fn begin(&self, sim: &mut Sim<Self>) {
         for (planned, request) in self.plan.requests.iter().enumerate() {
+            let Some(request) = request else { continue };
             sim.after(request.at, Happening::Send { planned, made: None, sends: 0 });
         }
         for crash in 0..self.plan.faults.crashes {
@@ -201,7 +202,7 @@ impl QueueWorld {
     }
 
     fn make(&mut self, sim: &mut Sim<Self>, planned: usize) -> Option<Number> {
-        let plan = self.plan.requests[planned];
+        let plan = self.plan.requests[planned]?;
         let entropy = u128::from(sim.draws.at(purpose::SEND, 1, planned as u64, 0).any());
         let id = Ulid::from_parts(sim.true_ms(), entropy);
         let callback =
@@ -232,10 +233,15 @@ impl QueueWorld {
         Some(number)
     }
 
+    /// What the plan says of this request.
+    pub(super) fn planned_request(&self, request: Number) -> Option<PlannedRequest> {
+        self.plan.requests[self.planned[request]]
+    }
+
     /// A message's bytes as a consumer gets them now, and why it cannot read them.
     pub(super) fn bytes_now(&self, request: Number) -> (Vec<u8>, Option<RowError>) {
         let mut bytes = self.bytes[request].clone();
-        match self.plan.requests[self.planned[request]].damage {
+        match self.planned_request(request).and_then(|request| request.damage) {
             Some(Damage::Corrupt) => {
                 bytes.truncate(bytes.len() / 2);
                 (bytes, Some(RowError::Corrupt))
