@@ -3,14 +3,28 @@
 use super::{NETWORK, Rng};
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-pub struct Calendar<What> {
+/// What happens to a request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    Asks,
+    CallArrives,
+    ReplyArrives,
+    FetchReaches,
+    Responds,
+    FetchTimesOut,
+    CallbackReaches,
+    CallbackEnds,
+    CallbackTimesOut,
+}
+
+pub struct Calendar {
     heap: BinaryHeap<Reverse<(u64, u64, What, u32)>>,
     asked: u64,
     pub now: u64,
     pub rng: Rng,
 }
 
-impl<What: Ord> Calendar<What> {
+impl Calendar {
     pub fn new(seed: u64) -> Self {
         Self { heap: BinaryHeap::new(), asked: 0, now: 0, rng: Rng(seed) }
     }

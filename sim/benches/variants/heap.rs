@@ -1,20 +1,10 @@
 //! The least that simulates it: a binary heap, a number per request, and nothing that could be wrong.
 
-use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SLOTS, SPREAD, TIMEOUT, calendar::Calendar};
+use super::{
+    Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SLOTS, SPREAD, TIMEOUT,
+    calendar::{Calendar, What},
+};
 use std::collections::VecDeque;
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    Asks,
-    CallArrives,
-    ReplyArrives,
-    FetchReaches,
-    Responds,
-    FetchTimesOut,
-    CallbackReaches,
-    CallbackEnds,
-    CallbackTimesOut,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -26,7 +16,7 @@ enum State {
 }
 
 struct World {
-    calendar: Calendar<What>,
+    calendar: Calendar,
     states: Vec<State>,
     waiting: VecDeque<u32>,
     in_flight: usize,

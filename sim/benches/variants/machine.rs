@@ -1,7 +1,10 @@
 //! The bare loop again, around the real machine: what it costs to run that and to store what it writes, with neither
 //! platform nor laws.
 
-use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SPREAD, TIMEOUT, calendar::Calendar};
+use super::{
+    Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SPREAD, TIMEOUT,
+    calendar::{Calendar, What},
+};
 use proxy_fetch::{
     Alarm, Attempt, Callback, CallbackResult, Caller, Config, Effect, Event, FetchResult, Key, Machine, ObjectCallback,
     Output, Request, Row, Store, Timestamp, Write, turn,
@@ -10,19 +13,6 @@ use proxy_fetch_sim::proxy::{Plan, Profile};
 use std::collections::BTreeMap;
 
 const START_MS: u64 = 1_767_225_600_000;
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    Asks,
-    CallArrives,
-    ReplyArrives,
-    FetchReaches,
-    Responds,
-    FetchTimesOut,
-    CallbackReaches,
-    CallbackEnds,
-    CallbackTimesOut,
-}
 
 #[derive(Default)]
 struct Rows(BTreeMap<Key, Vec<u8>>);
@@ -46,7 +36,7 @@ impl Store for Rows {
 
 struct World {
     /// About requests, or pieces of work.
-    calendar: Calendar<What>,
+    calendar: Calendar,
     machine: Machine,
     alarm: Alarm,
     rows: Rows,

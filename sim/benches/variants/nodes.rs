@@ -1,13 +1,15 @@
 //! madsim as one would use it: callers, object, upstream and origin are nodes with messages between them.
 
-use super::{Done, EVENTS_PER_REQUEST, NETWORK, REQUESTS, SERVICE, SLOTS, SPREAD, TIMEOUT, tasks::Semaphore};
+use super::{
+    Done, NETWORK, REQUESTS, SERVICE, SLOTS, SPREAD, TIMEOUT,
+    tasks::{Semaphore, on_madsim},
+};
 use madsim::{
-    Config,
     net::{Endpoint, NetSim},
     rand::{Rng, random, thread_rng},
-    runtime::{Handle, NodeHandle, Runtime},
+    runtime::{Handle, NodeHandle},
     task::spawn,
-    time::{Duration, TimeHandle, sleep, timeout},
+    time::{Duration, sleep, timeout},
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -120,13 +122,5 @@ async fn world() {
 }
 
 pub fn run(seed: u64) -> Done {
-    let simulated = Runtime::with_seed_and_config(seed, Config::default()).block_on(async {
-        world().await;
-        TimeHandle::current().elapsed()
-    });
-    Done {
-        events: REQUESTS * EVENTS_PER_REQUEST,
-        requests: REQUESTS,
-        simulated_us: simulated.as_micros().try_into().unwrap_or(u64::MAX),
-    }
+    on_madsim(seed, world())
 }

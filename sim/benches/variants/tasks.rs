@@ -85,8 +85,13 @@ async fn world() {
 }
 
 pub fn run(seed: u64) -> Done {
+    on_madsim(seed, world())
+}
+
+/// Runs a world of this seed to its end.
+pub fn on_madsim(seed: u64, world: impl Future<Output = ()>) -> Done {
     let simulated = Runtime::with_seed_and_config(seed, Config::default()).block_on(async {
-        world().await;
+        world.await;
         TimeHandle::current().elapsed()
     });
     Done {
