@@ -5,11 +5,14 @@
 use crate::{Refusal, Timestamp, limits};
 use alloc::sync::Arc;
 use core::fmt;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, Visitor},
+};
 use ulid::Ulid;
 
 /// The caller's name for a request: 1 to 128 visible ASCII characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
@@ -36,6 +39,10 @@ impl RequestId {
         Self("".into())
     }
 
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -46,6 +53,31 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestId {
+    /// Straight from the stored bytes: serde's own way to an `Arc<str>` is by a `Box<str>`.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = RequestId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a request id")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<RequestId, E> {
+                Ok(RequestId(text.into()))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 

@@ -60,7 +60,7 @@ impl Default for Options {
 }
 
 /// Options within their bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Policy {
     pub(crate) timeout_ms: u32,
     pub(crate) max_retries: u8,
@@ -159,7 +159,7 @@ fn in_range<T: TryFrom<i64>>(field: &'static str, value: i64, range: (i64, i64))
 }
 
 /// Whom to call back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Callback {
     /// POST to this URL.
     Url(String),
@@ -168,7 +168,7 @@ pub enum Callback {
 }
 
 /// A durable object to call back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ObjectCallback {
     /// The namespace binding's name.
     pub binding: String,
@@ -207,7 +207,7 @@ impl fmt::Display for Callback {
 }
 
 /// What is sent and whom to call back: stored once, read by the host when it acts, never held by the machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Payload {
     /// The caller's name for the request.
     pub request_id: RequestId,

@@ -66,7 +66,7 @@ pub struct Row {
 }
 
 /// One change of what is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Write {
     /// Insert the row, or replace it.
     Put(Record),
@@ -75,7 +75,7 @@ pub enum Write {
 }
 
 /// A row to store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Record {
     /// The object's own row.
     Meta(Meta),
@@ -101,7 +101,7 @@ pub struct Meta {
 }
 
 /// A live request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RequestRow {
     /// The caller's name for it.
     pub request_id: RequestId,
@@ -118,7 +118,7 @@ pub struct RequestRow {
 }
 
 /// The state of a live request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// Waits for a slot, and not to start before this time.
     Queued {
@@ -142,7 +142,7 @@ pub enum Phase {
 }
 
 /// A finished request, kept for the dedupe window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FinishedRow {
     /// The caller's name for it.
     pub request_id: RequestId,
@@ -163,6 +163,17 @@ pub enum RowError {
     UnknownVersion(u8),
     /// Not what this program writes.
     Corrupt,
+}
+
+impl Write {
+    /// Where the row stands.
+    #[must_use]
+    pub const fn key(&self) -> Key {
+        match self {
+            Self::Put(record) => record.key(),
+            Self::Delete(key) => *key,
+        }
+    }
 }
 
 impl Record {
@@ -192,7 +203,7 @@ impl Record {
         match self {
             Self::Meta(row) => encode(row, buffer),
             Self::Request(_, row) => encode(row, buffer),
-            Self::Payload(_, row) => encode(row, buffer),
+            Self::Payload(_, row) => encode(row.as_ref(), buffer),
             Self::Finished(_, row) => encode(row, buffer),
             Self::Quarantine(_, bytes) => {
                 buffer.extend_from_slice(bytes);

@@ -25,6 +25,15 @@ pub(super) struct Index {
 }
 
 impl Index {
+    /// Of these live requests, none of which is ready, and these remembered ones.
+    pub fn of(live: impl Iterator<Item = (Ulid, Phase)>, finished: impl Iterator<Item = (Timestamp, Ulid)>) -> Self {
+        let mut index = Self { finished: finished.collect(), ..Self::default() };
+        for (id, phase) in live {
+            index.add(id, phase);
+        }
+        index
+    }
+
     pub fn add(&mut self, id: Ulid, phase: Phase) {
         match phase {
             Phase::Queued { not_before } => {

@@ -144,7 +144,7 @@ impl Machine {
         self.touched.push(id);
         // Nothing is remembered of a nameless request, nor in the place of a row that is kept as it is (law S24).
         let is_taken = self.kept.contains(&Key { table: Table::Finished, id });
-        if is_taken || row.request_id == crate::RequestId::unreadable() || planted!(FinishedRowMissing) {
+        if is_taken || row.request_id.is_unreadable() || planted!(FinishedRowMissing) {
             self.forget_name(id, &row.request_id);
             return;
         }

@@ -119,6 +119,8 @@ impl Machine {
             forgotten: Vec::new(),
         };
         let mut meta = None;
+        // A tree is built at once from what is gathered, far sooner than row by row.
+        let (mut live, mut finished) = (Vec::new(), Vec::new());
         for Row { key, value } in rows {
             match key.table {
                 Table::Meta if key.id == Ulid::nil() => {
@@ -132,14 +134,10 @@ impl Machine {
                 // There is one such row, and this is not it.
                 Table::Meta => machine.unread.push(Unread { key, value, error: RowError::Corrupt }),
                 Table::Requests => {
-                    if let Some(row) = read(key, value, &mut machine.unread) {
-                        machine.live.insert(key.id, row);
-                    }
+                    live.extend(read(key, value, &mut machine.unread).map(|row| (key.id, row)));
                 }
                 Table::Finished => {
-                    if let Some(row) = read(key, value, &mut machine.unread) {
-                        machine.finished.insert(key.id, row);
-                    }
+                    finished.extend(read(key, value, &mut machine.unread).map(|row| (key.id, row)));
                 }
                 Table::Payloads => {}
                 Table::Quarantine => {
@@ -147,6 +145,8 @@ impl Machine {
                 }
             }
         }
+        machine.live = live.into_iter().collect();
+        machine.finished = finished.into_iter().collect();
         machine.take_kept_rows()?;
         machine.meta = match meta {
             Some(meta) => meta,
@@ -212,17 +212,15 @@ impl Machine {
     }
 
     fn build_index(&mut self) {
-        for (id, row) in &self.finished {
-            self.index.add_finished(row.finished_at, *id);
-            self.names.insert(row.request_id.clone(), *id);
-        }
-        // Last, so that a live request has its name before a finished one; the older of two before the younger.
-        for (id, row) in self.live.iter().rev() {
-            self.index.add(*id, row.phase);
-            if row.request_id != RequestId::unreadable() {
-                self.names.insert(row.request_id.clone(), *id);
-            }
-        }
+        self.index = Index::of(
+            self.live.iter().map(|(id, row)| (*id, row.phase)),
+            self.finished.iter().map(|(id, row)| (row.finished_at, *id)),
+        );
+        let finished = self.finished.iter().map(|(id, row)| (row.request_id.clone(), *id));
+        // The last of a name has it: a live request before a finished one, the older of two before the younger.
+        let live = self.live.iter().rev().map(|(id, row)| (row.request_id.clone(), *id));
+        let live = live.filter(|(name, _)| !name.is_unreadable());
+        self.names = finished.chain(live).collect();
     }
 
     /// Begins a new life: the next epoch, and whatever was under way counts as a failed attempt.
