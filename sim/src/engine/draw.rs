@@ -55,7 +55,7 @@ impl Draws {
 impl Draw {
     /// Any number.
     pub const fn any(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.skip();
         mix(self.0)
     }
 
@@ -71,7 +71,16 @@ impl Draw {
 
     /// Whether it happens. Takes one number whatever the chance, so that what is drawn after it stays the same.
     pub const fn chance(&mut self, chance: Chance) -> bool {
+        if chance.0 == 0 {
+            self.skip();
+            return false;
+        }
         self.below(1_000_000) < chance.0 as u64
+    }
+
+    /// Takes a number that nobody wants to know.
+    const fn skip(&mut self) {
+        self.0 = self.0.wrapping_add(STEP);
     }
 
     /// One of them.
@@ -82,6 +91,8 @@ impl Draw {
         items[usize::try_from(self.below(items.len() as u64)).unwrap_or(0)]
     }
 }
+
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A bijection that spreads every input bit over all output bits (the finaliser of SplitMix64).
 const fn mix(mut x: u64) -> u64 {

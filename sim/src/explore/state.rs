@@ -6,7 +6,7 @@ use crate::{
     laws::Laws,
     proxy::{
         ledger::{Ledger, Observation},
-        object::Rows,
+        storage::Rows,
     },
 };
 use proxy_fetch::{Alarm, Attempt, Machine, Timestamp};

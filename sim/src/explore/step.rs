@@ -11,7 +11,8 @@ use crate::{
     laws::Violation,
     proxy::{
         ledger::{Ask, Callback, Change, Commit, Fetch, Note, Observation},
-        object::{ProxyObject, restorable},
+        object::ProxyObject,
+        storage::{restorable, write_row},
     },
 };
 use proxy_fetch::{
@@ -132,7 +133,7 @@ impl State {
             self.say(|| format!("| alarm {at}"));
         }
         for write in writes {
-            let _digest = <ProxyObject as crate::engine::Object>::apply(&mut self.rows, write);
+            write_row(&mut self.rows, write);
         }
         if fired.is_some() {
             self.alarm = None;
@@ -258,8 +259,7 @@ impl State {
     /// Compares memory with what is stored, where it changed.
     fn settle(&mut self) -> Result<(), Broken> {
         let Some(life) = &self.life else { return Ok(()) };
-        let seen =
-            Observation::Settled { machine: &life.machine, rows: &self.rows, alarm: self.alarm, thorough: false };
+        let seen = Observation::Settled { machine: &life.machine, rows: None };
         self.laws.observe(&self.ledger, &seen)
     }
 
@@ -269,7 +269,7 @@ impl State {
         let Self { now, rows, alarm, .. } = self;
         if let Some(life) = &self.life {
             life.machine.check();
-            let seen = Observation::Settled { machine: &life.machine, rows, alarm: *alarm, thorough: true };
+            let seen = Observation::Settled { machine: &life.machine, rows: Some(rows) };
             laws.observe(&self.ledger, &seen)?;
         }
         if !self.is_at_rest() {

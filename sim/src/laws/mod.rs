@@ -200,9 +200,7 @@ impl<L: Law + Default> Watch<L> {
             }
             Observation::Told { entry } => self.law.told(&ledger.entries[entry]),
             Observation::Replied { ask, reply } => self.law.replied(ledger, ask, reply),
-            Observation::Settled { machine, rows, alarm: _, thorough } => {
-                self.law.settled(ledger, &Settled { machine, rows, thorough })
-            }
+            Observation::Settled { machine, rows } => self.law.settled(ledger, &Settled { machine, rows }),
             Observation::Healed { now, recovery_ms } => self.law.healed(now, recovery_ms),
             Observation::Ended { now, rows, alarm } => {
                 self.law.ended(ledger, &End { now, rows, alarm, live: &self.live })

@@ -47,7 +47,7 @@ impl Law for OneState {
     }
 
     fn settled(&mut self, ledger: &Ledger, settled: &Settled<'_>) -> Verdict {
-        if settled.thorough { Self::check_rows(ledger, settled.rows) } else { Ok(()) }
+        settled.rows.map_or(Ok(()), |rows| Self::check_rows(ledger, rows))
     }
 
     fn ended(&mut self, ledger: &Ledger, end: &End<'_>) -> Verdict {

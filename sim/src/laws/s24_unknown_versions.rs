@@ -21,7 +21,7 @@ impl Law for UnknownVersions {
     }
 
     fn settled(&mut self, ledger: &Ledger, settled: &Settled<'_>) -> Verdict {
-        if settled.thorough { self.check(ledger, settled.rows) } else { Ok(()) }
+        settled.rows.map_or(Ok(()), |rows| self.check(ledger, rows))
     }
 
     /// A program that knows the version takes over.

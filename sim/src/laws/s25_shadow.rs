@@ -28,7 +28,7 @@ impl Law for Shadow {
     }
 
     fn settled(&mut self, ledger: &Ledger, settled: &Settled<'_>) -> Verdict {
-        let Settled { machine, rows, thorough } = *settled;
+        let Settled { machine, rows } = *settled;
         // A machine that has not stepped yet may have guessed its row.
         ensure!(
             *machine.meta() == ledger.meta || machine.epoch() != ledger.meta.epoch,
@@ -39,7 +39,7 @@ impl Law for Shadow {
         for at in self.changed.drain(..) {
             let entry = &ledger.entries[at];
             Self::compare(machine, entry)?;
-            if thorough {
+            if let Some(rows) = rows {
                 let id = entry.id;
                 let live = machine.live_row(id).map(|row| Record::Request(id, row.clone()).encode());
                 let finished = machine.finished_row(id).map(|row| Record::Finished(id, row.clone()).encode());
@@ -53,7 +53,7 @@ impl Law for Shadow {
                 }
             }
         }
-        if thorough {
+        if let Some(rows) = rows {
             let stored = rows.iter().map(|(key, value)| Row { key: *key, value: value.clone() });
             match Machine::restore(machine.config().clone(), stored) {
                 Ok(restored) => ensure!(

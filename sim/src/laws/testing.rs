@@ -329,7 +329,7 @@ impl<L: Law + Default> Story<L> {
     }
 
     pub fn settle(&mut self, machine: &Machine, thorough: bool) -> Verdict {
-        let seen = Observation::Settled { machine, rows: &self.rows, alarm: self.alarm, thorough };
+        let seen = Observation::Settled { machine, rows: thorough.then_some(&self.rows) };
         self.watch.observe(&self.ledger, &seen)
     }
 

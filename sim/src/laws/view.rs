@@ -2,9 +2,12 @@
 
 use super::Live;
 use super::promised as limits;
-use crate::proxy::ledger::{Commit, Entry, Ledger, Note, Stored};
+use crate::proxy::{
+    ledger::{Commit, Entry, Ledger, Note, Stored},
+    storage::Rows,
+};
 use proxy_fetch::{Key, Machine, Outcome, Phase, RequestRow, Timestamp, Write};
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 /// A durable commit, and what stands after it.
 #[derive(Debug)]
@@ -47,10 +50,7 @@ impl Turn<'_> {
     /// What it wrote last under this key.
     #[must_use]
     pub fn last_write(&self, key: Key) -> Option<&Write> {
-        self.commit.writes.iter().rev().find(|write| match write {
-            Write::Put(record) => record.key() == key,
-            Write::Delete(deleted) => *deleted == key,
-        })
+        self.commit.writes.iter().rev().find(|write| write.key() == key)
     }
 }
 
@@ -169,10 +169,8 @@ impl<'a> Reached<'a> {
 pub struct Settled<'a> {
     /// The machine.
     pub machine: &'a Machine,
-    /// The stored rows.
-    pub rows: &'a BTreeMap<Key, Vec<u8>>,
-    /// Whether to compare everything, whatever the cost.
-    pub thorough: bool,
+    /// The stored rows, if everything is to be compared, whatever the cost.
+    pub rows: Option<&'a Rows>,
 }
 
 /// What is left at the end of a run.
@@ -181,7 +179,7 @@ pub struct End<'a> {
     /// True time, as the object's clock counts.
     pub now: Timestamp,
     /// The stored rows.
-    pub rows: &'a BTreeMap<Key, Vec<u8>>,
+    pub rows: &'a Rows,
     /// The stored alarm.
     pub alarm: Option<Timestamp>,
     /// What is live.

@@ -161,12 +161,11 @@ impl ProxyWorld {
     #[must_use]
     pub fn request(&self, planned: Planned) -> Request {
         let plan = self.plan.requests.get(planned as usize).copied().flatten().unwrap_or_default();
-        let host = format!("u{planned}.test");
         let with_body = plan.body > 0;
         let mut request = Request {
             request_id: name(planned),
             method: if with_body { "POST" } else { "GET" }.into(),
-            url: format!("https://{host}/"),
+            url: format!("https://u{planned}.test/"),
             headers: Vec::new(),
             body: vec![b'x'; plan.body as usize],
             callback: plan.callback.then(|| {
@@ -175,7 +174,7 @@ impl ProxyWorld {
             options: plan.options,
         };
         if planned.is_multiple_of(4) {
-            request.headers.push(("authorization".into(), format!("secret for {host}")));
+            request.headers.push(("authorization".into(), format!("secret for u{planned}.test")));
         }
         match plan.malformed {
             None => {}

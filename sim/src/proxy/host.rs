@@ -83,11 +83,11 @@ impl Task {
 impl ProxyWorld {
     fn payload(&self, sim: &Sim<Self>, attempt: Attempt) -> Option<Payload> {
         let key = Key { table: Table::Payloads, id: attempt.id };
-        Payload::decode(sim.storage(super::world::OBJECT).get(&key)?).ok()
+        Payload::decode(&sim.storage(super::world::OBJECT).get(&key)?).ok()
     }
 
-    /// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no secret, no
-    /// redirect) it is not made: that is most of the time.
+    /// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no redirect that
+    /// could tell a secret) it is not made: that is most of the time.
     fn first_hop(
         &self,
         sim: &Sim<Self>,
@@ -97,7 +97,7 @@ impl ProxyWorld {
     ) -> Result<Option<Hop>, Failure> {
         let entry = &self.ledger.entries[entry];
         let redirects = matches!(answer, Answer::Responds { redirect: Some(_), .. });
-        if entry.payload && !entry.tampered && attempt.number == 1 && !redirects && !entry.planned.is_multiple_of(4) {
+        if entry.payload && !entry.tampered && attempt.number == 1 && !redirects {
             return Ok(None);
         }
         let payload = self.payload(sim, attempt).ok_or(Failure::Unreadable)?;

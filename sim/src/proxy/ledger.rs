@@ -2,13 +2,14 @@
 //!
 //! Laws read it; the world alone writes it. A commit is applied before the laws see it, with what it changed.
 
+use super::storage::Rows;
 use proxy_fetch::{
-    Attempt, CallbackResult, FetchResult, FinishedRow, Key, Meta, Outcome, Phase, Record, Reply, RequestRow, Table,
-    Timestamp, Ulid, Write,
+    Attempt, CallbackResult, FetchResult, FinishedRow, Key, Meta, Outcome, Phase, Record, Reply, RequestId, RequestRow,
+    Table, Timestamp, Ulid, Write,
 };
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 /// A request of the plan, by its number. Its request id is `r` and this number.
 pub type Planned = u32;
@@ -207,12 +208,8 @@ pub enum Observation<'a> {
     Settled {
         /// The machine.
         machine: &'a proxy_fetch::Machine,
-        /// The stored rows.
-        rows: &'a BTreeMap<Key, Vec<u8>>,
-        /// The stored alarm.
-        alarm: Option<Timestamp>,
-        /// Whether to compare everything, whatever the cost (before a crash, and at the end).
-        thorough: bool,
+        /// The stored rows, if everything is to be compared, whatever the cost (now and then, and at the end).
+        rows: Option<&'a Rows>,
     },
     /// From now on there are no faults.
     Healed {
@@ -226,7 +223,7 @@ pub enum Observation<'a> {
         /// When (true time, as the object's clock counts).
         now: Timestamp,
         /// The stored rows.
-        rows: &'a BTreeMap<Key, Vec<u8>>,
+        rows: &'a Rows,
         /// The stored alarm.
         alarm: Option<Timestamp>,
     },
@@ -303,16 +300,15 @@ impl Ledger {
             match write {
                 Write::Put(Record::Meta(meta)) => self.meta = *meta,
                 Write::Put(Record::Payload(id, payload)) => {
-                    let planned = planned_of(payload.request_id.as_str());
-                    let entry = self.entry_or_insert(*id, planned, now);
+                    let entry = self.entry_or_insert(*id, &payload.request_id, now);
                     self.entries[entry].payload = true;
                 }
                 Write::Put(Record::Request(id, row)) => {
-                    let entry = self.entry_or_insert(*id, planned_of(row.request_id.as_str()), now);
+                    let entry = self.entry_or_insert(*id, &row.request_id, now);
                     self.change(entry, Stored::Live(row.clone()), changes);
                 }
                 Write::Put(Record::Finished(id, row)) => {
-                    let entry = self.entry_or_insert(*id, planned_of(row.request_id.as_str()), now);
+                    let entry = self.entry_or_insert(*id, &row.request_id, now);
                     self.entries[entry].outcome = Some(row.outcome);
                     self.change(entry, Stored::Finished(row.clone()), changes);
                 }
@@ -336,11 +332,12 @@ impl Ledger {
         changes.retain(|change| change.before.as_ref() != Some(&self.entries[change.entry].stored));
     }
 
-    fn entry_or_insert(&mut self, id: Ulid, planned: Planned, now: Timestamp) -> usize {
+    fn entry_or_insert(&mut self, id: Ulid, request_id: &RequestId, now: Timestamp) -> usize {
         if let Some(entry) = self.by_id.get(&id) {
             return *entry;
         }
         let entry = self.entries.len();
+        let planned = planned_of(request_id.as_str());
         self.entries.push(Entry {
             planned,
             id,

@@ -10,6 +10,7 @@ pub mod object;
 pub mod plan;
 mod reached;
 mod run;
+pub mod storage;
 mod upstream;
 mod world;
 

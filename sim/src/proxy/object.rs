@@ -1,13 +1,13 @@
 //! proxy-fetch as an object of the engine: the core's machine, its alarm, and the core's one order of a turn.
 
-use super::ledger::Note;
+use super::{
+    ledger::Note,
+    storage::{Storage, restorable},
+};
 use crate::engine::{Object, Turn};
-use proxy_fetch::{Alarm, Config, Effect, Event, Key, Machine, Output, Row, Store, Table, Timestamp, Write, turn};
-use std::collections::BTreeMap;
-use xxhash_rust::xxh3::xxh3_64;
-
-/// The stored rows of one object, as bytes.
-pub type Rows = BTreeMap<Key, Vec<u8>>;
+use proxy_fetch::{Alarm, Config, Effect, Event, Machine, Output, Store, Timestamp, Write, turn};
+use rustc_hash::FxHasher;
+use std::hash::{Hash, Hasher};
 
 /// The object.
 #[derive(Debug)]
@@ -33,16 +33,9 @@ impl Store for TurnStore<'_> {
     }
 }
 
-/// The rows that a machine is restored from.
-pub fn restorable(rows: &Rows) -> impl Iterator<Item = Row> + '_ {
-    rows.iter()
-        .filter(|(key, _)| Table::RESTORED.contains(&key.table))
-        .map(|(key, value)| Row { key: *key, value: value.clone() })
-}
-
 impl Object for ProxyObject {
     type Settings = Config;
-    type Storage = Rows;
+    type Storage = Storage;
     type Write = Write;
     type Event = Event;
     type Effect = Effect;
@@ -51,26 +44,17 @@ impl Object for ProxyObject {
     const START: Event = Event::Start;
     const ALARM: Event = Event::Tick;
 
-    fn construct(settings: &Config, storage: &Rows) -> Result<Self, String> {
-        let machine = Machine::restore(settings.clone(), restorable(storage)).map_err(|error| error.to_string())?;
+    fn construct(settings: &Config, storage: &Storage) -> Result<Self, String> {
+        let machine =
+            Machine::restore(settings.clone(), restorable(&storage.read())).map_err(|error| error.to_string())?;
         Ok(Self { machine, alarm: Alarm::UNKNOWN, out: Output::default() })
     }
 
-    fn apply(storage: &mut Rows, write: &Write) -> u64 {
-        match write {
-            Write::Put(record) => {
-                // In the place of the old bytes, if there are any.
-                let bytes = storage.entry(record.key()).or_insert_with(|| Vec::with_capacity(64));
-                *bytes = record.encode_in(std::mem::take(bytes));
-                xxh3_64(bytes)
-            }
-            Write::Delete(key) => {
-                if !crate::planted!(DeletesNotStored) {
-                    storage.remove(key);
-                }
-                key.id.0 as u64 ^ u64::from(key.table as u8)
-            }
-        }
+    fn apply(storage: &mut Storage, write: &Write) -> u64 {
+        storage.write(write);
+        let mut digest = FxHasher::default();
+        write.hash(&mut digest);
+        digest.finish()
     }
 
     fn turn(&mut self, now_ms: u64, events: &mut Vec<Event>, out: &mut Turn<Self>) {

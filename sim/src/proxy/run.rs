@@ -7,6 +7,7 @@ use super::{
     names::Names,
     object::ProxyObject,
     plan::{Plan, Profile},
+    storage::Storage,
     upstream::START,
     world::{OBJECT, ProxyWorld},
 };
@@ -105,7 +106,7 @@ pub fn run_plan(seed: u64, plan: Plan, watch: Watch) -> Report {
     } else if let Some(script) = &plan.script {
         sim.decisions = Decisions::playing(script.clone());
     }
-    sim.add_object(plan.config.clone(), BTreeMap::new());
+    sim.add_object(plan.config.clone(), Storage::default());
     let laws = watch.laws.then(|| watch.only.map_or_else(Laws::new, Laws::only));
     let mut world = ProxyWorld::new(plan, laws);
     world.marks = watch.marks.then(Marks::default);

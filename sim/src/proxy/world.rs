@@ -224,14 +224,15 @@ impl ProxyWorld {
         if !foreign.is_empty() {
             sim.reset(self, OBJECT, Fault::DEPLOY);
             for (key, first) in foreign {
-                if let Some(byte) = sim.storage_mut(OBJECT).get_mut(&key).and_then(|bytes| bytes.first_mut()) {
+                if let Some(byte) = sim.storage_mut(OBJECT).rows_mut().get_mut(&key).and_then(|bytes| bytes.first_mut())
+                {
                     *byte = first;
                 }
                 let Some(at) = self.ledger.entry_of(key.id) else { continue };
                 // A payload stays for good once it could not be read.
                 let outcome = outcome_of(&self.ledger.entries[at].stored).or(self.ledger.entries[at].outcome);
                 let outlives = key.table == Table::Payloads && outcome.is_some();
-                self.ledger.entries[at].tampered = outlives && sim.storage(OBJECT).contains_key(&key);
+                self.ledger.entries[at].tampered = outlives && sim.storage(OBJECT).read().contains_key(&key);
                 // While it could not be read its name may have been taken: then two stand for one name.
                 let planned = self.ledger.entries[at].planned;
                 let mut named: Vec<_> =
@@ -270,6 +271,7 @@ impl ProxyWorld {
         }
         let keys: Vec<_> = sim
             .storage(OBJECT)
+            .read()
             .iter()
             .filter(|(key, bytes)| {
                 let is_chosen_from = match key.table {
@@ -299,7 +301,7 @@ impl ProxyWorld {
             self.ledger.entries[entry].state_readable = key.table == Table::Payloads;
         }
         sim.say("world", || format!("{fault}: the stored {key} is {}", if corrupt { "corrupt" } else { "foreign" }));
-        let Some(bytes) = sim.storage_mut(OBJECT).get_mut(&key) else { return };
+        let Some(bytes) = sim.storage_mut(OBJECT).rows_mut().get_mut(&key) else { return };
         if corrupt {
             bytes.truncate(1 + bytes.len() / 3);
         } else if let Some(first) = bytes.first_mut() {
@@ -315,9 +317,9 @@ impl ProxyWorld {
         self.look(sim, true);
         let (now, alarm) = (Timestamp(sim.true_ms()), sim.alarm(OBJECT).map(Timestamp));
         self.ledger.alarm_lost = sim.alarm_is_lost(OBJECT);
-        let rows = std::mem::take(sim.storage_mut(OBJECT));
+        let rows = std::mem::take(sim.storage_mut(OBJECT).rows_mut());
         self.observe(sim, &Observation::Ended { now, rows: &rows, alarm });
-        *sim.storage_mut(OBJECT) = rows;
+        *sim.storage_mut(OBJECT).rows_mut() = rows;
         if self.violation.is_none() && !self.held.is_empty() {
             let what = format!("{} responses are still held at rest", self.held.len());
             self.violated(sim, Violation { law: "S15", what });
@@ -329,9 +331,11 @@ impl ProxyWorld {
         if thorough {
             object.machine.check();
         }
-        let alarm = sim.alarm(OBJECT).map(Timestamp);
-        let seen = Observation::Settled { machine: &object.machine, rows: sim.storage(OBJECT), alarm, thorough };
-        if let Err(violation) = laws.observe(&self.ledger, &seen) {
+        let rows = thorough.then(|| sim.storage(OBJECT).read());
+        let seen = Observation::Settled { machine: &object.machine, rows: rows.as_deref() };
+        let verdict = laws.observe(&self.ledger, &seen);
+        drop(rows);
+        if let Err(violation) = verdict {
             self.violated(sim, violation);
         }
     }

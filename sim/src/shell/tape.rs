@@ -3,7 +3,7 @@
 
 use super::totals::Totals;
 use crate::{
-    proxy::object::{Rows, restorable},
+    proxy::storage::{Rows, restorable},
     verify::verify,
 };
 use proxy_fetch::{Config, Recorded};

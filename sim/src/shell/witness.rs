@@ -16,7 +16,8 @@ use crate::{
     laws::Laws,
     proxy::{
         ledger::{Callback, Change, Commit, Fetch, Ledger, Note, Observation, Planned},
-        object::{ProxyObject, Rows},
+        object::ProxyObject,
+        storage::{Rows, write_row},
     },
 };
 use proxy_fetch::{
@@ -295,7 +296,7 @@ impl Witness {
         };
         if kept {
             for write in writes {
-                ProxyObject::apply(&mut self.rows, write);
+                write_row(&mut self.rows, write);
             }
             self.committed(writes, alarm);
         }
@@ -389,8 +390,8 @@ impl Witness {
         if thorough {
             machine.check();
         }
-        let Self { laws, ledger, rows, alarm, .. } = self;
-        let seen = Observation::Settled { machine, rows, alarm: *alarm, thorough };
+        let Self { laws, ledger, rows, .. } = self;
+        let seen = Observation::Settled { machine, rows: thorough.then_some(rows) };
         if let Err(violation) = laws.observe(ledger, &seen) {
             panic!("{violation}");
         }

@@ -5,7 +5,8 @@ use proxy_fetch_sim::{
     engine::{Object, Turn},
     proxy::{
         ledger::Note,
-        object::{ProxyObject, Rows, restorable},
+        object::ProxyObject,
+        storage::{Storage, restorable},
     },
 };
 use std::{cell::RefCell, rc::Rc};
@@ -34,7 +35,7 @@ fn record(tape: &Tape, entry: &Recorded) {
 
 impl Object for Taped {
     type Settings = Settings;
-    type Storage = Rows;
+    type Storage = Storage;
     type Write = Write;
     type Event = Event;
     type Effect = Effect;
@@ -43,14 +44,14 @@ impl Object for Taped {
     const START: Event = Event::Start;
     const ALARM: Event = Event::Tick;
 
-    fn construct(settings: &Settings, storage: &Rows) -> Result<Self, String> {
-        let rows = restorable(storage).map(|row| (row.key.table as u8, row.key.id.0, row.value)).collect();
+    fn construct(settings: &Settings, storage: &Storage) -> Result<Self, String> {
+        let rows = restorable(&storage.read()).map(|row| (row.key.table as u8, row.key.id.0, row.value)).collect();
         record(&settings.tape, &Recorded::Life { config: settings.config.clone(), rows });
         let object = ProxyObject::construct(&settings.config, storage)?;
         Ok(Self { object, alarm: None, tape: Rc::clone(&settings.tape) })
     }
 
-    fn apply(storage: &mut Rows, write: &Write) -> u64 {
+    fn apply(storage: &mut Storage, write: &Write) -> u64 {
         ProxyObject::apply(storage, write)
     }
 

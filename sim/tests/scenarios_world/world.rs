@@ -13,7 +13,10 @@ use proxy_fetch::{
 use proxy_fetch_sim::{
     engine::{self, Fault, Faults, InstanceId, MINUTE, Micros, ObjectId, Recorder, Sim, Sizes, World},
     laws::Laws,
-    proxy::ledger::{self, Change, Commit, Fetch, Ledger, Observation, Planned, Stored},
+    proxy::{
+        ledger::{self, Change, Commit, Fetch, Ledger, Observation, Planned, Stored},
+        storage::Storage,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -120,7 +123,7 @@ pub fn play(seed: u64, scenario: &Scenario, faults: Faults) -> Played {
     };
     let tape = Tape::default();
     let mut sim = Sim::new(seed, START_MS, faults, Sizes::default(), Recorder::default());
-    sim.add_object(Settings { config: config.clone(), tape: tape.clone() }, BTreeMap::new());
+    sim.add_object(Settings { config: config.clone(), tape: tape.clone() }, Storage::default());
     let mut stage = Stage::new(scenario.clone(), config);
     for (number, step) in scenario.steps.iter().enumerate() {
         sim.after(step.at_ms * 1_000, Message::Step(number));
@@ -185,7 +188,7 @@ impl Stage {
     fn end(&mut self, sim: &mut Sim<Self>) {
         let (now, alarm) = (Timestamp(sim.true_ms()), sim.alarm(OBJECT).map(Timestamp));
         self.ledger.alarm_lost = sim.alarm_is_lost(OBJECT);
-        let rows = sim.storage(OBJECT).clone();
+        let rows = sim.storage(OBJECT).read().clone();
         self.observe(sim, &Observation::Ended { now, rows: &rows, alarm });
         if !self.held.is_empty() {
             self.problems.push(format!("{} responses are still held at rest", self.held.len()));
@@ -211,7 +214,7 @@ impl Stage {
         self.running.insert(attempt, number);
         let key = Key { table: Table::Payloads, id: attempt.id };
         let bytes = sim.storage(OBJECT).get(&key).expect("the payload is stored");
-        let payload = Payload::decode(bytes).expect("a payload");
+        let payload = Payload::decode(&bytes).expect("a payload");
         self.tasks[number].hop = Some(Hop::first(&self.config, attempt.id, &payload).expect("an allowed address"));
         sim.after(WAY, Message::Arrives(number));
         sim.after(u64::from(timeout_ms) * 1_000, Message::TimesOut(number));
@@ -388,8 +391,8 @@ impl World for Stage {
         let Some(taped) = sim.machine(OBJECT) else { return };
         let machine = &taped.object.machine;
         machine.check();
-        let alarm = sim.alarm(OBJECT).map(Timestamp);
-        let seen = Observation::Settled { machine, rows: sim.storage(OBJECT), alarm, thorough: true };
+        let rows = sim.storage(OBJECT).read().clone();
+        let seen = Observation::Settled { machine, rows: Some(&rows) };
         if let Err(violation) = self.laws.observe(&self.ledger, &seen) {
             self.problems.push(violation.to_string());
             sim.stop();
