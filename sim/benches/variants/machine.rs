@@ -12,10 +12,10 @@ use proxy_fetch::{
 use proxy_fetch_sim::proxy::{Plan, Profile};
 use std::collections::BTreeMap;
 
-const START_MS: u64 = 1_767_225_600_000;
+pub const START_MS: u64 = 1_767_225_600_000;
 
 #[derive(Default)]
-struct Rows(BTreeMap<Key, Vec<u8>>);
+pub struct Rows(BTreeMap<Key, Vec<u8>>);
 
 impl Store for Rows {
     type Error = std::convert::Infallible;
@@ -103,7 +103,7 @@ impl World {
     }
 }
 
-fn request(number: u32) -> Request {
+pub fn request(number: u32) -> Request {
     let target = ObjectCallback { binding: "ORIGIN".into(), object: "o".into(), method: "done".into() };
     Request {
         request_id: format!("r{number}"),
@@ -114,15 +114,19 @@ fn request(number: u32) -> Request {
     }
 }
 
-pub fn run(seed: u64) -> Done {
+/// A machine with nothing stored, in the configuration of the engine's runs.
+pub fn machine(seed: u64) -> Machine {
     let config: Config = Plan::draw(seed, Profile::Calm).config;
-    let machine = match Machine::restore(config, std::iter::empty::<Row>()) {
+    match Machine::restore(config, std::iter::empty::<Row>()) {
         Ok(machine) => machine,
         Err(error) => panic!("nothing is stored: {error}"),
-    };
+    }
+}
+
+pub fn run(seed: u64) -> Done {
     let mut world = World {
         calendar: Calendar::new(seed),
-        machine,
+        machine: machine(seed),
         alarm: Alarm::UNKNOWN,
         rows: Rows::default(),
         out: Output::default(),

@@ -6,6 +6,7 @@ mod calendar;
 mod heap;
 mod machine;
 mod nodes;
+mod nodes_machine;
 mod ours;
 mod shell;
 mod tasks;
@@ -39,14 +40,15 @@ pub struct Done {
     pub simulated_us: u64,
 }
 
-pub const VARIANTS: [Variant; 8] = [
+pub const VARIANTS: [Variant; 9] = [
     Variant { name: "a heap loop", run: heap::run },
     Variant { name: "a' heap loop around the machine", run: machine::run },
     Variant { name: "b engine, all laws", run: ours::run_with_laws },
     Variant { name: "b engine, no laws", run: ours::run_without_laws },
     Variant { name: "b' default campaign, all laws", run: ours::run_default },
     Variant { name: "c madsim, nodes and messages", run: nodes::run },
-    Variant { name: "c' madsim, tasks and timers only", run: tasks::run },
+    Variant { name: "c' madsim's nodes around the machine", run: nodes_machine::run },
+    Variant { name: "c\" madsim, tasks and timers only", run: tasks::run },
     Variant { name: "d the shell on madsim, all laws", run: shell::run },
 ];
 

@@ -14,16 +14,16 @@ use madsim::{
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const REQUEST: u64 = 1;
-const OBJECT: SocketAddr = address(1);
-const UPSTREAM: SocketAddr = address(2);
-const ORIGIN: SocketAddr = address(3);
+pub const OBJECT: SocketAddr = address(1);
+pub const UPSTREAM: SocketAddr = address(2);
+pub const ORIGIN: SocketAddr = address(3);
 const CALLERS: SocketAddr = address(4);
 
 const fn address(number: u8) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)), 80)
 }
 
-fn bound<T>(result: std::io::Result<T>) -> T {
+pub fn bound<T>(result: std::io::Result<T>) -> T {
     match result {
         Ok(value) => value,
         Err(error) => panic!("the simulated network failed: {error}"),
@@ -31,7 +31,7 @@ fn bound<T>(result: std::io::Result<T>) -> T {
 }
 
 /// A call of another node: a message, and a reply under the tag that it names.
-async fn call(net: &Endpoint, to: SocketAddr, number: u64) {
+pub async fn call(net: &Endpoint, to: SocketAddr, number: u64) {
     let tag = random::<u64>() | 1 << 63;
     let mut message = [0; 16];
     message[..8].copy_from_slice(&tag.to_le_bytes());
@@ -44,7 +44,7 @@ async fn call(net: &Endpoint, to: SocketAddr, number: u64) {
 }
 
 /// Answers each call by `handle`, each in a task of its own.
-async fn serve<F: Future<Output = ()> + Send + 'static>(net: Endpoint, handle: impl Fn(u64) -> F) {
+pub async fn serve<F: Future<Output = ()> + Send + 'static>(net: Endpoint, handle: impl Fn(u64) -> F) {
     let mut message = [0; 16];
     loop {
         let (_, from) = bound(net.recv_from(REQUEST, &mut message).await);
@@ -93,7 +93,8 @@ fn node(at: SocketAddr) -> NodeHandle {
     Handle::current().create_node().ip(at.ip()).build()
 }
 
-async fn world() {
+/// The other nodes around this object, which says of each request when it is over.
+pub async fn world<F: Future<Output = ()> + Send + 'static>(object: impl FnOnce(Semaphore) -> F) {
     NetSim::current().update_config(|config| {
         config.send_latency = Duration::from_micros(NETWORK.0)..Duration::from_micros(NETWORK.1);
     });
@@ -122,5 +123,5 @@ async fn world() {
 }
 
 pub fn run(seed: u64) -> Done {
-    on_madsim(seed, world())
+    on_madsim(seed, world(object))
 }
