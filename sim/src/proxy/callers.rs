@@ -45,8 +45,8 @@ impl ProxyWorld {
         let (ask, tries) = (call.ask, call.tries);
         let caller = Caller(number);
         let event = match ask {
-            Ask::Enqueue { planned, .. } => self.enqueue_event(sim, caller, planned, false),
-            Ask::Conflicting { planned } => self.enqueue_event(sim, caller, planned, true),
+            Ask::Enqueue { planned, .. } => self.enqueue_event(sim, caller, planned, tries, false),
+            Ask::Conflicting { planned } => self.enqueue_event(sim, caller, planned, tries, true),
             Ask::Cancel { planned } => Event::Cancel { caller, request_id: name(planned) },
             Ask::Status { planned } => Event::Status { caller, request_id: name(planned) },
         };
@@ -147,8 +147,10 @@ impl ProxyWorld {
         }
     }
 
-    fn enqueue_event(&self, sim: &Sim<Self>, caller: Caller, planned: Planned, conflicting: bool) -> Event {
-        let mut draw = sim.decide(purpose::ENTROPY, 0, u64::from(planned), caller.0 as u32);
+    fn enqueue_event(&self, sim: &Sim<Self>, caller: Caller, planned: Planned, tries: u32, conflicting: bool) -> Event {
+        // By nothing that other requests have a part in: a request keeps its ULID, and with it its jitter, when one is
+        // taken out.
+        let mut draw = sim.decide(purpose::ENTROPY, tries, u64::from(planned), 0);
         let entropy = draw.below("entropy", 1 << 32);
         let mut request = self.request(planned);
         if conflicting {

@@ -30,7 +30,7 @@ pub fn place_text(place: Place) -> String {
         engine::ALARM_FIRED => format!("alarm {item} fires"),
         engine::CONSTRUCT => format!("construction {item}"),
         engine::EVICT => format!("idle since turn {item}"),
-        world::ENTROPY => format!("ulid r{item} call {attempt}"),
+        world::ENTROPY => format!("ulid r{item}{}", tries(actor)),
         world::CALL => {
             let stage = CALL_STAGES.get(attempt as usize).copied().unwrap_or_default();
             format!("call {}{} {stage}", ask(), tries(actor)).trim_end().to_owned()
@@ -74,8 +74,13 @@ pub fn parse_place(text: &str) -> Option<Place> {
         ["alarm", item, "fires"] => Place::new(engine::ALARM_FIRED, 0, number(item)?, 0),
         ["construction", item] => Place::new(engine::CONSTRUCT, 0, number(item)?, 0),
         ["idle", "since", "turn", item] => Place::new(engine::EVICT, 0, number(item)?, 0),
-        ["ulid", request, "call", call] => {
-            Place::new(world::ENTROPY, 0, number(request.strip_prefix('r')?)?, call.parse().ok()?)
+        ["ulid", request, rest @ ..] => {
+            let tries = match rest {
+                [] => 0,
+                ["try", tries] => tries.parse().ok()?,
+                _ => return None,
+            };
+            Place::new(world::ENTROPY, tries, number(request.strip_prefix('r')?)?, 0)
         }
         ["call", kind, request, rest @ ..] => {
             let (tries, rest) = match rest {
