@@ -176,16 +176,22 @@ fn print(threads: usize, chosen: &[&Variant], rates: &[Rate]) {
             of(madsim)
         );
     }
-    if let (Some(laws), Some(heap), Some(madsim)) = (rate_of("b engine, all laws"), heap, madsim) {
+    let laws = rate_of("b engine, all laws");
+    if let (Some(laws), Some(heap), Some(madsim)) = (laws, heap, madsim) {
         println!(
             "b with all laws, by events: {:.2} of a (aim: 0.25 or more), {:.1} times c (aim: 5 or more)",
             laws.events / heap.events,
             laws.events / madsim.events
         );
     }
-    // The same machine on both sides.
-    if let (Some(laws), Some(bare)) = (rate_of("b engine, all laws"), rate_of("a'")) {
-        println!("b with all laws, by requests: {:.2} of a'", laws.requests / bare.requests);
+    if let (Some(laws), Some(heap), Some(madsim)) = (laws, rate_of("a'"), rate_of("c'")) {
+        println!(
+            "the same with the machine on both sides: {:.2} of a', {:.1} times c'; by requests {:.2} and {:.1}",
+            laws.events / heap.events,
+            laws.events / madsim.events,
+            laws.requests / heap.requests,
+            laws.requests / madsim.requests
+        );
     }
     if let (Some(ours), Some(shell)) = (rate_of("b'"), rate_of("d ")) {
         println!("b', by requests: {:.1} times d", ours.requests / shell.requests);
