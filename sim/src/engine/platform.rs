@@ -144,6 +144,7 @@ pub(super) struct Hosted<W: World> {
 ///
 /// # Panics
 /// Whatever takes an [`ObjectId`] or an [`InstanceId`] panics if the object is not of this run.
+/// And a run panics that has 2^40 events behind it, or 2^24 of them before it at once.
 pub struct Sim<W: World> {
     /// The draws of the seed.
     pub draws: Draws,
