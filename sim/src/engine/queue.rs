@@ -21,7 +21,7 @@ pub(super) struct Queue<T> {
     /// Due now.
     present: VecDeque<(Rank, T)>,
     /// Each due no sooner than the one before it.
-    last: VecDeque<(Rank, T)>,
+    later: VecDeque<(Rank, T)>,
     /// The rest: ranks with the numbers of their slots.
     heap: BinaryHeap<Reverse<Rank>>,
     /// What of the heap happens, apart from it: it moves small items only.
@@ -35,7 +35,7 @@ impl<T> Queue<T> {
         Self {
             now: 0,
             present: VecDeque::new(),
-            last: VecDeque::new(),
+            later: VecDeque::new(),
             heap: BinaryHeap::new(),
             slots: Vec::new(),
             free: Vec::new(),
@@ -51,8 +51,8 @@ impl<T> Queue<T> {
         self.asked += 1;
         if at == self.now {
             self.present.push_back((rank, what));
-        } else if self.last.back().is_none_or(|(other, _)| *other < rank) {
-            self.last.push_back((rank, what));
+        } else if self.later.back().is_none_or(|(other, _)| *other < rank) {
+            self.later.push_back((rank, what));
         } else {
             let slot = self.slot_for(what);
             self.heap.push(Reverse(rank | Rank::from(slot)));
@@ -71,17 +71,17 @@ impl<T> Queue<T> {
 
     pub fn pop(&mut self) -> Option<(Micros, T)> {
         let in_line = |line: &VecDeque<(Rank, T)>| line.front().map_or(Rank::MAX, |(rank, _)| *rank);
-        let (present, last) = (in_line(&self.present), in_line(&self.last));
+        let (present, later) = (in_line(&self.present), in_line(&self.later));
         let in_heap = self.heap.peek().map_or(Rank::MAX, |Reverse(rank)| *rank);
-        let (rank, what) = if in_heap < present.min(last) {
+        let (rank, what) = if in_heap < present.min(later) {
             self.heap.pop();
             let slot = in_heap as u32 & ((1 << SLOT_BITS) - 1);
             self.free.push(slot);
             (in_heap, self.slots[slot as usize].take()?)
-        } else if present < last {
+        } else if present < later {
             self.present.pop_front()?
         } else {
-            self.last.pop_front()?
+            self.later.pop_front()?
         };
         self.now = (rank >> 64) as Micros;
         Some((self.now, what))

@@ -4,9 +4,11 @@ use super::{
     End, Law, Move, Settled, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::proxy::ledger::{Entry, Ledger, Stored};
+use crate::proxy::{
+    ledger::{Entry, Ledger, Stored},
+    storage::Rows,
+};
 use proxy_fetch::{Key, Table};
-use std::collections::BTreeMap;
 
 /// S1.
 #[derive(Clone, Debug, Default, Hash)]
@@ -56,7 +58,7 @@ impl Law for OneState {
 }
 
 impl OneState {
-    fn check_rows(ledger: &Ledger, rows: &BTreeMap<Key, Vec<u8>>) -> Verdict {
+    fn check_rows(ledger: &Ledger, rows: &Rows) -> Verdict {
         for entry in ledger.entries.iter().filter(|entry| !entry.tampered) {
             let Entry { id, stored, .. } = entry;
             let has = |table| rows.contains_key(&Key { table, id: *id });

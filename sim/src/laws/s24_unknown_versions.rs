@@ -1,14 +1,13 @@
 //! A row of a version that the program does not know stays as it is.
 
 use super::{End, Law, Settled, Verdict, ensure};
-use crate::proxy::ledger::Ledger;
+use crate::proxy::{ledger::Ledger, storage::Rows};
 use proxy_fetch::{Failure, Key, Outcome, ROW_VERSION, Table, Timestamp};
-use std::collections::BTreeMap;
 
 /// S24.
 #[derive(Clone, Debug, Default, Hash)]
 pub struct UnknownVersions {
-    kept: BTreeMap<Key, Vec<u8>>,
+    kept: Rows,
 }
 
 impl Law for UnknownVersions {
@@ -36,7 +35,7 @@ impl Law for UnknownVersions {
 }
 
 impl UnknownVersions {
-    fn check(&mut self, ledger: &Ledger, rows: &BTreeMap<Key, Vec<u8>>) -> Verdict {
+    fn check(&mut self, ledger: &Ledger, rows: &Rows) -> Verdict {
         for (key, bytes) in &self.kept {
             let stored = rows.get(key);
             ensure!(

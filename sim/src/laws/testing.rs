@@ -3,7 +3,10 @@
 //! Times are ms since [`START`]. A story begins at epoch 1 with nothing stored.
 
 use super::{Law, Verdict, Watch};
-use crate::proxy::ledger::{Ask, Callback, Change, Commit, Fetch, Ledger, Note, Observation, Planned};
+use crate::proxy::{
+    ledger::{Ask, Callback, Change, Commit, Fetch, Ledger, Note, Observation, Planned},
+    storage::Rows,
+};
 use proxy_fetch::{
     Attempt, CallbackResult, Config, Event, FetchResult, FinishedRow, Key, Machine, Meta, Options, Outcome, Output,
     Payload, Phase, ROW_VERSION, Record, Reply, RequestId, RequestRow, Row, Table, Timestamp, Ulid, Write,
@@ -29,7 +32,7 @@ pub const fn at(ms: u64) -> Timestamp {
 pub struct Story<L> {
     pub ledger: Ledger,
     pub watch: Watch<L>,
-    pub rows: BTreeMap<Key, Vec<u8>>,
+    pub rows: Rows,
     pub options: Options,
     pub has_callback: bool,
     pub epoch: u64,
@@ -46,7 +49,7 @@ impl<L: Law + Default> Story<L> {
         let mut story = Self {
             ledger: Ledger::default(),
             watch: Watch::new(),
-            rows: BTreeMap::new(),
+            rows: Rows::new(),
             options: Options::default(),
             has_callback: true,
             epoch: 1,

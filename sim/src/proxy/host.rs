@@ -86,8 +86,8 @@ impl ProxyWorld {
         Payload::decode(&sim.storage(super::world::OBJECT).get(&key)?).ok()
     }
 
-    /// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no redirect that
-    /// could tell a secret) it is not made: that is most of the time.
+    /// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no redirect) it is
+    /// not made: that is most of the time.
     fn first_hop(
         &self,
         sim: &Sim<Self>,

@@ -1,9 +1,10 @@
 //! A recorded life, lived again turn by turn: the machine, what it knows of its alarm, and what it has stored.
 
 use crate::proxy::panic_text;
+use crate::proxy::storage::{Rows, restorable};
 use proxy_fetch::{
-    Alarm, Attempt, CallbackResult, Config, Effect, Event, Failure, FetchResult, Key, Machine, Output, Record, Row,
-    Store, Table, Timestamp, Write, turn,
+    Alarm, Attempt, CallbackResult, Config, Effect, Event, Failure, FetchResult, Key, Machine, Output, Record, Store,
+    Table, Timestamp, Write, turn,
 };
 use std::{
     collections::BTreeMap,
@@ -14,9 +15,6 @@ use std::{
 
 /// Rows that are shown of a restart that differs.
 const SHOWN_ROWS: usize = 5;
-
-/// The stored rows that a machine is restored from.
-pub(super) type Rows = BTreeMap<Key, Vec<u8>>;
 
 /// A life that is lived again.
 pub(super) struct Life {
@@ -81,7 +79,7 @@ impl Disk {
 impl Life {
     /// A life that begins with these rows.
     pub(super) fn begin(config: Config, rows: Rows) -> Self {
-        let machine = Machine::restore(config.clone(), as_rows(&rows)).map_err(|error| error.to_string());
+        let machine = Machine::restore(config.clone(), restorable(&rows)).map_err(|error| error.to_string());
         Self {
             config,
             machine,
@@ -224,10 +222,6 @@ impl Life {
     }
 }
 
-fn as_rows(rows: &Rows) -> impl Iterator<Item = Row> + '_ {
-    rows.iter().map(|(key, value)| Row { key: *key, value: value.clone() })
-}
-
 fn effect_text(effect: Option<&String>) -> String {
     effect.map_or_else(|| "no further effect".into(), |effect| format!("> {effect}"))
 }
@@ -254,7 +248,7 @@ fn rows_text(config: &Config, expected: &Rows, got: &Rows) -> Vec<String> {
 }
 
 fn texts(config: &Config, rows: &Rows) -> BTreeMap<Key, String> {
-    let machine = Machine::restore(config.clone(), as_rows(rows));
+    let machine = Machine::restore(config.clone(), restorable(rows));
     let records = machine.iter().flat_map(Machine::rows);
     records.map(|record: Record| (record.key(), record.to_string())).collect()
 }

@@ -9,7 +9,8 @@
 
 mod life;
 
-use life::{Life, Rows};
+use crate::proxy::storage::Rows;
+use life::Life;
 use proxy_fetch::{Config, Key, Recorded, Table, Ulid};
 use std::{
     collections::BTreeMap,
