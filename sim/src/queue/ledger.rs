@@ -240,6 +240,16 @@ impl Ledger {
         self.entries.len() <= self.max_remembered
     }
 
+    /// Whether a life that has ended this message's request must still know that: there is room, and the dedupe window
+    /// is not over. The window is counted from the end, which is not later than the expiry.
+    ///
+    /// Afterwards it may know it, and ack a copy at once; or it has forgotten it, and works on the copy as on a new one.
+    #[must_use]
+    pub fn must_be_remembered(&self, at: Handle) -> bool {
+        use super::laws::promised::{DEDUPE_WINDOW_MS, expires_at};
+        self.all_remembered() && self.now < expires_at(self.entry(at).id).plus_ms(DEDUPE_WINDOW_MS)
+    }
+
     /// Takes an observation in.
     pub fn apply(&mut self, seen: &Seen) {
         match seen {
@@ -329,8 +339,10 @@ impl Ledger {
         for (index, message) in (0..).zip(messages) {
             let at = Handle { batch: number, index };
             self.entries[message.request].was_unread |= message.unread.is_some();
+            let must_be_remembered = self.must_be_remembered(at);
             let known = self.known_mut(at);
-            if message.unread.is_none() && !known.finished {
+            let is_over = known.finished && must_be_remembered;
+            if message.unread.is_none() && !is_over {
                 known.under_way = known.under_way.or(Some(at));
                 if source == Source::Queue {
                     known.seen.insert(message.delivery);

@@ -29,7 +29,7 @@ mod s24_unknown_versions;
 mod testing;
 mod verdict;
 
-use super::ledger::{Ledger, Seen};
+use super::ledger::{Callback, Ledger, Message, Seen};
 use crate::laws::Violation;
 use proxy_fetch::queue::Handle;
 use std::fmt;
@@ -68,6 +68,31 @@ pub fn ids() -> impl Iterator<Item = &'static str> {
     LAWS.iter().map(|law| law.id)
 }
 
+/// What the law of this id promises, in a line.
+#[must_use]
+pub fn law_says(id: &str) -> Option<&'static str> {
+    Some(match id {
+        "S3" => "at most 5 messages of a batch are worked on at once",
+        "S6" => "a repeat of a request that a life works on, or has ended within the window, starts nothing there",
+        "S7" => "after a failure the next attempt waits for the backoff and for Retry-After, and not much longer",
+        "S8" => "attempts are counted as they start, and are at most the retries asked for and one more",
+        "S9" => "a request expires 30 minutes after it was accepted: nothing starts after that, and it ends as expired",
+        "S11" => "a request has one outcome, the right one; it is acked only after its callback has ended",
+        "S12" => "of the messages of a batch that wait for a slot the smallest ULID starts first",
+        "S13" => "nothing makes the consumer panic, and a message that cannot be read is given back and reported",
+        "S16" => "each attempt has the same Idempotency-Key; an at-most-once request never enters a queue",
+        "S24" => "a message of an unknown version is given back, not acked",
+        "Q1" => "nothing is started that cannot end in its batch",
+        "Q2" => "what follows from an event of a batch belongs to that batch, and each message is decided once",
+        "Q3" => "a message is given back only for a reason, within the platform's delays",
+        "Q4" => "a dead letter gets its outcome and nothing else",
+        "L2" => "each accepted request ends, unless the platform deleted it",
+        "L5" => "a fetch or callback that does not end is given up in time",
+        "L8" => "no slot of a batch is idle while a message of it waits",
+        _ => return None,
+    })
+}
+
 /// Looks at an observation with every law.
 ///
 /// # Errors
@@ -85,6 +110,31 @@ macro_rules! ensure {
     };
 }
 use ensure;
+
+/// What became of a message so far, in words.
+struct Fate<'a>(&'a Message);
+
+impl fmt::Display for Fate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.fetch {
+            None => f.write_str("no attempt was made")?,
+            Some((number, None)) => write!(f, "attempt {number} runs")?,
+            Some((number, Some(ended))) => write!(f, "attempt {number} ended with {}", ended.result)?,
+        }
+        f.write_str(match self.0.callback {
+            None => "",
+            Some(Callback::Runs) => ", its callback runs",
+            Some(Callback::Answered) => ", its callback was answered",
+            Some(Callback::Failed) => ", its callback failed",
+            Some(Callback::Reported) => ", its callback failed and that was reported",
+        })?;
+        match self.0.decided {
+            None => Ok(()),
+            Some(None) => f.write_str("; it is acked"),
+            Some(Some(delay_s)) => write!(f, "; it is given back for {delay_s} s"),
+        }
+    }
+}
 
 /// A message by the name of its request.
 struct Who<'a>(&'a Ledger, Handle);

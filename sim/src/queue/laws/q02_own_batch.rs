@@ -1,7 +1,7 @@
 //! What follows from an event of a batch belongs to that batch: no work crosses from one invocation to another. Each
 //! message of it is decided once, and the invocation goes on exactly until all are.
 
-use super::{Law, ensure};
+use super::{Fate, Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Seen};
 
 pub(super) const LAW: Law = Law { id: "Q2", check };
@@ -17,12 +17,13 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
     }
     if let Seen::Ack { at } | Seen::Retry { at, .. } = seen {
         ensure!(ledger.has(*at), "there is no message {at}");
-        let decided = ledger.message(*at).decided;
-        ensure!(decided.is_none(), "{at} is decided twice: first {decided:?}, then {seen:?}");
+        let message = ledger.message(*at);
+        ensure!(message.decided.is_none(), "{} is decided again: {}", Who(ledger, *at), Fate(message));
     }
     if let Seen::Fetch { at, .. } | Seen::Deliver { at, .. } | Seen::Abort { at } | Seen::Unreadable { at } = seen {
         ensure!(ledger.has(*at), "there is no message {at}");
-        ensure!(ledger.message(*at).decided.is_none(), "{at} is decided: {seen:?}");
+        let message = ledger.message(*at);
+        ensure!(message.decided.is_none(), "{} is still worked on: {}", Who(ledger, *at), Fate(message));
     }
     Ok(())
 }

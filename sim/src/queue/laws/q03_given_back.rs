@@ -3,7 +3,7 @@
 //! or it cannot be read.
 
 use super::{
-    Law, Who, ensure,
+    Fate, Law, Who, ensure,
     promised::{BATCH_LIMIT_MS, CALLBACK_TIMEOUT_MS, GRACE_MS, MAX_DELAY_S, expires_at},
     verdict::{Next, next},
 };
@@ -24,7 +24,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
         (Some((number, Some(ended))), None) => next(ledger, *at, ledger.entry(*at), *number, ended) != Next::Outcome,
         (None, None) => is_early(ledger, *at) || is_repeat(ledger, *at) || is_late(ledger, *at),
     };
-    ensure!(is_right, "{} is given back without a reason: {message:?}", Who(ledger, *at));
+    ensure!(is_right, "{} is given back for {delay_s} s without a reason: {}", Who(ledger, *at), Fate(message));
     Ok(())
 }
 
@@ -98,6 +98,34 @@ mod tests {
         story.fetches(at(0, 0), 1);
         story.queue(&[0]);
         story.retries(at(1, 0), 60);
+    }
+
+    /// Ended, and then forgotten: for want of room, or because the window is over.
+    #[test]
+    fn of_one_that_may_be_forgotten_a_copy_waits_for_another_or_is_acked() {
+        let forget: [fn(&mut Story); 2] =
+            [|story| story.ledger.max_remembered = 0, |story| story.after(1_800_000 + 300_000)];
+        for forget in forget {
+            let mut story = Story::new(1);
+            story.queue(&[0]);
+            story.fetches(at(0, 0), 1);
+            story.fetched(at(0, 0), 200);
+            story.delivers(at(0, 0), 1, 200);
+            story.delivered(at(0, 0));
+            story.acks(at(0, 0));
+            story.after(10_000);
+            // While it must be remembered, nothing is under way, and no copy is put off.
+            story.queue(&[0]);
+            story.breaks("Q3", |story| story.retry(at(1, 0), 60));
+            story.acks(at(1, 0));
+            forget(&mut story);
+            story.queue(&[0]);
+            story.passes(|story| story.ack(at(2, 0)));
+            story.queue(&[0]);
+            story.breaks("Q3", |story| story.retry(at(2, 0), 60));
+            story.breaks("S6", |story| story.ack(at(3, 0)));
+            story.retries(at(3, 0), 60);
+        }
     }
 
     #[test]

@@ -3,10 +3,7 @@
 //!
 //! Other lives know nothing of it: there it is executed again, with the same `Idempotency-Key` (S16).
 
-use super::{
-    Law, Who, ensure,
-    promised::{DEDUPE_WINDOW_MS, expires_at},
-};
+use super::{Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Seen};
 
 pub(super) const LAW: Law = Law { id: "S6", check };
@@ -15,16 +12,18 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
     if let Seen::Fetch { at, .. } | Seen::Deliver { at, .. } = seen {
         let known = ledger.known(*at);
         let other = known.under_way.filter(|other| other != at);
-        ensure!(other.is_none(), "{} is begun; its request is under way: {other:?}", Who(ledger, *at));
-        // The window is counted from the end, which is not later than this.
-        let remembered = ledger.now < expires_at(ledger.entry(*at).id).plus_ms(DEDUPE_WINDOW_MS);
-        let over = known.finished && remembered && ledger.all_remembered();
+        if let Some(other) = other {
+            return Err(format!("{} is begun; its request is under way as {other}", Who(ledger, *at)));
+        }
+        let over = known.finished && ledger.must_be_remembered(*at);
         ensure!(!over, "{} is begun; its request is over", Who(ledger, *at));
     }
     if let Seen::Ack { at } = seen {
         let known = ledger.known(*at);
         let other = known.under_way.filter(|other| other != at);
-        ensure!(other.is_none(), "{} is acked; its request is under way: {other:?}", Who(ledger, *at));
+        if let Some(other) = other {
+            return Err(format!("{} is acked; its request is under way as {other}", Who(ledger, *at)));
+        }
     }
     Ok(())
 }

@@ -5,10 +5,7 @@
 //! Over all lives the bound holds for a request of which there was one copy only: two copies in two lives are counted
 //! apart, and nobody can know.
 
-use super::{
-    Law, Who, ensure,
-    promised::{DEDUPE_WINDOW_MS, expires_at, most},
-};
+use super::{Law, Who, ensure, promised::most};
 use crate::queue::ledger::{Ledger, Seen};
 use proxy_fetch::{
     Outcome,
@@ -46,8 +43,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
         let most = most(&ledger.entry(*at).options);
         let dead = ledger.batch(*at).source == Source::DeadLetters;
         let spent = if dead { most } else { spent(ledger, *at).min(most) };
-        let known = ledger.now < expires_at(ledger.entry(*at).id).plus_ms(DEDUPE_WINDOW_MS);
-        if !ledger.all_remembered() || !known {
+        if !ledger.must_be_remembered(*at) {
             return Ok(());
         }
         let early = *outcome == Outcome::Interrupted && spent < most;

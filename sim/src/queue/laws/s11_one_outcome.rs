@@ -5,7 +5,7 @@
 //! and for each decision that the platform lost. Such a second callback may say something else than the first.
 
 use super::{
-    Law, Who, ensure,
+    Fate, Law, Who, ensure,
     verdict::{Next, next},
 };
 use crate::queue::ledger::{Callback, Ledger, Seen};
@@ -39,7 +39,8 @@ fn is_the_outcome(ledger: &Ledger, at: Handle, outcome: Outcome) -> Result<(), S
         (Outcome::Response { .. } | Outcome::Failed(_), None)
         | (Outcome::Cancelled | Outcome::Unknown | Outcome::Unreadable, _) => false,
     };
-    ensure!(is_right, "{} ends as {outcome}; its attempt: {fetch:?}", Who(ledger, at));
+    let fate = Fate(ledger.message(at));
+    ensure!(is_right, "{} ends as \"{outcome}\", but {fate}", Who(ledger, at));
     if let Some((number, attempt)) = ended {
         let next = next(ledger, at, ledger.entry(at), number, attempt);
         ensure!(next != Next::Retry, "{} ends as {outcome}; it is to be tried again", Who(ledger, at));

@@ -9,7 +9,8 @@ pub(super) const LAW: Law = Law { id: "S16", check };
 fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
     if let Seen::Executed { request, key } = seen {
         let id = ledger.entries[*request].id.to_string();
-        ensure!(key.as_ref() == Some(&id), "r{request}, {id}, is executed under the key {key:?}");
+        let shown = key.as_deref().unwrap_or("none");
+        ensure!(key.as_ref() == Some(&id), "r{request}, {id}, is executed under the Idempotency-Key {shown}");
     }
     if let Seen::Made { id, options, .. } = seen {
         ensure!(!options.at_most_once, "{id}, which must never be sent twice, enters the queue");
