@@ -4,6 +4,7 @@
 //! what must hold in that world, and [`campaign`] runs many seeds.
 //! [`queue`] is the world of the Queue variant, with laws of its own.
 //! [`steer`] runs campaigns that learn from what they reached.
+//! [`finding`] tells people of a broken law.
 //! [`scenario`] writes plans down as files, and makes failing ones small.
 //! `mutants` plants bugs that the laws must find.
 //! `reference` compares the machine with a model of plain lists, on generated sequences.
@@ -16,6 +17,7 @@
 pub mod campaign;
 pub mod engine;
 pub mod explore;
+pub mod finding;
 pub mod laws;
 #[cfg(feature = "planted")]
 pub mod mutants;

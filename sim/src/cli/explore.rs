@@ -1,17 +1,19 @@
 //! `cargo sim explore`: every schedule of a small scope; or one path again.
 
+use super::output::{code, print};
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
     explore::{
         Action, Kinds, ProxySpace, Scope, Trace, read_path, retrace,
-        search::{Bounds, End, search},
+        search::{Bounds, End, Found, search},
     },
     laws::Violation,
     planting::planted_name,
     scenario::{law_says, readable},
 };
 use std::{
+    fmt::Write,
     fs,
     num::NonZero,
     path::{Path, PathBuf},
@@ -116,14 +118,48 @@ fn explore(args: &ExploreArgs, space: &ProxySpace) -> ExitCode {
     });
     bar.finish_and_clear();
     let wall = began.elapsed().max(Duration::from_micros(1));
-    println!("scope: {}", args.scope());
+    let mut text = format!("scope: {}\n", args.scope());
+    // Writing to a String cannot fail.
+    let _ = write_found(&mut text, &found, wall);
+    let Some(counterexample) = found.counterexample else { return print(&text, ExitCode::SUCCESS) };
+    text.push('\n');
+    text.push_str(&match retrace(space, &counterexample.path) {
+        Ok(trace) => shown(&trace),
+        Err(error) => format!("{}, but the path cannot be taken again: {error}\n", counterexample.broken),
+    });
+    let path: String = counterexample.path.iter().map(|action| format!("{action}\n")).collect();
+    match &args.output {
+        None => {
+            text.push_str(&format!("\n{path}\nrepeat the search with: {}\n", command(args)));
+            print(&text, code(true))
+        }
+        Some(file) => {
+            let head = format!("# {}\n{}", command(args), said(&counterexample.broken));
+            let written = fs::write(file, head + &path);
+            if written.is_ok() {
+                text.push_str(&format!("run it with: cargo sim scenario {}\n", file.display()));
+            }
+            let exit = print(&text, code(true));
+            match written {
+                Ok(()) => exit,
+                Err(error) => {
+                    eprintln!("error: --output {}: {error}", file.display());
+                    ExitCode::from(2)
+                }
+            }
+        }
+    }
+}
+
+fn write_found<A, B>(out: &mut String, found: &Found<A, B>, wall: Duration) -> std::fmt::Result {
     let verdict = match found.end {
         End::Complete => "complete: every state of the scope was seen, and no law is broken",
         End::Depth => "NOT complete: there are longer paths; no law is broken so far",
         End::States => "NOT complete: there are more states; no law is broken so far",
         End::Broken => "a law is broken",
     };
-    println!(
+    writeln!(
+        out,
         "{} states and {} steps, to depth {}, {} states wide; {:.1} s, {:.0} states/s, {:.0} steps/s",
         HumanCount(found.states),
         HumanCount(found.transitions),
@@ -132,30 +168,8 @@ fn explore(args: &ExploreArgs, space: &ProxySpace) -> ExitCode {
         wall.as_secs_f64(),
         found.states as f64 / wall.as_secs_f64(),
         found.transitions as f64 / wall.as_secs_f64()
-    );
-    println!("{verdict}");
-    let Some(counterexample) = found.counterexample else { return ExitCode::SUCCESS };
-    println!();
-    match retrace(space, &counterexample.path) {
-        Ok(trace) => show(&trace),
-        Err(error) => println!("{}, but the path cannot be taken again: {error}", counterexample.broken),
-    }
-    let text: String = counterexample.path.iter().map(|action| format!("{action}\n")).collect();
-    match &args.output {
-        None => {
-            println!("\n{text}");
-            eprintln!("repeat the search with: {}", command(args));
-        }
-        Some(file) => {
-            let head = format!("# {}\n{}", command(args), said(&counterexample.broken));
-            if let Err(error) = fs::write(file, head + &text) {
-                eprintln!("error: {}: {error}", file.display());
-                return ExitCode::from(2);
-            }
-            eprintln!("run it with: cargo sim scenario {}", file.display());
-        }
-    }
-    ExitCode::FAILURE
+    )?;
+    writeln!(out, "{verdict}")
 }
 
 /// What a file with a path begins with, after its `# `: the command whose scope it belongs to.
@@ -182,10 +196,7 @@ fn take_again(space: &ProxySpace, file: &Path) -> ExitCode {
         .and_then(|text| read_path(&text))
         .and_then(|path: Vec<Action>| retrace(space, &path));
     match taken {
-        Ok(trace) => {
-            show(&trace);
-            if trace.broken.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-        }
+        Ok(trace) => print(&shown(&trace), code(trace.broken.is_some())),
         Err(error) => {
             eprintln!("error: {}: {error}", file.display());
             ExitCode::from(2)
@@ -193,12 +204,10 @@ fn take_again(space: &ProxySpace, file: &Path) -> ExitCode {
     }
 }
 
-fn show(trace: &Trace) {
-    for line in &trace.lines {
-        println!("{}", readable(line));
-    }
-    match &trace.broken {
-        Some((number, broken)) => println!("action {number} breaks {}", readable(&broken.to_string())),
-        None => println!("no law is broken"),
-    }
+fn shown(trace: &Trace) -> String {
+    let end = match &trace.broken {
+        Some((number, broken)) => format!("action {number} breaks {}", readable(&broken.to_string())),
+        None => "no law is broken".to_owned(),
+    };
+    trace.lines.iter().map(|line| readable(line)).chain([end]).map(|line| line + "\n").collect()
 }

@@ -4,6 +4,7 @@
 mod explore;
 #[cfg(feature = "planted")]
 mod mutants;
+mod output;
 mod queue;
 mod replay;
 mod run;
@@ -216,10 +217,11 @@ const fn runs(command: &Command) -> Option<proxy_fetch::planted::Machine> {
 fn explain(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        print!("{text}");
-        return ExitCode::SUCCESS;
+        return output::print(&text, ExitCode::SUCCESS);
     }
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("error: what is to be done?");
+    // What is missing stands on lines of its own below the first.
+    let lines = text.lines().map(str::trim).skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty());
+    let first = lines.collect::<Vec<_>>().join(" ");
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         eprintln!(
             "error: say `run`, `replay`, `shrink`, `scenario`, `explore` or `verify`; `cargo sim --help` explains"

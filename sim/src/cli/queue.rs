@@ -1,6 +1,9 @@
 //! `cargo sim run` and `cargo sim replay` of the Queue variant's consumer.
 
-use super::{ReplayArgs, RunArgs, replay::reader_is_gone};
+use super::{
+    ReplayArgs, RunArgs,
+    output::{code, print},
+};
 use indicatif::HumanCount;
 use proxy_fetch_sim::queue::{
     Report, Watch,
@@ -10,8 +13,7 @@ use proxy_fetch_sim::queue::{
 };
 use serde_json::{Value, json};
 use std::{
-    fmt::Write as _,
-    io::{self, BufWriter, Write},
+    fmt::{Result, Write},
     process::ExitCode,
     time::Duration,
 };
@@ -19,11 +21,9 @@ use std::{
 /// Failures that are listed; the others are counted.
 const SHOWN_FAILURES: usize = 10;
 
-/// Runs a campaign; says what it found and which seed failed first.
-pub(super) fn run(args: &RunArgs, jobs: usize, progress: impl Fn(u64) + Sync) -> (Summary, Option<String>) {
-    let found = campaign::run(args.start, args.seeds, jobs, progress);
-    let repeat = found.failures.first().map(|report| replay_command(report.seed));
-    (found, repeat)
+/// Runs a campaign.
+pub(super) fn run(args: &RunArgs, jobs: usize, progress: impl Fn(u64) + Sync) -> Summary {
+    campaign::run(args.start, args.seeds, jobs, progress)
 }
 
 pub(super) fn text(found: &Summary, wall: Duration) -> String {
@@ -33,7 +33,7 @@ pub(super) fn text(found: &Summary, wall: Duration) -> String {
     text
 }
 
-fn write_text(out: &mut String, found: &Summary, wall: Duration) -> std::fmt::Result {
+fn write_text(out: &mut String, found: &Summary, wall: Duration) -> Result {
     let seconds = wall.as_secs_f64();
     writeln!(out, "seeds        {} of the queue's consumer", HumanCount(found.seeds))?;
     writeln!(out, "events       {} in {seconds:.1} s", HumanCount(found.steps))?;
@@ -114,17 +114,13 @@ pub(super) fn json(start: u64, found: &Summary, wall: Duration) -> Value {
 
 pub(super) fn replay(args: &ReplayArgs) -> ExitCode {
     let report = run_seed(args.seed, Watch { lines: true, until: args.at, ..Watch::default() });
-    let mut out = BufWriter::new(io::stdout().lock());
-    let written = if args.json { write_json(&mut out, &report) } else { write_trace(&mut out, args, &report) };
-    if let Err(error) = written.and_then(|()| out.flush())
-        && !reader_is_gone(&error)
-    {
-        eprintln!("error: cannot write the trace: {error}");
-    }
-    if report.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = if args.json { write_json(&mut text, &report) } else { write_trace(&mut text, args, &report) };
+    print(&text, code(report.violation.is_some()))
 }
 
-fn write_trace(out: &mut impl Write, args: &ReplayArgs, report: &Report) -> io::Result<()> {
+fn write_trace(out: &mut String, args: &ReplayArgs, report: &Report) -> Result {
     writeln!(out, "seed {} of the queue: {}", report.seed, report.mix)?;
     for line in &report.lines {
         writeln!(out, "{line}")?;
@@ -144,7 +140,7 @@ fn write_trace(out: &mut impl Write, args: &ReplayArgs, report: &Report) -> io::
     }
 }
 
-fn write_json(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn write_json(out: &mut String, report: &Report) -> Result {
     for line in &report.lines {
         writeln!(out, "{}", json!({"step": line.step, "at_us": line.at, "who": line.who, "what": line.what}))?;
     }

@@ -1,17 +1,16 @@
 //! `cargo sim replay`.
 
-use super::{Machine, ReplayArgs, queue, scenario::write_verdict};
+use super::{
+    Machine, ReplayArgs,
+    output::{code, print},
+    queue,
+};
 use proxy_fetch_sim::proxy::{Report, Watch, run_seed};
 use serde_json::json;
 use std::{
-    io::{self, BufWriter, Write},
+    fmt::{Result, Write},
     process::ExitCode,
 };
-
-/// Whether the reader has seen enough: `| head`.
-pub(super) fn reader_is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
-}
 
 pub(super) fn replay(args: &ReplayArgs) -> ExitCode {
     if args.machine == Machine::Queue {
@@ -19,17 +18,13 @@ pub(super) fn replay(args: &ReplayArgs) -> ExitCode {
     }
     let watch = Watch { lines: true, until: args.at, ..Watch::default() };
     let report = run_seed(args.seed, args.profile, watch);
-    let mut out = BufWriter::new(io::stdout().lock());
-    let written = if args.json { write_json(&mut out, args, &report) } else { write_text(&mut out, args, &report) };
-    if let Err(error) = written.and_then(|()| out.flush())
-        && !reader_is_gone(&error)
-    {
-        eprintln!("error: cannot write the trace: {error}");
-    }
-    if report.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = if args.json { write_json(&mut text, args, &report) } else { write_text(&mut text, args, &report) };
+    print(&text, code(report.violation.is_some()))
 }
 
-fn write_text(out: &mut impl Write, args: &ReplayArgs, report: &Report) -> io::Result<()> {
+fn write_text(out: &mut String, args: &ReplayArgs, report: &Report) -> Result {
     writeln!(out, "seed {}, profile {}: {}", args.seed, args.profile.name(), report.mix)?;
     for line in &report.lines {
         writeln!(out, "{line}")?;
@@ -46,7 +41,7 @@ fn write_text(out: &mut impl Write, args: &ReplayArgs, report: &Report) -> io::R
     write_verdict(out, report)
 }
 
-fn write_json(out: &mut impl Write, args: &ReplayArgs, report: &Report) -> io::Result<()> {
+fn write_json(out: &mut String, args: &ReplayArgs, report: &Report) -> Result {
     for line in &report.lines {
         let value = json!({"step": line.step, "at_us": line.at, "who": line.who, "what": line.what});
         writeln!(out, "{value}")?;
@@ -64,4 +59,16 @@ fn write_json(out: &mut impl Write, args: &ReplayArgs, report: &Report) -> io::R
         "violation": violation.map(|(step, what)| json!({"step": step, "law": what.law, "what": what.what})),
     });
     writeln!(out, "{end}")
+}
+
+/// What came of the run.
+fn write_verdict(out: &mut String, report: &Report) -> Result {
+    match &report.violation {
+        Some((step, violation)) => writeln!(out, "VIOLATION at step {step}: {violation}"),
+        None => {
+            let outcomes: Vec<String> = report.outcomes.iter().map(|(how, count)| format!("{count} {how}")).collect();
+            let digest = report.digest;
+            writeln!(out, "no law broken in {} steps; {}; digest {digest:016x}", report.steps, outcomes.join(", "))
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! `cargo sim run`.
 
-use super::{Machine, RunArgs, queue, summary};
+use super::{
+    Machine, RunArgs,
+    output::{code, print},
+    queue, summary,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
     campaign::{self, Campaign, replay_command},
-    proxy::Plan,
-    queue::shrink_seed,
-    scenario::shrink_run,
-    steer::{self, Steered},
+    finding::Finding,
+    steer,
 };
 use std::{
     num::NonZero,
@@ -33,56 +35,48 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             bar.set_position(done);
         }
     };
-    let (text, repeat) = match args.machine {
+    let (start, profile) = (args.start, args.profile);
+    let campaign = Campaign { start, seeds: args.seeds, profile, jobs, fail_fast: false };
+    let (text, finding) = match args.machine {
         Machine::Object => {
-            let (start, seeds, profile) = (args.start, args.seeds, args.profile);
-            let campaign = Campaign { start, seeds, profile, jobs, fail_fast: false };
             let (found, first) = if args.steer {
                 steer::run(campaign, None, progress)
             } else {
-                let found = campaign::run(campaign, progress);
-                let first = found.failures.first().map(|report| report.seed);
-                (found, first.map(|seed| Steered { seed, decisions: seed, plan: Plan::draw(seed, profile) }))
+                (campaign::run(campaign, progress), None)
             };
             let wall = began.elapsed().max(Duration::from_micros(1));
-            let command = |seed: u64| {
-                if args.steer { steer::repeat_command(start, seed, profile) } else { replay_command(seed, profile) }
+            if args.json {
+                let command = |seed: u64| match args.steer {
+                    true => steer::repeat_command(start, seed, profile),
+                    false => replay_command(seed, profile),
+                };
+                let is_broken = !found.failures.is_empty();
+                return print(&format!("{}\n", summary::json(&campaign, &found, wall, command)), code(is_broken));
+            }
+            let failed = match &first {
+                Some(first) => found.failures.iter().find(|report| report.seed == first.seed),
+                None => found.failures.first(),
             };
-            let repeat = first.as_ref().map(|first| command(first.seed));
-            let text = if args.json {
-                format!("{}\n", summary::json(&campaign, &found, wall, command))
-            } else {
-                let mut text = summary::text(&campaign, &found, wall);
-                if let Some(shrunk) = first.and_then(|first| shrink_run(first.decisions, first.plan, SHRINK_WITHIN)) {
-                    text.push_str(&format!("\nthe first, made small:\n\n{shrunk}"));
-                }
-                text
-            };
-            (text, repeat)
+            let finding = failed.and_then(|report| match &first {
+                Some(first) => Finding::of_steered(report, first, start, profile, SHRINK_WITHIN),
+                None => Finding::of_seed(report, profile, SHRINK_WITHIN),
+            });
+            (summary::text(&campaign, &found, wall), finding)
         }
         Machine::Queue => {
-            let (found, repeat) = queue::run(args, jobs, progress);
+            let found = queue::run(args, jobs, progress);
             let wall = began.elapsed().max(Duration::from_micros(1));
-            let text = if args.json {
-                format!("{}\n", queue::json(args.start, &found, wall))
-            } else {
-                let mut text = queue::text(&found, wall);
-                let first = found.failures.first();
-                if let Some(shrunk) = first.and_then(|first| shrink_seed(first.seed, SHRINK_WITHIN)) {
-                    text.push_str(&format!("\nthe first, made small:\n\n{shrunk}"));
-                }
-                text
-            };
-            (text, repeat)
+            if args.json {
+                let is_broken = !found.failures.is_empty();
+                return print(&format!("{}\n", queue::json(start, &found, wall)), code(is_broken));
+            }
+            let finding = found.failures.first().and_then(|report| Finding::of_queue(report, SHRINK_WITHIN));
+            (queue::text(&found, wall), finding)
         }
     };
     bar.finish_and_clear();
-    print!("{text}");
-    match repeat {
-        None => ExitCode::SUCCESS,
-        Some(command) => {
-            eprintln!("repeat the first with: {command}");
-            ExitCode::FAILURE
-        }
+    match finding {
+        None => print(&text, ExitCode::SUCCESS),
+        Some(finding) => print(&format!("{text}\nThe first, made small.\n\n{finding}"), ExitCode::FAILURE),
     }
 }

@@ -1,19 +1,17 @@
 //! `cargo sim scenario`: runs of scenario files.
 
-use super::{Cli, ScenarioArgs, explore, replay::reader_is_gone, run_command};
+use super::{
+    Cli, ScenarioArgs, explore,
+    output::{code, print},
+    run_command,
+};
 use clap::Parser;
 use proxy_fetch_sim::{
     planting::{plant_by_name, planted_name},
-    proxy::{Report, Watch, run_plan},
+    proxy::{Watch, run_plan},
     scenario::{Scenario, decision_lines, told},
 };
-use std::{
-    ffi::OsString,
-    fs,
-    io::{self, BufWriter, Write},
-    path::Path,
-    process::ExitCode,
-};
+use std::{ffi::OsString, fs, path::Path, process::ExitCode};
 
 pub(super) fn scenario(args: &ScenarioArgs) -> ExitCode {
     run(args).unwrap_or_else(|error| {
@@ -30,22 +28,16 @@ fn run(args: &ScenarioArgs) -> Result<ExitCode, String> {
     let scenario = Scenario::parse(&text).map_err(|error| error.to_string())?;
     plant_by_name(planted_name().or(scenario.bug.as_deref().filter(|_| !args.without_bug)))?;
     let report = run_plan(0, scenario.plan, Watch { lines: true, ..Watch::default() });
-    let mut out = BufWriter::new(io::stdout().lock());
-    let lines = [scenario.about].into_iter().chain(told(&report));
-    let written = lines.into_iter().try_for_each(|line| writeln!(out, "{line}"));
-    if let Err(error) = written.and_then(|()| out.flush())
-        && !reader_is_gone(&error)
-    {
-        return Err(format!("cannot write the trace: {error}"));
+    let lines: Vec<String> = [scenario.about].into_iter().chain(told(&report)).collect();
+    let is_broken = report.violation.is_some();
+    let exit = print(&format!("{}\n", lines.join("\n")), code(is_broken));
+    if !is_broken {
+        // Its number may be wrong: whoever wrote it should know.
+        for line in decision_lines(&report.unplayed) {
+            eprintln!("note: the run did not come to {line}");
+        }
     }
-    if report.violation.is_some() {
-        return Ok(ExitCode::FAILURE);
-    }
-    // Its number may be wrong: whoever wrote it should know.
-    for line in decision_lines(&report.unplayed) {
-        eprintln!("note: the run did not come to {line}");
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit)
 }
 
 fn read(file: &Path) -> Result<String, String> {
@@ -73,16 +65,4 @@ fn path(args: &ScenarioArgs, options: &str) -> Result<ExitCode, String> {
     #[cfg(feature = "planted")]
     let cli = Cli { bug: proxy_fetch::planted::planted().or(cli.bug.filter(|_| !args.without_bug)), ..cli };
     Ok(run_command(cli))
-}
-
-/// What came of the run.
-pub(super) fn write_verdict(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    match &report.violation {
-        Some((step, violation)) => writeln!(out, "VIOLATION at step {step}: {violation}"),
-        None => {
-            let outcomes: Vec<String> = report.outcomes.iter().map(|(how, count)| format!("{count} {how}")).collect();
-            let digest = report.digest;
-            writeln!(out, "no law broken in {} steps; {}; digest {digest:016x}", report.steps, outcomes.join(", "))
-        }
-    }
 }

@@ -1,16 +1,19 @@
 //! `cargo sim verify`.
 
-use super::{VerifyArgs, replay::reader_is_gone};
+use super::{
+    VerifyArgs,
+    output::{code, print},
+};
 use proxy_fetch_sim::verify::{LogError, Verified, verify};
 use std::{
     fs::File,
-    io::{self, BufReader, Write},
+    io::{self, BufReader},
     path::Path,
     process::ExitCode,
 };
 
 pub(super) fn run(args: &VerifyArgs) -> ExitCode {
-    let mut is_identical = true;
+    let (mut is_identical, mut text) = (true, String::new());
     for log in &args.logs {
         let name = if log == Path::new("-") { "standard input".into() } else { log.display().to_string() };
         let found = match read(log) {
@@ -21,13 +24,9 @@ pub(super) fn run(args: &VerifyArgs) -> ExitCode {
             }
         };
         is_identical &= found.is_identical();
-        if let Err(error) = write!(io::stdout().lock(), "{name}:\n{found}")
-            && !reader_is_gone(&error)
-        {
-            eprintln!("error: cannot write what was found: {error}");
-        }
+        text.push_str(&format!("{name}:\n{found}"));
     }
-    if is_identical { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    print(&text, code(!is_identical))
 }
 
 fn read(log: &Path) -> Result<Verified, LogError> {

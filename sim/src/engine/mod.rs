@@ -20,7 +20,7 @@
 //! | [`Draws`], [`Draw`], [`Chance`] | randomness by key: no draw depends on how many there were before |
 //! | [`Decisions`], [`Decision`], [`Place`], [`Script`], [`Value`] | draws with names, recorded and played: a run as data |
 //! | [`Recorder`], [`Line`] | the digest of a run, and its trace |
-//! | [`ddmin`], [`smallest`] | make what fails small |
+//! | [`ddmin`], [`smallest`], [`Minimiser`] | make what fails small |
 //!
 //! # The order of a turn
 //!
@@ -68,6 +68,7 @@
 mod alarm;
 mod draw;
 mod faults;
+mod minimise;
 mod object;
 mod platform;
 mod queue;
@@ -78,10 +79,11 @@ mod trace;
 
 pub use draw::{Chance, Draw, Draws};
 pub use faults::{CrashAt, Eviction, Fault, Faults, Sizes};
+pub use minimise::{Minimiser, TimeUp, effort};
 pub use object::{Object, Turn, World};
 pub use platform::{CallError, Commit, InstanceId, ObjectId, Sim, purpose};
 pub use script::{Decision, Decisions, Place, Script, Value};
-pub use shrink::{ddmin, smallest};
+pub use shrink::{ddmin, smallest, try_ddmin, try_smallest};
 pub use trace::{Line, Recorder};
 
 /// True time in microseconds since the run began.

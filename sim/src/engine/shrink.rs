@@ -4,6 +4,8 @@
 //! a plan fix is all that they need. Draws are keyed by what is drawn (see [`super::Draws`]), so taking an item out of
 //! a plan leaves the rest of the run's draws as they were; a plan whose items carry their own numbers shrinks best.
 
+use std::convert::Infallible;
+
 /// A part of the items that still fails and is 1-minimal: without any single one of its items it would not fail.
 ///
 /// This is `ddmin` (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002): it tries
@@ -17,16 +19,26 @@
 /// let to_blame = ddmin((1..=100).collect(), |part| part.contains(&17) && part.contains(&60));
 /// assert_eq!(to_blame, [17, 60]);
 /// ```
-pub fn ddmin<T: Clone>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) -> Vec<T> {
-    if items.is_empty() || fails(&[]) {
-        return Vec::new();
+pub fn ddmin<T: Clone>(items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) -> Vec<T> {
+    let Ok(left) = try_ddmin(items, |part| Ok::<_, Infallible>(fails(part)));
+    left
+}
+
+/// [`ddmin`] with a test that may refuse to go on, for example because its time is up. What failed last until then is
+/// the smallest part that was found.
+///
+/// # Errors
+/// The test's, at once.
+pub fn try_ddmin<T: Clone, E>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> Result<bool, E>) -> Result<Vec<T>, E> {
+    if items.is_empty() || fails(&[])? {
+        return Ok(Vec::new());
     }
     let mut parts = 2;
     while items.len() >= 2 {
-        if let Some(part) = failing_part(&items, parts, &mut fails) {
+        if let Some(part) = failing_part(&items, parts, &mut fails)? {
             items = part;
             parts = 2;
-        } else if let Some(rest) = failing_rest(&items, parts, &mut fails) {
+        } else if let Some(rest) = failing_rest(&items, parts, &mut fails)? {
             items = rest;
             parts = (parts - 1).max(2);
         } else if parts < items.len() {
@@ -35,7 +47,7 @@ pub fn ddmin<T: Clone>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) -
             break;
         }
     }
-    items
+    Ok(items)
 }
 
 /// The smallest number from `low` to `value` that still fails, if all above it do too; in any case one that fails and
@@ -51,19 +63,29 @@ pub fn ddmin<T: Clone>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) -
 /// assert_eq!(smallest(1, 50, |_| true), 1);
 /// ```
 pub fn smallest(low: u64, value: u64, mut fails: impl FnMut(u64) -> bool) -> u64 {
-    if value <= low || fails(low) {
-        return low.min(value);
+    let Ok(number) = try_smallest(low, value, |number| Ok::<_, Infallible>(fails(number)));
+    number
+}
+
+/// [`smallest`] with a test that may refuse to go on, for example because its time is up. What failed last until then is
+/// the smallest number that was found.
+///
+/// # Errors
+/// The test's, at once.
+pub fn try_smallest<E>(low: u64, value: u64, mut fails: impl FnMut(u64) -> Result<bool, E>) -> Result<u64, E> {
+    if value <= low || fails(low)? {
+        return Ok(low.min(value));
     }
     let (mut passing, mut failing) = (low, value);
     while failing - passing > 1 {
         let middle = passing + (failing - passing) / 2;
-        if fails(middle) {
+        if fails(middle)? {
             failing = middle;
         } else {
             passing = middle;
         }
     }
-    failing
+    Ok(failing)
 }
 
 /// Where the parts begin and end: as even as can be, none empty.
@@ -71,16 +93,37 @@ fn bounds(items: usize, parts: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..parts).map(move |part| (items * part / parts, items * (part + 1) / parts))
 }
 
-fn failing_part<T: Clone>(items: &[T], parts: usize, fails: &mut impl FnMut(&[T]) -> bool) -> Option<Vec<T>> {
-    bounds(items.len(), parts).map(|(from, to)| &items[from..to]).find(|part| fails(part)).map(<[T]>::to_vec)
+/// The first of these lists that fails.
+fn first_failing<T, E>(
+    lists: impl Iterator<Item = Vec<T>>,
+    fails: &mut impl FnMut(&[T]) -> Result<bool, E>,
+) -> Result<Option<Vec<T>>, E> {
+    for list in lists {
+        if fails(&list)? {
+            return Ok(Some(list));
+        }
+    }
+    Ok(None)
 }
 
-fn failing_rest<T: Clone>(items: &[T], parts: usize, fails: &mut impl FnMut(&[T]) -> bool) -> Option<Vec<T>> {
+fn failing_part<T: Clone, E>(
+    items: &[T],
+    parts: usize,
+    fails: &mut impl FnMut(&[T]) -> Result<bool, E>,
+) -> Result<Option<Vec<T>>, E> {
+    first_failing(bounds(items.len(), parts).map(|(from, to)| items[from..to].to_vec()), fails)
+}
+
+fn failing_rest<T: Clone, E>(
+    items: &[T],
+    parts: usize,
+    fails: &mut impl FnMut(&[T]) -> Result<bool, E>,
+) -> Result<Option<Vec<T>>, E> {
     if parts == 2 {
         // Each rest is the other part.
-        return None;
+        return Ok(None);
     }
-    bounds(items.len(), parts).map(|(from, to)| [&items[..from], &items[to..]].concat()).find(|rest| fails(rest))
+    first_failing(bounds(items.len(), parts).map(|(from, to)| [&items[..from], &items[to..]].concat()), fails)
 }
 
 #[cfg(test)]

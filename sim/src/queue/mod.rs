@@ -15,7 +15,7 @@ mod shrink;
 mod upstream;
 mod world;
 
-pub use laws::ids as law_ids;
+pub use laws::{ids as law_ids, law_says};
 pub use plan::Plan;
 pub use run::{Report, Watch, run_plan, run_seed};
 pub use shrink::{Shrunk, shrink_seed};

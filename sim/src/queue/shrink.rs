@@ -6,12 +6,12 @@ use super::{
     plan::{Faults, PlannedRequest},
     run_plan,
 };
-use crate::engine::{Chance, Micros, SECOND, ddmin, smallest};
-use proxy_fetch::Options;
-use std::{
-    fmt,
-    time::{Duration, Instant},
+use crate::{
+    engine::{Chance, Micros, Minimiser, SECOND, TimeUp, effort},
+    scenario::to_first_break,
 };
+use proxy_fetch::Options;
+use std::time::{Duration, Instant};
 
 /// A plan is gone through again until nothing changes, but not more often.
 const MAX_ROUNDS: usize = 4;
@@ -31,17 +31,14 @@ pub struct Shrunk {
     pub runs: u64,
     /// Time that it took.
     pub took: Duration,
+    /// Whether all was tried; otherwise time was up before.
+    pub is_complete: bool,
     /// The run of the small plan, with its trace.
     pub report: Report,
 }
 
 struct Work {
-    seed: u64,
-    plan: Plan,
-    law: &'static str,
-    until: u64,
-    runs: u64,
-    deadline: Instant,
+    small: Minimiser<'static, Plan>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "shrinking is bounded in wall time; nothing simulated")]
@@ -50,67 +47,66 @@ fn now() -> Instant {
 }
 
 /// Shrinks the failing run of a seed, within `most`; `None`: it breaks no law.
+///
+/// What is found when time is up is what is returned. One run that was begun before is not cut off.
 #[must_use]
 pub fn shrink_seed(seed: u64, most: Duration) -> Option<Shrunk> {
     let began = now();
     let plan = Plan::draw(seed);
     let items_before = items(&plan);
     let (step, violation) = run_plan(seed, plan.clone(), Watch::default()).violation?;
-    let mut work = Work { seed, plan, law: violation.law, until: 2 * step + 10_000, runs: 1, deadline: began + most };
-    for _ in 0..MAX_ROUNDS {
-        let before = work.plan.clone();
-        work.round();
-        if work.plan == before || now() >= work.deadline {
-            break;
-        }
-    }
-    let Work { plan, runs, .. } = work;
-    let report = run_plan(seed, plan.clone(), Watch { lines: true, ..Watch::default() });
-    Some(Shrunk { seed, items: items(&plan), plan, items_before, runs, took: began.elapsed(), report })
+    let law = violation.law;
+    // A plan that is smaller may take more steps to break the law, but not many times as many.
+    let watch = Watch { until: Some(2 * step + 10_000), ..Watch::default() };
+    let breaks = move |plan: &Plan| {
+        let violation = run_plan(seed, plan.clone(), watch).violation;
+        violation.is_some_and(|(_, violation)| violation.law == law)
+    };
+    let mut work = Work { small: Minimiser::new(plan, most.saturating_sub(began.elapsed()), breaks) };
+    let is_complete = work.all_rounds().is_ok();
+    let runs = work.small.runs();
+    let plan = work.small.into_plan();
+    let mut report = run_plan(seed, plan.clone(), Watch { lines: true, ..Watch::default() });
+    report.lines = to_first_break(&report.lines);
+    Some(Shrunk { seed, items: items(&plan), plan, items_before, runs, took: began.elapsed(), is_complete, report })
 }
 
 impl Work {
-    /// Whether the plan breaks the law. When time is up nothing does.
-    fn fails(&mut self, plan: &Plan) -> bool {
-        if now() >= self.deadline {
-            return false;
+    fn all_rounds(&mut self) -> Result<(), TimeUp> {
+        for _ in 0..MAX_ROUNDS {
+            let before = self.small.plan().clone();
+            self.round()?;
+            if *self.small.plan() == before {
+                break;
+            }
         }
-        self.runs += 1;
-        let report = run_plan(self.seed, plan.clone(), Watch { until: Some(self.until), ..Watch::default() });
-        report.violation.is_some_and(|(_, violation)| violation.law == self.law)
+        Ok(())
     }
 
     /// Keeps a change if the law still breaks.
-    fn attempt(&mut self, change: impl FnOnce(&mut Plan)) {
-        let mut plan = self.plan.clone();
-        change(&mut plan);
-        if plan != self.plan && self.fails(&plan) {
-            self.plan = plan;
-        }
+    fn attempt(&mut self, change: impl FnOnce(&mut Plan)) -> Result<bool, TimeUp> {
+        self.small.attempt(change)
     }
 
-    fn round(&mut self) {
-        let base = self.plan.clone();
-        let only = |left: &[usize]| {
-            let mut plan = base.clone();
+    fn round(&mut self) -> Result<(), TimeUp> {
+        let numbers: Vec<usize> = planned(self.small.plan()).map(|(number, _)| number).collect();
+        self.small.thin_out(numbers, |plan, left| {
             for (number, request) in plan.requests.iter_mut().enumerate() {
                 *request = request.filter(|_| left.contains(&number));
             }
-            plan
-        };
-        let left = ddmin(planned(&base).map(|(number, _)| number).collect(), |left| self.fails(&only(left)));
-        self.plan = only(&left);
-        self.attempt(|plan| plan.faults = Faults::default());
-        for index in 0..rates(&mut self.plan.faults).len() {
-            self.attempt(|plan| *rates(&mut plan.faults)[index] = Chance::NEVER);
+        })?;
+        self.attempt(|plan| plan.faults = Faults::default())?;
+        for index in 0..rates(&mut Faults::default()).len() {
+            self.attempt(|plan| *rates(&mut plan.faults)[index] = Chance::NEVER)?;
         }
-        self.attempt(|plan| plan.faults.crashes = 0);
-        self.attempt(|plan| plan.faults.forgets_acks = false);
-        self.attempt(|plan| plan.isolates = 1);
-        self.attempt(|plan| plan.max_remembered = 10_000);
-        self.attempt(|plan| plan.settings.concurrency = 1);
-        self.attempt(|plan| plan.settings.batch_timeout = 0);
-        self.attempt(|plan| plan.settings.retry_delay = 0);
+        self.attempt(|plan| plan.faults.crashes = 0)?;
+        self.attempt(|plan| plan.faults.forgets_acks = false)?;
+        self.attempt(|plan| plan.isolates = 1)?;
+        self.attempt(|plan| plan.max_remembered = 10_000)?;
+        self.attempt(|plan| plan.settings.concurrency = 1)?;
+        self.attempt(|plan| plan.settings.batch_timeout = 0)?;
+        self.attempt(|plan| plan.settings.retry_delay = 0)?;
+        let left: Vec<usize> = planned(self.small.plan()).map(|(number, _)| number).collect();
         for number in left {
             let changes: [fn(&mut PlannedRequest); 4] = [
                 |request| request.options = Options::default(),
@@ -119,34 +115,27 @@ impl Work {
                 |request| request.callback = true,
             ];
             for change in changes {
-                self.attempt(|plan| plan.requests[number].iter_mut().for_each(change));
+                self.attempt(|plan| plan.requests[number].iter_mut().for_each(change))?;
             }
             self.least(
                 |plan| plan.requests[number].map_or(0, |request| request.at),
                 |plan, at| plan.requests[number].iter_mut().for_each(|request| request.at = at),
-            );
+            )?;
         }
-        self.least(|plan| plan.heal_at, |plan, at| plan.heal_at = at);
+        self.least(|plan| plan.heal_at, |plan, at| plan.heal_at = at)
     }
 
     /// A time, as small as can be: in whole seconds if that is enough.
-    fn least(&mut self, get: impl Fn(&Plan) -> Micros, set: impl Fn(&mut Plan, Micros)) {
+    fn least(&mut self, get: impl Fn(&Plan) -> Micros, set: impl Fn(&mut Plan, Micros)) -> Result<(), TimeUp> {
+        let value = get(self.small.plan());
         for unit in [SECOND, 1_000] {
-            let base = self.plan.clone();
-            let value = get(&base);
-            let with = |units: u64| {
-                let mut plan = base.clone();
-                set(&mut plan, units * unit);
-                plan
-            };
             let most = value.div_ceil(unit);
-            if value == 0 || !self.fails(&with(most)) {
+            if value == 0 || !(most * unit == value || self.attempt(|plan| set(plan, most * unit))?) {
                 continue;
             }
-            let units = smallest(0, most, |units| self.fails(&with(units)));
-            self.plan = with(units);
-            return;
+            return self.small.lower(0, most, |plan, units| set(plan, units * unit));
         }
+        Ok(())
     }
 }
 
@@ -180,22 +169,20 @@ const fn rates(faults: &mut Faults) -> [&mut Chance; 14] {
     ]
 }
 
-impl fmt::Display for Shrunk {
-    /// The law, what is left of the plan, the trace, and how small it is.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((step, violation)) = &self.report.violation {
-            writeln!(f, "# {violation} (step {step})")?;
-        }
-        writeln!(f, "# {} made it.", campaign::shrink_command(self.seed))?;
-        writeln!(f, "{}", self.plan)?;
+impl Shrunk {
+    /// How small it is, and what that took.
+    #[must_use]
+    pub fn effort(&self) -> String {
+        effort(self.items, self.items_before, self.runs, self.took, self.is_complete)
+    }
+
+    /// What is left of the plan, in words: the seed still draws what happens to it.
+    #[must_use]
+    pub fn plan_text(&self) -> String {
+        let mut text = format!("# {} made it.\n{}\n", campaign::shrink_command(self.seed), self.plan);
         for (number, request) in planned(&self.plan) {
-            writeln!(f, "  request {number} of the plan: {request}")?;
+            text.push_str(&format!("  request {number} of the plan: {request}\n"));
         }
-        writeln!(f)?;
-        for line in &self.report.lines {
-            writeln!(f, "{line}")?;
-        }
-        let Self { items, items_before, runs, took, .. } = self;
-        writeln!(f, "\n{items} items are left of {items_before}; {runs} runs in {} ms", took.as_millis())
+        text
     }
 }

@@ -66,7 +66,8 @@ pub fn told(report: &Report) -> Vec<String> {
 const LAW: &str = "LAW";
 
 /// These lines as a stranger reads them, to the first that tells of a broken law.
-pub(super) fn to_first_break(lines: &[Line]) -> Vec<Line> {
+#[must_use]
+pub fn to_first_break(lines: &[Line]) -> Vec<Line> {
     let breaks = lines.iter().position(|line| line.who == LAW);
     let lines = &lines[..breaks.map_or(lines.len(), |at| at + 1)];
     lines.iter().map(|line| Line { what: readable(&line.what), ..line.clone() }).collect()

@@ -4,7 +4,7 @@
 use super::{file::Scenario, says::to_first_break};
 use crate::{
     campaign::command,
-    engine::{Faults, Place, Script, Value, ddmin},
+    engine::{Faults, Minimiser, Place, Script, TimeUp, Value, effort},
     planting::planted_name,
     proxy::{
         Plan, Report, Watch,
@@ -13,7 +13,6 @@ use crate::{
     },
 };
 use std::{
-    fmt,
     path::Path,
     time::{Duration, Instant},
 };
@@ -39,6 +38,8 @@ pub struct Shrunk {
     pub runs: u64,
     /// Time that it took.
     pub took: Duration,
+    /// Whether all was tried; otherwise time was up before.
+    pub is_complete: bool,
     /// The run of the small plan, with its trace, which ends as the law breaks.
     pub report: Report,
     /// The command that made it, if a seed alone says what it was made of.
@@ -61,43 +62,47 @@ pub fn written_out(seed: u64, plan: Plan) -> (Plan, Report) {
 /// Shrinks the failing run of a plan with this seed, within `most`; `None`: it breaks no law.
 #[must_use]
 pub fn shrink_run(seed: u64, plan: Plan, most: Duration) -> Option<Shrunk> {
+    let began = now();
     let profile = plan.profile;
     let command = (plan == Plan::draw(seed, profile)).then(|| command("shrink", seed, profile));
     let (plan, report) = written_out(seed, plan);
     let (step, violation) = report.violation?;
-    let shrunk = shrink(plan, violation.law, step, most)?;
-    Some(Shrunk { command, ..shrunk })
+    let shrunk = shrink(plan, violation.law, step, most.saturating_sub(began.elapsed()))?;
+    Some(Shrunk { command, took: began.elapsed(), ..shrunk })
 }
 
 /// Shrinks a plan that breaks this law at this step, within `most`; `None`: it does not break it.
+///
+/// What is found when time is up is what is returned. One run that was begun before is not cut off.
 #[must_use]
 pub fn shrink(plan: Plan, law: &'static str, step: u64, most: Duration) -> Option<Shrunk> {
     let began = now();
     let items_before = plan.items();
-    let mut work = Work { plan, law, until: 2 * step + 10_000, runs: 0, deadline: began + most };
-    if !work.fails(&work.plan.clone()) {
+    // A plan that is smaller may take more steps to break the law, but not many times as many.
+    let watch = Watch { until: Some(2 * step + 10_000), ..Watch::default() };
+    let breaks = move |plan: &Plan| {
+        let violation = run_plan(0, plan.clone(), watch).violation;
+        violation.is_some_and(|(_, violation)| violation.law == law)
+    };
+    if !breaks(&plan) {
         return None;
     }
-    for _ in 0..MAX_ROUNDS {
-        let before = work.plan.clone();
-        work.round();
-        if work.plan == before || now() >= work.deadline {
-            break;
-        }
-    }
-    work.put_in_order();
-    let mut report = run_plan(0, work.plan.clone(), Watch { lines: true, ..Watch::default() });
+    let mut work = Work { small: Minimiser::new(plan, most.saturating_sub(began.elapsed()), breaks), watch };
+    let is_complete = work.all_rounds().is_ok();
+    let runs = work.small.runs();
+    let plan = work.small.into_plan();
+    let mut report = run_plan(0, plan.clone(), Watch { lines: true, ..Watch::default() });
     report.lines = to_first_break(&report.lines);
     // The trace has the names of requests; the violation has their ULIDs.
     let about = report.lines.last().map(|line| line.what.replace('\n', "; ")).unwrap_or_default();
-    let scenario =
-        Scenario { about, law: Some(law.to_owned()), bug: planted_name().map(str::to_owned), plan: work.plan };
+    let scenario = Scenario { about, law: Some(law.to_owned()), bug: planted_name().map(str::to_owned), plan };
     Some(Shrunk {
         items_before,
         items: scenario.plan.items(),
         scenario,
-        runs: work.runs,
+        runs,
         took: began.elapsed(),
+        is_complete,
         report,
         command: None,
     })
@@ -117,15 +122,11 @@ impl Shrunk {
     }
 }
 
-impl fmt::Display for Shrunk {
-    /// The scenario, its trace, and how small it is.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.to_text(None))?;
-        for line in &self.report.lines {
-            writeln!(f, "{line}")?;
-        }
-        let Self { items, items_before, runs, took, .. } = self;
-        writeln!(f, "\n{items} items are left of {items_before}; {runs} runs in {} ms", took.as_millis())
+impl Shrunk {
+    /// How small it is, and what that took.
+    #[must_use]
+    pub fn effort(&self) -> String {
+        effort(self.items, self.items_before, self.runs, self.took, self.is_complete)
     }
 }
 
@@ -134,84 +135,90 @@ pub(super) type Decided = (Place, String, Value);
 
 /// A plan that is being made small.
 pub(super) struct Work {
-    pub(super) plan: Plan,
-    law: &'static str,
-    /// Runs are given up after this step.
-    until: u64,
-    runs: u64,
-    deadline: Instant,
+    pub(super) small: Minimiser<'static, Plan>,
+    /// How each plan is run.
+    watch: Watch,
 }
 
 impl Work {
-    /// Whether the plan breaks the law. When time is up nothing does.
-    pub(super) fn fails(&mut self, plan: &Plan) -> bool {
-        if now() >= self.deadline {
-            return false;
+    fn all_rounds(&mut self) -> Result<(), TimeUp> {
+        self.take_out_what_comes_later()?;
+        for _ in 0..MAX_ROUNDS {
+            let before = self.plan().clone();
+            self.round()?;
+            if *self.plan() == before {
+                break;
+            }
         }
-        self.runs += 1;
-        let report = run_plan(0, plan.clone(), Watch { until: Some(self.until), ..Watch::default() });
-        report.violation.is_some_and(|(_, violation)| violation.law == self.law)
+        self.put_in_order()
+    }
+
+    pub(super) const fn plan(&self) -> &Plan {
+        self.small.plan()
     }
 
     /// Keeps a change if the law still breaks.
-    pub(super) fn attempt(&mut self, change: impl FnOnce(&mut Plan)) -> bool {
-        let mut plan = self.plan.clone();
-        change(&mut plan);
-        let fails = plan != self.plan && self.fails(&plan);
-        if fails {
-            self.plan = plan;
-        }
-        fails
+    pub(super) fn attempt(&mut self, change: impl FnOnce(&mut Plan)) -> Result<bool, TimeUp> {
+        self.small.attempt(change)
     }
 
-    /// Keeps the items of a list that are needed.
-    fn thin_out<T: Clone>(&mut self, items: Vec<T>, put: impl Fn(&mut Plan, &[T])) {
-        let base = self.plan.clone();
-        let left = ddmin(items, |part| {
-            let mut plan = base.clone();
-            put(&mut plan, part);
-            self.fails(&plan)
-        });
-        put(&mut self.plan, &left);
-    }
-
-    fn round(&mut self) {
+    fn round(&mut self) -> Result<(), TimeUp> {
         // What only takes time is most of a script, and seldom needed.
-        self.attempt(|plan| keep_decisions(plan, |(_, _, value)| !matches!(value, Value::Number(_))));
-        self.take_out();
-        self.make_plain();
-        self.make_early();
+        self.attempt(|plan| keep_decisions(plan, |(_, _, value)| !matches!(value, Value::Number(_))))?;
+        self.take_out()?;
+        self.make_plain()?;
+        self.make_early()
+    }
+
+    /// The run of the plan as it is now.
+    fn run(&mut self) -> Result<Report, TimeUp> {
+        self.small.begin_run()?;
+        Ok(run_plan(0, self.plan().clone(), self.watch))
+    }
+
+    /// What would come after the law has broken cannot be needed.
+    fn take_out_what_comes_later(&mut self) -> Result<(), TimeUp> {
+        let end = self.run()?.simulated;
+        self.attempt(|plan| {
+            for request in &mut plan.requests {
+                *request = request.filter(|request| request.at <= end);
+            }
+            plan.resets.retain(|(at, _)| *at <= end);
+            plan.storage_full.retain(|(begins, _)| *begins <= end);
+        })?;
+        Ok(())
     }
 
     /// Of most decisions it takes one run to know that they are not needed: it did not come to them.
-    fn take_out_unplayed(&mut self) {
-        let report = run_plan(0, self.plan.clone(), Watch { until: Some(self.until), ..Watch::default() });
-        self.runs += 1;
+    fn take_out_unplayed(&mut self) -> Result<(), TimeUp> {
+        let report = self.run()?;
         let never =
             |(place, name, _): &Decided| report.unplayed.0.get(place).is_some_and(|names| names.contains_key(name));
-        self.attempt(|plan| keep_decisions(plan, |decided| !never(decided)));
+        self.attempt(|plan| keep_decisions(plan, |decided| !never(decided)))?;
+        Ok(())
     }
 
-    fn take_out(&mut self) {
+    fn take_out(&mut self) -> Result<(), TimeUp> {
         let requests: Vec<(usize, PlannedRequest)> = self
-            .plan
+            .plan()
             .requests
             .iter()
             .enumerate()
             .filter_map(|(number, request)| request.map(|request| (number, request)))
             .collect();
-        self.thin_out(requests, |plan, left| {
+        self.take_out_unplayed()?;
+        self.small.thin_out(requests, |plan, left| {
             plan.requests.clear();
             for (number, request) in left {
                 plan.set_request(*number, *request);
             }
-        });
-        self.take_out_unplayed();
-        self.thin_out(self.plan.resets.clone(), |plan, left| plan.resets = left.to_vec());
-        self.take_out_lives();
-        self.thin_out(self.plan.storage_full.clone(), |plan, left| plan.storage_full = left.to_vec());
-        self.thin_out(decisions(&self.plan), set_decisions);
-        self.take_out_with_turns();
+        })?;
+        self.take_out_unplayed()?;
+        self.small.thin_out(self.plan().resets.clone(), |plan, left| plan.resets = left.to_vec())?;
+        self.take_out_lives()?;
+        self.small.thin_out(self.plan().storage_full.clone(), |plan, left| plan.storage_full = left.to_vec())?;
+        self.small.thin_out(decisions(self.plan()), set_decisions)?;
+        self.take_out_with_turns()
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     shrink::{Work, decisions},
 };
 use crate::{
-    engine::{Fault, MINUTE, Micros, Place, SECOND, Script, Value, purpose, smallest},
+    engine::{Fault, MINUTE, Micros, Place, SECOND, Script, TimeUp, Value, purpose},
     proxy::{
         Plan,
         plan::{PlannedRequest, purpose as world},
@@ -19,46 +19,47 @@ const UNITS: [Micros; 7] = [MINUTE, 10 * SECOND, SECOND, SECOND / 10, SECOND / 1
 
 impl Work {
     /// Settings and requests as plain as can be.
-    pub(super) fn make_plain(&mut self) {
+    pub(super) fn make_plain(&mut self) -> Result<(), TimeUp> {
         let plain = Plan::plain();
-        self.attempt(|plan| each(plan, |request| *request = PlannedRequest::default()));
+        self.attempt(|plan| each(plan, |request| *request = PlannedRequest::default()))?;
         self.attempt(|plan| {
             each(plan, |request| *request = PlannedRequest { at: request.at, ..PlannedRequest::default() })
-        });
-        self.attempt(|plan| each(plan, |request| request.at = 0));
-        self.attempt(|plan| plan.heal_at = plain.heal_at);
+        })?;
+        self.attempt(|plan| each(plan, |request| request.at = 0))?;
+        self.attempt(|plan| plan.heal_at = plain.heal_at)?;
         self.attempt(|plan| {
             plan.sizes = plain.sizes.clone();
             plan.config = plain.config.clone();
             plan.network_us = plain.network_us;
             plan.slot_until_head = plain.slot_until_head;
             plan.faults = plain.faults.clone();
-        });
-        self.attempt(|plan| plan.sizes = plain.sizes.clone());
+        })?;
+        self.attempt(|plan| plan.sizes = plain.sizes.clone())?;
         self.attempt(|plan| {
             (plan.sizes.commit_us_min, plan.sizes.commit_us_max) =
                 (plain.sizes.commit_us_min, plain.sizes.commit_us_max);
-        });
-        self.attempt(|plan| plan.sizes.gather_us = plain.sizes.gather_us);
-        self.attempt(|plan| plan.sizes.serial_commits = plain.sizes.serial_commits);
-        self.attempt(|plan| plan.sizes.connections = plain.sizes.connections);
-        self.attempt(|plan| plan.sizes.calls_per_second = plain.sizes.calls_per_second);
-        self.attempt(|plan| plan.config = plain.config.clone());
-        self.attempt(|plan| plan.network_us = plain.network_us);
-        self.attempt(|plan| plan.slot_until_head = plain.slot_until_head);
-        self.attempt(|plan| plan.faults = plain.faults.clone());
-        self.attempt(|plan| plan.faults.eviction = plain.faults.eviction);
-        self.attempt(|plan| plan.faults.clock_skew_ms = 0);
-        self.attempt(|plan| plan.faults.alarm_abandoned = false);
-        for index in 0..self.plan.resets.len() {
-            self.attempt(|plan| plan.resets[index].1 = Fault::CRASH);
+        })?;
+        self.attempt(|plan| plan.sizes.gather_us = plain.sizes.gather_us)?;
+        self.attempt(|plan| plan.sizes.serial_commits = plain.sizes.serial_commits)?;
+        self.attempt(|plan| plan.sizes.connections = plain.sizes.connections)?;
+        self.attempt(|plan| plan.sizes.calls_per_second = plain.sizes.calls_per_second)?;
+        self.attempt(|plan| plan.config = plain.config.clone())?;
+        self.attempt(|plan| plan.network_us = plain.network_us)?;
+        self.attempt(|plan| plan.slot_until_head = plain.slot_until_head)?;
+        self.attempt(|plan| plan.faults = plain.faults.clone())?;
+        self.attempt(|plan| plan.faults.eviction = plain.faults.eviction)?;
+        self.attempt(|plan| plan.faults.clock_skew_ms = 0)?;
+        self.attempt(|plan| plan.faults.alarm_abandoned = false)?;
+        for index in 0..self.plan().resets.len() {
+            self.attempt(|plan| plan.resets[index].1 = Fault::CRASH)?;
         }
-        for number in 0..self.plan.requests.len() {
-            self.make_request_plain(number);
+        for number in 0..self.plan().requests.len() {
+            self.make_request_plain(number)?;
         }
+        Ok(())
     }
 
-    fn make_request_plain(&mut self, number: usize) {
+    fn make_request_plain(&mut self, number: usize) -> Result<(), TimeUp> {
         let plain = PlannedRequest::default();
         let changes: [fn(&mut PlannedRequest, &PlannedRequest); 15] = [
             |request, plain| *request = *plain,
@@ -81,31 +82,32 @@ impl Work {
             |request, plain| request.service_us = plain.service_us,
         ];
         for change in changes {
-            let Some(Some(request)) = self.plan.requests.get(number) else { return };
+            let Some(Some(request)) = self.plan().requests.get(number) else { return Ok(()) };
             let mut changed = *request;
             change(&mut changed, &plain);
-            if self.attempt(|plan| plan.requests[number] = Some(changed)) && changed == plain {
-                return;
+            if self.attempt(|plan| plan.requests[number] = Some(changed))? && changed == plain {
+                break;
             }
         }
+        Ok(())
     }
 
     /// Times and numbers as small as can be.
-    pub(super) fn make_early(&mut self) {
-        self.least(0, earliest, all_earlier);
-        if self.plan.heal_at != Plan::plain().heal_at {
-            self.least(0, |plan| plan.heal_at, |plan, at| plan.heal_at = at);
+    pub(super) fn make_early(&mut self) -> Result<(), TimeUp> {
+        self.least(0, earliest, all_earlier)?;
+        if self.plan().heal_at != Plan::plain().heal_at {
+            self.least(0, |plan| plan.heal_at, |plan, at| plan.heal_at = at)?;
         }
-        for index in 0..self.plan.resets.len() {
-            self.least(0, |plan| plan.resets[index].0, |plan, at| plan.resets[index].0 = at);
+        for index in 0..self.plan().resets.len() {
+            self.least(0, |plan| plan.resets[index].0, |plan, at| plan.resets[index].0 = at)?;
         }
-        for number in 0..self.plan.requests.len() {
+        for number in 0..self.plan().requests.len() {
             let at = move |plan: &Plan| plan.requests[number].map_or(0, |request| request.at);
             self.least(0, at, move |plan, at| {
                 if let Some(request) = &mut plan.requests[number] {
                     shift(request, request.at, at);
                 }
-            });
+            })?;
             type Time = fn(&mut PlannedRequest) -> Option<&mut Micros>;
             let times: [(Micros, Time); 5] = [
                 (0, |request| Some(&mut request.at)),
@@ -125,10 +127,10 @@ impl Work {
                             *time = at;
                         }
                     },
-                );
+                )?;
             }
         }
-        for (place, name, value) in decisions(&self.plan) {
+        for (place, name, value) in decisions(self.plan()) {
             if let Value::Number(_) = value {
                 self.least(
                     0,
@@ -141,61 +143,63 @@ impl Work {
                             decided.insert(name.clone(), Value::Number(number));
                         }
                     },
-                );
+                )?;
             }
         }
-        self.move_places();
-        self.move_attempts();
+        self.move_places()?;
+        self.move_attempts()
     }
 
     /// A number of the plan, as small as can be; in whole ms if that is enough.
-    fn least(&mut self, low: Micros, get: impl Fn(&Plan) -> Micros, set: impl Fn(&mut Plan, Micros)) {
-        let value = get(&self.plan);
+    fn least(
+        &mut self,
+        low: Micros,
+        get: impl Fn(&Plan) -> Micros,
+        set: impl Fn(&mut Plan, Micros),
+    ) -> Result<(), TimeUp> {
+        let value = get(self.plan());
         if value <= low {
-            return;
+            return Ok(());
         }
-        let base = self.plan.clone();
-        let mut fails = |number: u64| {
-            let mut plan = base.clone();
-            set(&mut plan, number);
-            self.fails(&plan)
-        };
-        let unit = UNITS.into_iter().find(|unit| {
-            let rounded = value.div_ceil(*unit) * unit;
-            rounded == value || (*unit < value && fails(rounded))
-        });
-        let unit = unit.unwrap_or(1);
-        let number = |units: u64| (units * unit).max(low);
-        let units = smallest(0, value.div_ceil(unit), |units| fails(number(units)));
-        set(&mut self.plan, number(units));
+        let mut unit = 1;
+        for round in UNITS {
+            let rounded = value.div_ceil(round) * round;
+            if rounded == value || (round < value && self.attempt(|plan| set(plan, rounded))?) {
+                unit = round;
+                break;
+            }
+        }
+        self.small.lower(0, value.div_ceil(unit), |plan, units| set(plan, (units * unit).max(low)))
     }
 
     /// Requests numbered from 0 in the order in which they come, and resets in their order, as far as that changes
     /// nothing.
-    pub(super) fn put_in_order(&mut self) {
-        self.attempt(|plan| plan.resets.sort());
+    pub(super) fn put_in_order(&mut self) -> Result<(), TimeUp> {
+        self.attempt(|plan| plan.resets.sort())?;
         let mut order: Vec<usize> =
-            (0..self.plan.requests.len()).filter(|at| self.plan.requests[*at].is_some()).collect();
+            (0..self.plan().requests.len()).filter(|at| self.plan().requests[*at].is_some()).collect();
         let as_numbered = order.clone();
-        order.sort_by_key(|number| self.plan.requests[*number].map(|request| request.at));
-        if !self.attempt(|plan| *plan = renumbered(plan, &order)) {
-            self.attempt(|plan| *plan = renumbered(plan, &as_numbered));
+        order.sort_by_key(|number| self.plan().requests[*number].map(|request| request.at));
+        if !self.attempt(|plan| *plan = renumbered(plan, &order))? {
+            self.attempt(|plan| *plan = renumbered(plan, &as_numbered))?;
         }
+        Ok(())
     }
 
     /// Resets taken out together with a life: what is decided about the lives after it is decided about those before them.
-    pub(super) fn take_out_lives(&mut self) {
-        for index in (0..self.plan.resets.len()).rev() {
+    pub(super) fn take_out_lives(&mut self) -> Result<(), TimeUp> {
+        for index in (0..self.plan().resets.len()).rev() {
             self.attempt(|plan| {
                 plan.resets.remove(index);
                 move_all(plan, one_life_less);
-            });
+            })?;
         }
+        Ok(())
     }
 
     /// Requests taken out together with their turns: what is decided at a later turn, commit or alarm is decided at
     /// one as much earlier.
-    pub(super) fn take_out_with_turns(&mut self) {
+    pub(super) fn take_out_with_turns(&mut self) -> Result<(), TimeUp> {
         /// A request has at least three turns: it comes, it is fetched, its callback ends; and some alarms.
         const MOST_TURNS: u64 = 6;
         /// With more requests there is too much to try.
@@ -204,12 +208,12 @@ impl Work {
             use purpose::{ALARM_FIRED, ALARM_STORED, COMMIT, EVICT, TURN};
             matches!(place.purpose, TURN | COMMIT | EVICT | ALARM_STORED | ALARM_FIRED)
         };
-        let is_told_by_turns = self.plan.script.iter().flat_map(|script| script.0.keys()).any(is_turn);
-        if !is_told_by_turns || self.plan.requests.iter().flatten().count() > MOST_REQUESTS {
-            return;
+        let is_told_by_turns = self.plan().script.iter().flat_map(|script| script.0.keys()).any(is_turn);
+        if !is_told_by_turns || self.plan().requests.iter().flatten().count() > MOST_REQUESTS {
+            return Ok(());
         }
-        for number in (0..self.plan.requests.len()).rev() {
-            if self.plan.requests[number].is_none() {
+        for number in (0..self.plan().requests.len()).rev() {
+            if self.plan().requests[number].is_none() {
                 continue;
             }
             let one_less = |turns: u64| {
@@ -221,14 +225,19 @@ impl Work {
                     });
                 }
             };
-            let _ = (1..=MOST_TURNS).any(|turns| self.attempt(one_less(turns)));
+            for turns in 1..=MOST_TURNS {
+                if self.attempt(one_less(turns))? {
+                    break;
+                }
+            }
         }
+        Ok(())
     }
 
     /// What is decided at a numbered turn, commit, alarm or life, decided at an earlier one.
-    fn move_places(&mut self) {
+    fn move_places(&mut self) -> Result<(), TimeUp> {
         let mut places: Vec<Place> = self
-            .plan
+            .plan()
             .script
             .iter()
             .flat_map(|script| script.0.keys())
@@ -237,30 +246,20 @@ impl Work {
             .collect();
         places.dedup();
         for place in places {
-            let base = self.plan.clone();
             let first = u64::from(place.purpose == purpose::COMMIT);
-            let item = smallest(first, place.item, |item| {
-                let mut plan = base.clone();
-                move_place(&mut plan, place, item);
-                self.fails(&plan)
-            });
-            move_place(&mut self.plan, place, item);
+            self.small.lower(first, place.item, |plan, item| move_place(plan, place, item))?;
         }
+        Ok(())
     }
 
     /// What is decided about a later attempt, decided about an earlier one, in the place of what was decided there.
-    fn move_attempts(&mut self) {
-        let script = self.plan.script.iter().flat_map(|script| script.0.keys());
+    fn move_attempts(&mut self) -> Result<(), TimeUp> {
+        let script = self.plan().script.iter().flat_map(|script| script.0.keys());
         let later: Vec<Place> = script.filter(|place| is_attempt(place) && place.attempt > 1).copied().collect();
         for place in later {
-            let base = self.plan.clone();
-            let attempt = smallest(1, place.attempt.into(), |attempt| {
-                let mut plan = base.clone();
-                move_attempt(&mut plan, place, attempt);
-                self.fails(&plan)
-            });
-            move_attempt(&mut self.plan, place, attempt);
+            self.small.lower(1, place.attempt.into(), |plan, attempt| move_attempt(plan, place, attempt))?;
         }
+        Ok(())
     }
 }
 

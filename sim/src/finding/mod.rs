@@ -1,0 +1,194 @@
+//! A broken law as people are told of it: what is promised and what happened, the run made small, its trace, and the
+//! commands that show it again. It fits on a few screens; what does not is in files.
+//!
+//! A test binary tells of one finding in full ([`tell_once`]); what merely follows from a broken law says so in a line
+//! ([`broken_law`]).
+
+mod layout;
+mod told;
+
+pub use layout::{MAX_COLUMNS, MAX_LINES, shortened};
+pub use told::{broken_law, tell_once, unless_a_law_is_broken, without_panic_messages};
+
+use crate::{
+    campaign::replay_command,
+    laws::Violation,
+    proxy::{Plan, Profile, Report},
+    queue,
+    scenario::{Shrunk, law_says, readable, shrink_run},
+    steer,
+};
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// A broken law, ready to be told.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Which seed broke which law, in a line.
+    pub headline: String,
+    /// What the law promises, if there is a line of it.
+    promise: Option<String>,
+    /// What happened instead, with the numbers.
+    what: String,
+    /// The small run: what it is made of, and its trace.
+    small: Option<Small>,
+    /// The command that repeats the whole run.
+    repeat: String,
+    /// The name of its files.
+    name: String,
+    /// Where the small run's scenario is to be written, if not among the other findings.
+    file: Option<PathBuf>,
+}
+
+/// A run made small: what it is made of, and its trace.
+#[derive(Clone, Debug)]
+enum Small {
+    Object(Box<Shrunk>),
+    Queue(Box<queue::Shrunk>),
+}
+
+impl Small {
+    fn lines(&self) -> Vec<String> {
+        let lines = match self {
+            Self::Object(small) => &small.report.lines,
+            Self::Queue(small) => &small.report.lines,
+        };
+        lines.iter().map(ToString::to_string).collect()
+    }
+
+    fn effort(&self) -> String {
+        match self {
+            Self::Object(small) => small.effort(),
+            Self::Queue(small) => small.effort(),
+        }
+    }
+}
+
+/// Where findings are written: `target/findings` in the workspace, or below `CARGO_TARGET_DIR` if that is set.
+#[must_use]
+pub fn folder() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    workspace().join(target).join("findings")
+}
+
+fn workspace() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// A path as it is typed in the workspace's root.
+fn typed(path: &Path) -> String {
+    path.strip_prefix(workspace()).unwrap_or(path).display().to_string()
+}
+
+impl Finding {
+    /// Of a seed of a campaign of the object; it is made small within `most`.
+    #[must_use]
+    pub fn of_seed(report: &Report, profile: Profile, most: Duration) -> Option<Self> {
+        let seed = report.seed;
+        let small = shrink_run(seed, Plan::draw(seed, profile), most);
+        Self::of_run(report, small, profile, replay_command(seed, profile))
+    }
+
+    /// Of a run of a campaign that steers and began at `start`; it is made small within `most`.
+    #[must_use]
+    pub fn of_steered(
+        report: &Report,
+        run: &steer::Steered,
+        start: u64,
+        profile: Profile,
+        most: Duration,
+    ) -> Option<Self> {
+        let small = shrink_run(run.decisions, run.plan.clone(), most);
+        Self::of_run(report, small, profile, steer::repeat_command(start, report.seed, profile))
+    }
+
+    fn of_run(report: &Report, small: Option<Shrunk>, profile: Profile, repeat: String) -> Option<Self> {
+        let (step, violation) = report.violation.as_ref()?;
+        let small = small.map(|small| Small::Object(Box::new(small)));
+        Some(Self::new(report.seed, profile.name(), *step, violation, small, repeat))
+    }
+
+    /// Of a seed of the queue's consumer; it is made small within `most`.
+    #[must_use]
+    pub fn of_queue(report: &queue::Report, most: Duration) -> Option<Self> {
+        let (step, violation) = report.violation.as_ref()?;
+        let small = queue::shrink_seed(report.seed, most).map(|small| Small::Queue(Box::new(small)));
+        let repeat = queue::campaign::replay_command(report.seed);
+        Some(Self::new(report.seed, "queue", *step, violation, small, repeat))
+    }
+
+    fn new(seed: u64, kind: &str, step: u64, violation: &Violation, small: Option<Small>, repeat: String) -> Self {
+        let law = violation.law;
+        let says = if kind == "queue" { queue::law_says(law) } else { law_says(law) };
+        Self {
+            headline: format!("seed {seed} of the campaign \"{kind}\" broke law {law} at step {step}"),
+            promise: says.map(|says| format!("{law} promises: {says}")),
+            what: readable(&violation.what),
+            small,
+            repeat,
+            name: format!("{kind}-{seed}-{law}"),
+            file: None,
+        }
+    }
+
+    /// The same, with the small run's scenario in this file.
+    #[must_use]
+    pub fn with_file(self, file: PathBuf) -> Self {
+        Self { file: Some(file), ..self }
+    }
+
+    /// The whole report, its files written into a folder; at most [`MAX_LINES`] lines of [`MAX_COLUMNS`] columns.
+    #[must_use]
+    pub fn tell(&self, folder: &Path) -> String {
+        let mut head = vec![self.headline.clone()];
+        head.extend(self.promise.clone());
+        head.push(format!("what happened: {}", self.what));
+        let repeat = format!("repeat the whole seed with: {}", self.repeat);
+        let Some(small) = &self.small else { return layout::page(&head, &[], &[], &[repeat], None) };
+        head.push(format!("made small: {}", small.effort()));
+        let mut tail = Vec::new();
+        let plan = match small {
+            Small::Object(small) => {
+                let among_others = || folder.join(format!("{}.toml", self.name));
+                let file = self.file.clone().unwrap_or_else(among_others);
+                let text = small.to_text(Some(Path::new(&typed(&file))));
+                tail.push(match write(&file, &text) {
+                    Ok(()) => format!("repeat the small run with: cargo sim scenario {}", typed(&file)),
+                    Err(error) => format!("the small run is in no file: {}: {error}", typed(&file)),
+                });
+                text
+            }
+            // There are no scenario files of the queue.
+            Small::Queue(small) => small.plan_text(),
+        };
+        tail.push(repeat);
+        let (plan, trace): (Vec<String>, _) = (plan.lines().map(str::to_owned).collect(), small.lines());
+        let page = layout::page(&head, &plan, &trace, &tail, None);
+        if !page.contains(layout::LEFT_OUT) {
+            return page;
+        }
+        let file = folder.join(format!("{}.txt", self.name));
+        let everything = [head.join("\n"), plan.join("\n"), trace.join("\n"), tail.join("\n")].join("\n\n");
+        let place = match write(&file, &format!("{everything}\n")) {
+            Ok(()) => format!("all of it: {}", typed(&file)),
+            Err(error) => format!("the rest is in no file: {}: {error}", typed(&file)),
+        };
+        layout::page(&head, &plan, &trace, &tail, Some(&place))
+    }
+}
+
+impl fmt::Display for Finding {
+    /// The whole report; its files are written into [`folder`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.tell(&folder()))
+    }
+}
+
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    file.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(file, text)
+}

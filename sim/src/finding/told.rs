@@ -1,0 +1,114 @@
+//! In test binaries: one report in full, and what merely follows from it in a line.
+
+use crate::{
+    campaign::{self, Campaign},
+    finding::shortened,
+    proxy::Profile,
+    queue,
+    scenario::readable,
+};
+use std::{
+    any::Any,
+    num::NonZero,
+    panic::{self, AssertUnwindSafe},
+    sync::{Mutex, Once, OnceLock, PoisonError},
+    thread,
+};
+
+/// Seeds that are looked at to know whether a law is broken.
+const SEEDS: u64 = 300;
+
+/// Fails the test with this report, if it is the first of this process; otherwise with its headline, and that of the first.
+///
+/// # Panics
+/// Always.
+#[track_caller]
+pub fn tell_once(headline: &str, report: &str) -> ! {
+    static FIRST: Mutex<Option<String>> = Mutex::new(None);
+    let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = match &*first {
+        Some(first) => format!("{headline}\n(the report of these tests is of the first that failed: {first})"),
+        None => {
+            *first = Some(headline.to_owned());
+            shortened(report)
+        }
+    };
+    drop(first);
+    fail(&text)
+}
+
+/// Fails the test with a text that says all: without the place in the code and the stack, which would say nothing more.
+fn fail(text: &str) -> ! {
+    eprintln!("{text}");
+    panic::resume_unwind(Box::new(()))
+}
+
+/// A law that a few hundred seeds break, in a line with the command that shows it; `None`: they keep all.
+#[must_use]
+pub fn broken_law() -> Option<&'static str> {
+    static BROKEN: OnceLock<Option<String>> = OnceLock::new();
+    BROKEN.get_or_init(|| without_panic_messages(look)).as_deref()
+}
+
+fn look() -> Option<String> {
+    let jobs = thread::available_parallelism().map_or(1, NonZero::get);
+    let say = |law: &str, what: &str, test: &str| {
+        let what = readable(what);
+        format!("law {law} is broken ({what}): `cargo test --test {test}` shows how")
+    };
+    let swarm = Campaign { start: 0, seeds: SEEDS, profile: Profile::Swarm, jobs, fail_fast: true };
+    let found = campaign::run(swarm, |_| {});
+    if let Some((_, violation)) = found.failures.first().and_then(|report| report.violation.as_ref()) {
+        return Some(say(violation.law, &violation.what, "campaign"));
+    }
+    let found = queue::campaign::run(0, SEEDS, jobs, |_| {});
+    let (_, violation) = found.failures.first()?.violation.as_ref()?;
+    Some(say(violation.law, &violation.what, "queue"))
+}
+
+/// Runs a test of something that rests on the laws: a snapshot, a table, determinism. If it fails and a law is broken, it
+/// fails with one line that says from what it follows, and with what it has to say itself otherwise.
+///
+/// # Panics
+/// As the test does.
+pub fn unless_a_law_is_broken(test: impl FnOnce()) {
+    let Err(panic) = without_panic_messages(|| panic::catch_unwind(AssertUnwindSafe(test))) else { return };
+    match broken_law() {
+        Some(law) => fail(&format!("this follows from something else: {law}")),
+        None => fail(&text_of(&*panic)),
+    }
+}
+
+/// What a panic says, and where it was.
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let place = LAST.with_borrow_mut(Option::take);
+    let text = crate::proxy::panic_text(panic);
+    place.map_or(text.clone(), |place| format!("{text}\n(at {place})"))
+}
+
+std::thread_local! {
+    static QUIET: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static LAST: std::cell::RefCell<Option<String>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Runs this without the message that a panic of this thread, or of one without a name, prints.
+///
+/// Panics of the machine are findings, and minimising asks for them again and again; the threads of a campaign have no
+/// names, those of tests have.
+pub fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let aloud = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if QUIET.get() {
+                LAST.set(panic.location().map(ToString::to_string));
+            } else if thread::current().name().is_some() {
+                aloud(panic);
+            }
+        }));
+    });
+    let before = QUIET.replace(true);
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    QUIET.set(before);
+    done.unwrap_or_else(|panic| panic::resume_unwind(panic))
+}
