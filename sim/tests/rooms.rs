@@ -44,7 +44,7 @@ fn dependencies(manifest: &str, table: &str) -> Vec<String> {
     let lines = section.lines().take_while(|line| !line.starts_with('['));
     lines
         .filter_map(|line| line.split(['=', '.', ' ']).next())
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && *name != "#")
         .map(str::to_owned)
         .collect()
 }
