@@ -28,7 +28,7 @@ export class Refused extends Error {
   }
 }
 
-/** What `Subject.look` of lab.js says. */
+/** What `Subject.look` of objects/lab.js says. */
 export interface Look {
   instance: string;
   remembered: number;

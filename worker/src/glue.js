@@ -3,7 +3,7 @@
 
 /** The most rows in one statement: 32 rows with 2 parameters each, under the platform's limit of 100. */
 const MAX_ROWS_PER_STATEMENT = 32;
-/** Table, or payload, and whether the row is written or removed: as store.rs packs it. */
+/** Table, or payload, and whether the row is written or removed: as sql.rs packs it. */
 const PUT_ROW = 0, DELETE_ROW = 1, PUT_PAYLOAD = 2, DELETE_PAYLOAD = 3;
 
 const SQL = [

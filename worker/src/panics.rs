@@ -2,7 +2,7 @@
 //!
 //! A panic aborts the instance of wasm and with it the state of every object in the isolate, while their JavaScript
 //! goes on: storage, fetches, and callers that nobody would ever answer. So the object under which it happened is
-//! reset at once, and each of the others when it is constructed again (law F10's ghost restart ends there): the runtime
+//! reset at once, and each of the others when it is constructed again (the ghost restart, F10, ends there): the runtime
 //! then fails their pending calls, drops what the turn had written without committing it, and constructs them anew.
 
 use crate::glue;

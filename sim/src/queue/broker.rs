@@ -1,4 +1,4 @@
-//! The broker: a queue and its dead-letter queue, as platform.md A6 says, with the faults F29 and F30.
+//! The broker: a queue and its dead-letter queue, as `docs/platform.md` (A6) says, with the faults F29 and F30.
 
 use super::{
     coverage::{Fault, State},

@@ -82,7 +82,7 @@ fn parallel_fetches() {
         if count > 6 {
             found.differ(
                 &[&at_once],
-                "production lets 6 wait for their head at once (platform.md A4); local workerd does not enforce it",
+                "production lets 6 wait for their head at once (docs/platform.md, A4); local workerd does not enforce it",
             );
         }
     }
