@@ -26,9 +26,9 @@ pub struct Minimiser<'a, P> {
 }
 
 impl<'a, P: Clone + PartialEq> Minimiser<'a, P> {
-    /// Of a plan that fails; it is not asked whether it does. `within` counts from now.
-    pub fn new(plan: P, within: Duration, fails: impl FnMut(&P) -> bool + 'a) -> Self {
-        Self { plan, fails: Box::new(fails), runs: 0, deadline: now() + within }
+    /// Of a plan that fails; it is not asked whether it does.
+    pub fn new(plan: P, deadline: Instant, fails: impl FnMut(&P) -> bool + 'a) -> Self {
+        Self { plan, fails: Box::new(fails), runs: 0, deadline }
     }
 
     /// The smallest plan so far that fails.
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_found_is_kept() {
-        let mut small = Minimiser::new((0..100).collect::<Vec<u64>>(), LONG, |plan| plan.contains(&70));
+        let mut small = Minimiser::new((0..100).collect::<Vec<u64>>(), now() + LONG, |plan| plan.contains(&70));
         assert_eq!(small.attempt(|plan| plan.retain(|number| number % 2 == 0)), Ok(true));
         assert_eq!(small.attempt(|plan| plan.retain(|number| number % 3 == 0)), Ok(false));
         let items = small.plan().clone();
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn the_end_of_time_ends_it_at_once() {
         let runs = std::cell::Cell::new(0);
-        let mut small = Minimiser::new((0..100_000).collect::<Vec<u64>>(), LONG, |_| {
+        let mut small = Minimiser::new((0..100_000).collect::<Vec<u64>>(), now() + LONG, |_| {
             runs.set(runs.get() + 1);
             true
         });

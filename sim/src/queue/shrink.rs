@@ -62,7 +62,7 @@ pub fn shrink_seed(seed: u64, most: Duration) -> Option<Shrunk> {
         let violation = run_plan(seed, plan.clone(), watch).violation;
         violation.is_some_and(|(_, violation)| violation.law == law)
     };
-    let mut work = Work { small: Minimiser::new(plan, most.saturating_sub(began.elapsed()), breaks) };
+    let mut work = Work { small: Minimiser::new(plan, began + most, breaks) };
     let is_complete = work.all_rounds().is_ok();
     let runs = work.small.runs();
     let plan = work.small.into_plan();

@@ -18,5 +18,5 @@ pub use error::ScenarioError;
 pub use file::Scenario;
 pub use places::{parse_place, place_text};
 pub use says::{law_says, readable, to_first_break, told};
-pub use shrink::{Shrunk, shrink, shrink_run, written_out};
+pub use shrink::{Shrunk, shrink_run, written_out};
 pub use write::decision_lines;

@@ -4,7 +4,7 @@
 use super::{file::Scenario, says::to_first_break};
 use crate::{
     campaign::command,
-    engine::{Faults, Minimiser, Place, Script, TimeUp, Value, effort},
+    engine::{Faults, Micros, Minimiser, Place, Script, TimeUp, Value, effort},
     planting::planted_name,
     proxy::{
         Plan, Report, Watch,
@@ -13,6 +13,7 @@ use crate::{
     },
 };
 use std::{
+    collections::BTreeSet,
     path::Path,
     time::{Duration, Instant},
 };
@@ -60,23 +61,21 @@ pub fn written_out(seed: u64, plan: Plan) -> (Plan, Report) {
 }
 
 /// Shrinks the failing run of a plan with this seed, within `most`; `None`: it breaks no law.
+///
+/// What is found when time is up is what is returned. A run that was begun before that is not cut off.
 #[must_use]
 pub fn shrink_run(seed: u64, plan: Plan, most: Duration) -> Option<Shrunk> {
-    let began = now();
+    let deadline = now() + most;
     let profile = plan.profile;
     let command = (plan == Plan::draw(seed, profile)).then(|| command("shrink", seed, profile));
     let (plan, report) = written_out(seed, plan);
-    let (step, violation) = report.violation?;
-    let shrunk = shrink(plan, violation.law, step, most.saturating_sub(began.elapsed()))?;
-    Some(Shrunk { command, took: began.elapsed(), ..shrunk })
+    Some(Shrunk { command, ..shrink_failing(plan, &report, most, deadline)? })
 }
 
-/// Shrinks a plan that breaks this law at this step, within `most`; `None`: it does not break it.
-///
-/// What is found when time is up is what is returned. One run that was begun before is not cut off.
-#[must_use]
-pub fn shrink(plan: Plan, law: &'static str, step: u64, most: Duration) -> Option<Shrunk> {
-    let began = now();
+/// Shrinks a plan whose run this was.
+fn shrink_failing(plan: Plan, report: &Report, most: Duration, deadline: Instant) -> Option<Shrunk> {
+    let (step, violation) = report.violation.as_ref()?;
+    let (law, end) = (violation.law, report.simulated);
     let items_before = plan.items();
     // A plan that is smaller may take more steps to break the law, but not many times as many.
     let watch = Watch { until: Some(2 * step + 10_000), ..Watch::default() };
@@ -84,11 +83,8 @@ pub fn shrink(plan: Plan, law: &'static str, step: u64, most: Duration) -> Optio
         let violation = run_plan(0, plan.clone(), watch).violation;
         violation.is_some_and(|(_, violation)| violation.law == law)
     };
-    if !breaks(&plan) {
-        return None;
-    }
-    let mut work = Work { small: Minimiser::new(plan, most.saturating_sub(began.elapsed()), breaks), watch };
-    let is_complete = work.all_rounds().is_ok();
+    let mut work = Work { small: Minimiser::new(plan, deadline, breaks), watch };
+    let is_complete = work.all_rounds(end).is_ok();
     let runs = work.small.runs();
     let plan = work.small.into_plan();
     let mut report = run_plan(0, plan.clone(), Watch { lines: true, ..Watch::default() });
@@ -101,7 +97,7 @@ pub fn shrink(plan: Plan, law: &'static str, step: u64, most: Duration) -> Optio
         items: scenario.plan.items(),
         scenario,
         runs,
-        took: began.elapsed(),
+        took: (now() + most).saturating_duration_since(deadline),
         is_complete,
         report,
         command: None,
@@ -141,8 +137,10 @@ pub(super) struct Work {
 }
 
 impl Work {
-    fn all_rounds(&mut self) -> Result<(), TimeUp> {
-        self.take_out_what_comes_later()?;
+    /// `end` is when the law broke.
+    fn all_rounds(&mut self, end: Micros) -> Result<(), TimeUp> {
+        self.take_out_what_comes_later(end)?;
+        self.take_out_kinds()?;
         for _ in 0..MAX_ROUNDS {
             let before = self.plan().clone();
             self.round()?;
@@ -177,8 +175,7 @@ impl Work {
     }
 
     /// What would come after the law has broken cannot be needed.
-    fn take_out_what_comes_later(&mut self) -> Result<(), TimeUp> {
-        let end = self.run()?.simulated;
+    fn take_out_what_comes_later(&mut self, end: Micros) -> Result<(), TimeUp> {
         self.attempt(|plan| {
             for request in &mut plan.requests {
                 *request = request.filter(|request| request.at <= end);
@@ -187,6 +184,16 @@ impl Work {
             plan.storage_full.retain(|(begins, _)| *begins <= end);
         })?;
         Ok(())
+    }
+
+    /// Most kinds of decision have nothing to do with it: a long run has thousands of decisions, but some dozen kinds.
+    fn take_out_kinds(&mut self) -> Result<(), TimeUp> {
+        type Kind = (u16, String);
+        let kind = |(place, name, _): &Decided| -> Kind { (place.purpose, name.clone()) };
+        let kinds: BTreeSet<Kind> = decisions(self.plan()).iter().map(kind).collect();
+        self.small.thin_out(kinds.into_iter().collect(), |plan, left| {
+            keep_decisions(plan, |decided| left.contains(&kind(decided)));
+        })
     }
 
     /// Of most decisions it takes one run to know that they are not needed: it did not come to them.
