@@ -12,6 +12,7 @@ pub use told::{broken_law, tell_once, unless_a_law_is_broken, without_panic_mess
 
 use crate::{
     campaign::replay_command,
+    engine::Line,
     laws::Violation,
     proxy::{Plan, Profile, Report},
     queue,
@@ -51,12 +52,11 @@ enum Small {
 }
 
 impl Small {
-    fn lines(&self) -> Vec<String> {
-        let lines = match self {
+    fn lines(&self) -> &[Line] {
+        match self {
             Self::Object(small) => &small.report.lines,
             Self::Queue(small) => &small.report.lines,
-        };
-        lines.iter().map(ToString::to_string).collect()
+        }
     }
 
     fn effort(&self) -> String {
@@ -127,7 +127,11 @@ impl Finding {
         Self {
             headline: format!("seed {seed} of the campaign \"{kind}\" broke law {law} at step {step}"),
             promise: says.map(|says| format!("{law} promises: {says}")),
-            what: readable(&violation.what),
+            // Of the small run, if there is one: its trace is what is shown.
+            what: match small.as_ref().and_then(|small| small.lines().last()) {
+                Some(line) => line.what.trim_start_matches(law).trim_start_matches(": ").to_owned(),
+                None => readable(&violation.what),
+            },
             small,
             repeat,
             name: format!("{kind}-{seed}-{law}"),
@@ -166,7 +170,8 @@ impl Finding {
             Small::Queue(small) => small.plan_text(),
         };
         tail.push(repeat);
-        let (plan, trace): (Vec<String>, _) = (plan.lines().map(str::to_owned).collect(), small.lines());
+        let plan: Vec<String> = plan.lines().map(str::to_owned).collect();
+        let trace: Vec<String> = small.lines().iter().map(ToString::to_string).collect();
         let page = layout::page(&head, &plan, &trace, &tail, None);
         if !page.contains(layout::LEFT_OUT) {
             return page;
