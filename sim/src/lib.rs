@@ -21,6 +21,8 @@ pub mod finding;
 pub mod laws;
 #[cfg(feature = "planted")]
 pub mod mutants;
+mod nearest;
+pub mod planter;
 pub mod planting;
 pub mod proxy;
 pub mod queue;
