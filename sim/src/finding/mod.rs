@@ -13,6 +13,7 @@ pub use told::{broken_law, tell_once, unless_a_law_is_broken, without_panic_mess
 use crate::{
     campaign::replay_command,
     laws::Violation,
+    planter::original,
     proxy::{Plan, Profile, Report},
     queue,
     scenario::{Shrunk, law_says, readable, shrink_run},
@@ -76,7 +77,7 @@ pub fn folder() -> PathBuf {
 
 fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package)
+    original(package.parent().unwrap_or(package))
 }
 
 /// A path as it is typed in the workspace's root.

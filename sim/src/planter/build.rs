@@ -66,7 +66,7 @@ pub(super) fn build(root: &Path, folder: &Path, planted: &Planted, build: &Build
         // Lints are for the code that people read.
         .env("RUSTFLAGS", ["--cap-lints", "allow"].iter().chain(build.rustflags).copied().collect::<Vec<_>>().join(" "))
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("SIM_PLANTED_COPY", "true")
+        .env("SIM_PLANTED_COPY", root.canonicalize().map_err(|error| about(root, &error))?)
         .stdin(Stdio::null())
         // What it prints there are its messages; progress and errors go to the user.
         .stderr(Stdio::inherit());

@@ -43,6 +43,12 @@ pub fn planted_name() -> Option<String> {
     env::var(VARIABLE).ok()
 }
 
+/// The root of the workspace that this crate was built in; of that which a planted copy was made of, in one.
+#[must_use]
+pub fn original(root: &'static Path) -> &'static Path {
+    option_env!("SIM_PLANTED_COPY").map_or(root, Path::new)
+}
+
 /// A workspace, the tables of its mistakes, and where its copy is.
 #[derive(Clone, Debug)]
 pub struct Planter {
