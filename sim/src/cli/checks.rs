@@ -203,8 +203,8 @@ impl Sides<'_> {
     fn repeats(&self, found: &Found) -> Result<(), String> {
         let words = |command: &str| command.split_whitespace().skip(2).map(str::to_owned).collect::<Vec<_>>();
         let of_a_seed = |words: &Vec<String>| matches!(words.first().map(String::as_str), Some("replay" | "shell"));
-        let kills = found.kills.iter().flatten().map(|kill| (words(&kill.repeat), kill));
-        let Some((words, kill)) = kills.filter(|(words, _)| of_a_seed(words)).next() else { return Ok(()) };
+        let mut kills = found.kills.iter().flatten().map(|kill| (words(&kill.repeat), kill));
+        let Some((words, kill)) = kills.find(|(words, _)| of_a_seed(words)) else { return Ok(()) };
         let (name, words) = (&found.bug.name, words.iter().map(String::as_str).collect::<Vec<_>>());
         let [plain @ .., "--bug", named] = words.as_slice() else {
             return Err(format!("{} does not name it", kill.repeat));

@@ -182,7 +182,7 @@ mod tests {
             .and_then(|()| fs::write(&one, format!("{HEAD}{EDIT}")))
             .and_then(|()| fs::write(&other, format!("{}{EDIT}", HEAD.replace("Twice", "TWICE"))));
         assert!(written.is_ok(), "{written:?}");
-        let (alone, both) = (read(&folder, &[one.clone()]), read(&folder, &[one, other]));
+        let (alone, both) = (read(&folder, std::slice::from_ref(&one)), read(&folder, &[one, other]));
         let gone = read(&folder, &[folder.join("gone.toml")]);
         let _ = fs::remove_dir_all(&folder);
         assert_eq!(alone.map(|mutants| mutants.len()), Ok(1));

@@ -129,8 +129,9 @@ mod tests {
         let (watch, mut corpus) = (Watch { marks: true, ..Watch::default() }, Corpus::default());
         let mut varied = 0;
         for round in 0..3 {
-            let plan =
-                |number: u64| Arc::new(corpus.plan(round * ROUND + number, Profile::Swarm, number % DRAWN_OF != 0));
+            let plan = |number: u64| {
+                Arc::new(corpus.plan(round * ROUND + number, Profile::Swarm, !number.is_multiple_of(DRAWN_OF)))
+            };
             let round: Vec<Arc<Steered>> = (0..ROUND).map(plan).collect();
             for (steered, report) in round.iter().zip(run_round(&round, watch, 2)) {
                 let alone = run_plan(steered.decisions, steered.plan.clone(), Watch::default());
