@@ -26,7 +26,6 @@ impl RetryAfter {
         if value.len() > MAX_RETRY_AFTER_BYTES {
             return None;
         }
-        assert!(value.is_ascii() || !planted!(GarbageRetryAfterPanics), "{value} is no ASCII");
         let value = value.trim_matches([' ', '\t']);
         if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
             // Digits that do not fit are a very long time, not an error.
@@ -65,9 +64,6 @@ pub fn backoff_ms(policy: &Policy, id: Ulid, attempt: u8) -> u64 {
     // A pure function of request and attempt: no generator, and requests that failed together part.
     let most = bounded * limits::RETRY_JITTER_PERCENT / 100;
     let jitter = xxh3_64_with_seed(&id.0.to_le_bytes(), u64::from(attempt)) % (most + 1);
-    if planted!(JitterBelowMinimum) {
-        return bounded - jitter;
-    }
     bounded + jitter
 }
 
@@ -82,14 +78,8 @@ pub fn not_before(
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Timestamp {
-    let asked = match retry_after {
-        Some(value) if planted!(RetryAfterCut) => value.delay_ms(now).min(policy.max_retry_delay_ms.into()),
-        Some(value) if !planted!(RetryAfterIgnored) => value.delay_ms(now),
-        Some(_) | None => 0,
-    };
-    let backoff = backoff_ms(policy, id, attempt) - u64::from(planted!(RetryEarly));
-    let backoff = if planted!(RetryAfterBeatsBackoff) && asked > 0 { asked } else { backoff };
-    now.plus_ms(backoff.max(asked)).min(expires_at)
+    let asked = retry_after.map_or(0, |value| value.delay_ms(now));
+    now.plus_ms(backoff_ms(policy, id, attempt).max(asked)).min(expires_at)
 }
 
 /// What an attempt's end means under a policy.
@@ -118,12 +108,8 @@ pub(crate) fn judge(policy: &Policy, result: &FetchResult) -> Judgement {
             }
         }
         FetchResult::Failed(failure) => Judgement {
-            outcome: if planted!(TooLargeMisnamed) && *failure == crate::Failure::BodyTooLarge {
-                Outcome::Failed(crate::Failure::BodyBroken)
-            } else {
-                Outcome::Failed(*failure)
-            },
-            retryable: failure.is_retryable() || planted!(TooLargeRetried) && *failure == crate::Failure::BodyTooLarge,
+            outcome: Outcome::Failed(*failure),
+            retryable: failure.is_retryable(),
             ambiguous: failure.is_ambiguous(),
             retry_after: None,
         },

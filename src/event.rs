@@ -278,7 +278,6 @@ impl Output {
     /// The one meta row of a commit, however many steps share it.
     pub(crate) fn put_meta(&mut self, record: Record) {
         match self.meta_at.and_then(|at| self.writes.get_mut(at)) {
-            Some(_) if planted!(FirstMetaWins) => {}
             Some(write) => *write = Write::Put(record),
             None => {
                 self.meta_at = Some(self.writes.len());
@@ -295,8 +294,8 @@ impl Output {
     pub(crate) fn abort(&mut self, attempt: Attempt) {
         let unsent = |effect: &Effect| matches!(effect, Effect::Fetch { attempt: started, .. } if *started == attempt);
         match self.effects.iter().rposition(unsent) {
-            Some(at) if !planted!(UnsentFetchLeaves) => drop(self.effects.remove(at)),
-            Some(_) | None => self.effects.push(Effect::Abort { attempt }),
+            Some(at) => drop(self.effects.remove(at)),
+            None => self.effects.push(Effect::Abort { attempt }),
         }
     }
 }

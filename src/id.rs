@@ -88,7 +88,7 @@ impl<'de> Deserialize<'de> for RequestId {
 #[must_use]
 pub fn next_ulid(last: Ulid, now: Timestamp, entropy: u128) -> Option<Ulid> {
     let fresh = Ulid::from_parts(now.min(Timestamp::MAX).0, entropy);
-    if fresh > last || planted!(RandomUlid) {
+    if fresh > last {
         return Some(fresh);
     }
     // Same millisecond: the next number. Once in 2^80 that carries into the timestamp, which is still greater.

@@ -89,26 +89,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(any(test, feature = "planted"))]
+#[cfg(test)]
 extern crate std;
-
-/// Whether this bug is planted in the calling thread. Without the feature `planted` it is `false`, and there are no bugs.
-#[cfg(feature = "planted")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! planted {
-    ($bug:ident) => {
-        $crate::planted::is($crate::planted::Bug::$bug)
-    };
-}
-#[cfg(not(feature = "planted"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! planted {
-    ($bug:ident) => {
-        false
-    };
-}
 
 pub mod address;
 mod backoff;
@@ -121,8 +103,6 @@ pub mod limits;
 mod machine;
 mod outcome;
 mod outgoing;
-#[cfg(feature = "planted")]
-pub mod planted;
 pub mod queue;
 mod recorded;
 mod refusal;

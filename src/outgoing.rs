@@ -106,19 +106,18 @@ impl Hop {
         if !usable {
             return AfterHead::Fail(Failure::BadRedirect);
         }
-        if config.check_destination(&url).is_err() && !planted!(RedirectUnchecked) {
+        if config.check_destination(&url).is_err() {
             return AfterHead::Fail(Failure::AddressRefused);
         }
         let becomes_get =
             (matches!(status, 301 | 302) && self.method == "POST") || (status == 303 && self.method != "HEAD");
-        let crosses = self.url.origin() != url.origin() && !planted!(SecretsCrossOrigins);
+        let crosses = self.url.origin() != url.origin();
         let mut headers = self.headers;
         headers.retain(|(name, _)| {
             let body = becomes_get && starts_with_ignoring_case(name, "content-");
             let secret =
                 crosses && ["authorization", "cookie", "cookie2"].iter().any(|field| name.eq_ignore_ascii_case(field));
-            let key = planted!(KeyLostAtRedirect) && name.eq_ignore_ascii_case("idempotency-key");
-            !body && !secret && !key
+            !body && !secret
         });
         AfterHead::Follow(Self {
             method: if becomes_get { "GET".into() } else { self.method },

@@ -127,10 +127,7 @@ impl Options {
         let ms = |field, value, range| in_range(field, value, range);
         let policy = Policy {
             timeout_ms: ms("options.timeout_ms", self.timeout_ms, limits::TIMEOUT_RANGE_MS)?,
-            max_retries: match self.max_retries {
-                11 if planted!(OptionsUnbounded) => 11,
-                retries => in_range("options.max_retries", retries, limits::MAX_RETRIES_RANGE)?,
-            },
+            max_retries: in_range("options.max_retries", self.max_retries, limits::MAX_RETRIES_RANGE)?,
             retry_delay_ms: ms("options.retry_delay_ms", self.retry_delay_ms, limits::RETRY_DELAY_RANGE_MS)?,
             max_retry_delay_ms: ms(
                 "options.max_retry_delay_ms",

@@ -49,16 +49,11 @@ impl Alarm {
     /// (by the clock of a host that the object has moved to).
     fn to_store(self, now: Timestamp, wake: Option<Timestamp>, fired: Option<Self>) -> Option<Timestamp> {
         let next = now.plus_ms(1);
-        let mut wanted = if planted!(AlarmAtPresent) { wake?.max(now) } else { wake?.max(next) };
-        if fired == Some(Self(Some(wanted))) && !planted!(AlarmAtItsOwnTime) {
+        let mut wanted = wake?.max(next);
+        if fired == Some(Self(Some(wanted))) {
             wanted = if wanted > next { Timestamp(wanted.0 - 1) } else { wanted.plus_ms(1) };
         }
-        if planted!(NextAlarmPresumed) && fired.is_some_and(|fired| fired.0 == wake && wake > Some(next)) {
-            return None;
-        }
         match self.0 {
-            Some(_) if planted!(AlarmOnlyIfNone) => None,
-            Some(stored) if planted!(PastAlarmKept) && stored <= now => None,
             Some(stored) if stored > now && stored <= wanted => None,
             Some(_) | None => Some(wanted),
         }
@@ -83,11 +78,8 @@ pub fn turn<S: Store>(
 ) -> Result<(), S::Error> {
     out.clear();
     let mut fired = None;
-    let mut is_first = true;
     for event in events {
-        let shares = !core::mem::take(&mut is_first) && planted!(SharedTickKeepsAlarm);
-        let is_known = |alarm: &Alarm| planted!(TickKeepsAlarm) && alarm.0 > Some(now.plus_ms(10_000));
-        if event == Event::Tick && !is_known(alarm) && !shares {
+        if event == Event::Tick {
             let _ = fired.get_or_insert(mem::take(alarm));
         }
         machine.step(now, event, out);
@@ -96,9 +88,7 @@ pub fn turn<S: Store>(
     if (!out.writes().is_empty() || to_store.is_some())
         && let Err(error) = store.commit(out.writes(), to_store)
     {
-        if !planted!(EffectsAfterFailedCommit) {
-            out.clear();
-        }
+        out.clear();
         return Err(error);
     }
     if to_store.is_some() {

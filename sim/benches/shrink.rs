@@ -1,8 +1,8 @@
 //! How small failing runs of planted bugs become, and how fast: `cargo bench -p proxy-fetch-sim --bench shrink`.
 #![allow(missing_docs, reason = "a benchmark")]
 
-use proxy_fetch::planted::{Bug, plant};
 use proxy_fetch_sim::{
+    mutants::{self, planted},
     proxy::{Plan, Profile, Watch, run_seed},
     scenario::shrink_run,
 };
@@ -12,17 +12,17 @@ use std::{panic, time::Duration};
 const SEEDS: usize = 15;
 const MOST: Duration = Duration::from_secs(60);
 
-const BUGS: [Bug; 10] = [
-    Bug::AttemptCountedLate,
-    Bug::SlotLostAtCancel,
-    Bug::RetryAfterIgnored,
-    Bug::CompletionEndsDelays,
-    Bug::EarlierLifeHeeded,
-    Bug::FlightForgotten,
-    Bug::AlarmOnlyIfNone,
-    Bug::AlarmAtItsOwnTime,
-    Bug::EffectsAfterFailedCommit,
-    Bug::LateAnswerBeatsExpiry,
+const BUGS: [&str; 10] = [
+    "AttemptCountedLate",
+    "SlotLostAtCancel",
+    "RetryAfterIgnored",
+    "CompletionEndsDelays",
+    "EarlierLifeHeeded",
+    "FlightForgotten",
+    "AlarmOnlyIfNone",
+    "AlarmAtItsOwnTime",
+    "EffectsAfterFailedCommit",
+    "LateAnswerBeatsExpiry",
 ];
 
 fn median<T: Copy + Ord>(values: &[T]) -> T {
@@ -31,29 +31,36 @@ fn median<T: Copy + Ord>(values: &[T]) -> T {
     sorted[sorted.len() / 2]
 }
 
-fn main() {
+/// In a process of the planted copy: its bug's failing seeds, a line for each: items before, items left, runs, ms.
+fn shrink() {
     panic::set_hook(Box::new(|_| {}));
+    let failing = (0..).filter(|seed| run_seed(*seed, Profile::Swarm, Watch::default()).violation.is_some());
+    let small = failing.take(SEEDS).filter_map(|seed| shrink_run(seed, Plan::draw(seed, Profile::Swarm), MOST));
+    for shrunk in small {
+        println!("{} {} {} {}", shrunk.items_before, shrunk.items, shrunk.runs, shrunk.took.as_millis());
+    }
+}
+
+fn main() {
+    if planted().is_some() {
+        return shrink();
+    }
+    let copy = mutants::build("--bench", "shrink", "bench").unwrap_or_else(|error| panic!("{error}"));
     println!("{:<26} {:>6} {:>8} {:>6} {:>6} {:>8}", "bug", "seeds", "before", "left", "runs", "ms");
     let (mut items, mut times) = (Vec::new(), Vec::new());
     for bug in BUGS {
-        plant(Some(bug));
-        let failing = (0..).filter(|seed| run_seed(*seed, Profile::Swarm, Watch::default()).violation.is_some());
-        let shrunk: Vec<_> =
-            failing.take(SEEDS).filter_map(|seed| shrink_run(seed, Plan::draw(seed, Profile::Swarm), MOST)).collect();
-        let left: Vec<usize> = shrunk.iter().map(|shrunk| shrunk.items).collect();
-        let took: Vec<Duration> = shrunk.iter().map(|shrunk| shrunk.took).collect();
-        let before = median(&shrunk.iter().map(|shrunk| shrunk.items_before).collect::<Vec<_>>());
-        let runs = median(&shrunk.iter().map(|shrunk| shrunk.runs).collect::<Vec<_>>());
-        let (middle, name) = (median(&took).as_millis(), bug.name());
-        println!("{name:<26} {:>6} {before:>8} {:>6} {runs:>6} {middle:>8}", shrunk.len(), median(&left));
-        items.extend(left);
-        times.extend(took);
+        let output = copy.command(Some(bug)).output().unwrap_or_else(|error| panic!("{bug}: {error}"));
+        assert!(output.status.success(), "{bug}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let number = |word: &str| word.parse::<u64>().unwrap_or_else(|error| panic!("{bug}: {word}: {error}"));
+        let rows: Vec<Vec<u64>> = text.lines().map(|line| line.split(' ').map(number).collect()).collect();
+        let of = |column: usize| rows.iter().map(|row| row[column]).collect::<Vec<_>>();
+        let [before, left, runs, ms] = [0, 1, 2, 3].map(|column| median(&of(column)));
+        println!("{bug:<26} {:>6} {before:>8} {left:>6} {runs:>6} {ms:>8}", rows.len());
+        items.extend(of(1));
+        times.extend(of(3));
     }
-    plant(None);
-    println!("\nmedians over {} seeds: {} items left, {} ms", items.len(), median(&items), median(&times).as_millis());
-    println!(
-        "the largest: {} items, {} ms",
-        items.iter().max().unwrap_or(&0),
-        times.iter().max().map_or(0, Duration::as_millis)
-    );
+    println!("\nmedians over {} seeds: {} items left, {} ms", items.len(), median(&items), median(&times));
+    let most = |all: &[u64]| all.iter().max().copied().unwrap_or_default();
+    println!("the largest: {} items, {} ms", most(&items), most(&times));
 }

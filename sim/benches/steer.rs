@@ -1,10 +1,12 @@
 //! Whether steering helps: runs until a planted bug is found, drawn and steered, from the same starts, and what a run costs.
-//! `cargo bench -p proxy-fetch-sim --bench steer --features planted`; `STEER_STARTS` says how many starts.
+//! `cargo bench -p proxy-fetch-sim --bench steer`; `STEER_STARTS` says how many starts.
 #![allow(missing_docs, reason = "a benchmark")]
 
-use proxy_fetch::planted::{Bug, plant};
 use proxy_fetch_sim::{
     campaign::{self, Campaign},
+    laws::Laws,
+    mutants::{self, planted},
+    planter::PlantedCopy,
     proxy::{Profile, Watch, run_seed},
     steer,
 };
@@ -18,23 +20,23 @@ const GREEN: u64 = 2_000;
 /// What drawn seeds are slow to find, whether steering was tuned on it (from other starts than these), and by which law
 /// alone, if not by any: bugs that all laws together find at once are slow to find by some.
 #[rustfmt::skip]
-const BUGS: [(Bug, Option<&str>, bool); 16] = [
-    (Bug::DueUnbounded, None, false),
-    (Bug::StartsAtExpiry, None, true),
-    (Bug::ExpiryMovesAtRetry, None, false),
-    (Bug::AttemptNumberIgnored, None, true),
-    (Bug::AlarmAtItsOwnTime, None, true),
-    (Bug::SecretsCrossOrigins, None, true),
-    (Bug::LateAnswerBeatsExpiry, None, false),
-    (Bug::UnsentFetchLeaves, None, true),
-    (Bug::QueueOneOver, None, false),
-    (Bug::DueOneLate, None, false),
-    (Bug::RedirectUnchecked, None, false),
-    (Bug::TickKeepsAlarm, None, true),
-    (Bug::CompletionEndsDelays, Some("S14"), false),
-    (Bug::RequestRowStays, Some("S10"), false),
-    (Bug::RequestRowStays, Some("S14"), false),
-    (Bug::MarkNotStored, Some("S10"), false),
+const BUGS: [(&str, Option<&str>, bool); 16] = [
+    ("DueUnbounded", None, false),
+    ("StartsAtExpiry", None, true),
+    ("ExpiryMovesAtRetry", None, false),
+    ("AttemptNumberIgnored", None, true),
+    ("AlarmAtItsOwnTime", None, true),
+    ("SecretsCrossOrigins", None, true),
+    ("LateAnswerBeatsExpiry", None, false),
+    ("UnsentFetchLeaves", None, true),
+    ("QueueOneOver", None, false),
+    ("DueOneLate", None, false),
+    ("RedirectUnchecked", None, false),
+    ("TickKeepsAlarm", None, true),
+    ("CompletionEndsDelays", Some("S14"), false),
+    ("RequestRowStays", Some("S10"), false),
+    ("RequestRowStays", Some("S14"), false),
+    ("MarkNotStored", Some("S10"), false),
 ];
 
 /// How many times as long drawn seeds take for a bug as steered ones: in runs, and in steps.
@@ -95,11 +97,42 @@ fn geometric_mean(ratios: &[f64]) -> f64 {
     (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
 }
 
-fn main() {
-    let starts: u64 = match env::var("STEER_STARTS") {
+fn starts() -> u64 {
+    match env::var("STEER_STARTS") {
         Ok(text) => text.parse().unwrap_or_else(|error| panic!("STEER_STARTS={text:?} is no number: {error}")),
         Err(_) => 5,
-    };
+    }
+}
+
+/// In a process of the planted copy: both searches for its bug, by all laws or by one alone; of each a line.
+fn search_here() {
+    panic::set_hook(Box::new(|_| {}));
+    let only = env::args().find_map(|word| Laws::ids().iter().copied().find(|law| *law == word));
+    for search in [drawn, steered] {
+        let mut searches = Searches::default();
+        (0..starts()).for_each(|start| search(start * 1_000_000, only, &mut searches));
+        println!("{} {} {}", searches.runs, searches.steps, searches.failed);
+    }
+}
+
+/// Both searches, in a process of their own.
+fn search(copy: &PlantedCopy, bug: &str, only: Option<&str>) -> (Searches, Searches) {
+    let output = copy.command(Some(bug)).args(only).output().unwrap_or_else(|error| panic!("{bug}: {error}"));
+    assert!(output.status.success(), "{bug}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let number = |word: &str| word.parse().unwrap_or_else(|error| panic!("{bug}: {word}: {error}"));
+    match text.split_whitespace().map(number).collect::<Vec<u64>>()[..] {
+        [a, b, c, d, e, f] => (Searches { runs: a, steps: b, failed: c }, Searches { runs: d, steps: e, failed: f }),
+        _ => panic!("{bug}: {text}"),
+    }
+}
+
+fn main() {
+    if planted().is_some() {
+        return search_here();
+    }
+    let starts = starts();
+    let copy = mutants::build("--bench", "steer", "bench").unwrap_or_else(|error| panic!("{error}"));
     // The machine's panics are findings.
     panic::set_hook(Box::new(|_| {}));
     println!("runs until the bug is found, means of {starts} starts; who finds none in {MOST} counts as {MOST}");
@@ -113,13 +146,7 @@ fn main() {
     );
     let mut ratios = Vec::new();
     for (bug, only, tuned) in BUGS {
-        plant(Some(bug));
-        let of = |search: fn(u64, Option<&'static str>, &mut Searches)| {
-            let mut searches = Searches::default();
-            (0..starts).for_each(|start| search(start * 1_000_000, only, &mut searches));
-            searches
-        };
-        let (drawn, steered) = (of(drawn), of(steered));
+        let (drawn, steered) = search(&copy, bug, only);
         let mean = |sum: u64| sum as f64 / starts as f64;
         let runs = |of: &Searches| {
             let failed = if of.failed > 0 { format!(" ({})", of.failed) } else { String::new() };
@@ -128,12 +155,7 @@ fn main() {
         let (ratio, in_steps) = (mean(drawn.runs) / mean(steered.runs), mean(drawn.steps) / mean(steered.steps));
         println!(
             "{:<25} {:>12} {:>12} {ratio:>6.2} {:>8.0}k {:>8.0}k {in_steps:>6.2}",
-            format!(
-                "{}{}{}",
-                bug.name(),
-                only.map_or(String::new(), |law| format!("/{law}")),
-                if tuned { " *" } else { "" }
-            ),
+            format!("{}{}{}", bug, only.map_or(String::new(), |law| format!("/{law}")), if tuned { " *" } else { "" }),
             runs(&drawn),
             runs(&steered),
             mean(drawn.steps) / 1e3,
@@ -141,7 +163,6 @@ fn main() {
         );
         ratios.push(Row { ratio, in_steps, is_slow: mean(drawn.runs) >= 20.0, tuned });
     }
-    plant(None);
     let _ = panic::take_hook();
     println!("\ngeometric means of the ratios, in runs and in steps:");
     let rows: [(&str, IsIn); 4] = [

@@ -2,7 +2,7 @@
 
 use crate::{
     engine::Micros,
-    planting::{plant_by_name, planted_name},
+    mutants::planted,
     proxy::{Profile, Report, Watch, coverage::Coverage, run_seed},
 };
 use std::{
@@ -135,14 +135,17 @@ pub(crate) fn options(profile: Profile) -> String {
         Profile::Swarm => String::new(),
         Profile::Calm | Profile::Soak => format!(" --profile {}", profile.name()),
     };
-    let bug = planted_name().map_or(String::new(), |bug| format!(" --bug {bug}"));
-    format!("{profile}{bug}")
+    format!("{profile}{}", bug_option())
+}
+
+/// The planted bug as an option of `cargo sim`, with a space before it.
+pub(crate) fn bug_option() -> String {
+    planted().map_or(String::new(), |bug| format!(" --bug {bug}"))
 }
 
 /// Runs the campaign; `progress` is told now and then how many seeds are done.
 ///
-/// A bug that is planted in this thread is planted in all of them. The result does not depend on the number of threads,
-/// unless it fails fast.
+/// The result does not depend on the number of threads, unless it fails fast.
 pub fn run(campaign: Campaign, progress: impl Fn(u64) + Sync) -> Summary {
     let Campaign { start, seeds, profile, jobs, fail_fast } = campaign;
     run_seeds(start, seeds, jobs, fail_fast, |seed| run_seed(seed, profile, Watch::default()), progress)
@@ -161,12 +164,9 @@ pub(crate) fn run_seeds<R: Ran>(
     let done = AtomicU64::new(0);
     let failed = AtomicBool::new(false);
     let summary = Mutex::new(Summary::default());
-    let bug = planted_name();
     thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
-                // It is planted in the thread that asks, so it exists.
-                let _ = plant_by_name(bug);
                 let mut mine = Vec::new();
                 while !(fail_fast && failed.load(Ordering::Relaxed)) {
                     let number = next.fetch_add(1, Ordering::Relaxed);

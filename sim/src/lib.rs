@@ -6,7 +6,7 @@
 //! [`steer`] runs campaigns that learn from what they reached.
 //! [`finding`] tells people of a broken law.
 //! [`scenario`] writes plans down as files, and makes failing ones small.
-//! `mutants` plants bugs that the laws must find.
+//! [`mutants`] has bugs that the laws must find, and [`planter`] plants them, or those of anybody else.
 //! `reference` compares the machine with a model of plain lists, on generated sequences.
 //! `shell` runs the native host's shell on madsim.
 //! [`explore`] goes through every schedule of a small scope.
@@ -19,23 +19,21 @@ pub mod engine;
 pub mod explore;
 pub mod finding;
 pub mod laws;
-#[cfg(feature = "planted")]
 pub mod mutants;
-pub mod planting;
+mod nearest;
+pub mod planter;
 pub mod proxy;
 pub mod queue;
-#[cfg(feature = "reference")]
+#[cfg(feature = "lenses")]
 pub mod reference;
 pub mod scenario;
-#[cfg(all(feature = "planted", madsim))]
+#[cfg(all(feature = "lenses", madsim))]
 pub mod shell;
 pub mod steer;
 pub mod verify;
 
-#[cfg(all(feature = "planted", not(madsim)))]
+#[cfg(all(feature = "lenses", not(madsim)))]
 compile_error!(
     "madsim simulates only with --cfg madsim, which .cargo/config.toml sets: RUSTFLAGS in the environment replaces it; \
      unset it, and build from within the workspace"
 );
-
-use proxy_fetch::planted;

@@ -5,12 +5,12 @@
 mod documents;
 
 use documents::Repository;
-use proxy_fetch::planted::{Bug, plant};
 use proxy_fetch_sim::{
     laws::Laws,
-    proxy::{Watch, coverage::FAULTS, run_plan},
+    mutants,
+    proxy::coverage::FAULTS,
     queue::{coverage::Fault, law_ids},
-    scenario::{Scenario, law_says, told},
+    scenario::{Scenario, law_says},
 };
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use std::{collections::BTreeSet, path::Path, sync::LazyLock};
@@ -36,27 +36,19 @@ fn every_link_and_path_leads_to_what_is_there() {
     assert!(complaints.is_empty(), "{} dead references:\n{}", complaints.len(), complaints.join("\n"));
 }
 
+/// That its trace is what is printed, `cargo sim mutants` sees.
 #[test]
-fn the_failure_that_readme_shows_is_what_is_printed() {
+fn the_failure_that_readme_shows_is_of_a_law_and_a_bug() {
     let readme = REPOSITORY.text("README.md");
     let shown = readme.split_once("```text\nthe first, made small:\n\n").and_then(|(_, rest)| rest.split_once("\n```"));
     let Some((shown, _)) = shown else { panic!("README shows no failure that was made small") };
     let is_trace = |line: &&str| line.starts_with("    ");
     let file: Vec<&str> = shown.lines().take_while(|line| !is_trace(line)).collect();
-    let trace: Vec<&str> = shown.lines().filter(is_trace).collect();
     let scenario = Scenario::parse(&file.join("\n")).unwrap_or_else(|error| panic!("README's scenario: {error}"));
     let (law, bug) = (scenario.law.unwrap_or_default(), scenario.bug.unwrap_or_default());
-    let bug: Bug = bug.parse().unwrap_or_else(|_| panic!("README's scenario names no bug"));
-    plant(Some(bug));
-    let report = run_plan(0, scenario.plan, Watch { lines: true, ..Watch::default() });
-    plant(None);
-    let head =
-        [format!("# {law}: {}.", law_says(&law).unwrap_or_default()), format!("# {}: {}.", bug.name(), bug.what())];
-    let mut lines = told(&report);
-    lines.pop();
-    let printed = head.into_iter().chain(lines).collect::<Vec<_>>().join("\n");
-    let shown = file.into_iter().take(2).chain(trace).collect::<Vec<_>>().join("\n");
-    assert!(shown == printed, "README shows this failure:\n{shown}\n\nand this is what is printed:\n{printed}");
+    let bug = mutants::bug(&bug).unwrap_or_else(|error| panic!("README's scenario: {error}"));
+    let head = [format!("# {law}: {}.", law_says(&law).unwrap_or_default()), format!("# {bug}: {}.", bug.what)];
+    assert_eq!(file[..2], head, "README's scenario begins so");
 }
 
 /// A row of a page's tables: under which heading, what it is of, and what it says.

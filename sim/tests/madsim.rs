@@ -1,12 +1,10 @@
 //! The production shell on madsim's runtime, many seeds: `sim/src/shell` is the world.
 //!
 //! `MADSIM_TEST_SEED`, `MADSIM_TEST_NUM`, `MADSIM_TEST_JOBS` and `MADSIM_TEST_CHECK_DETERMINISM` are honoured.
-//! `MADSIM_TEST_BUG` plants a bug, as `cargo sim mutants` does.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use madsim::runtime::{Builder, Handle};
-use proxy_fetch::planted::{Bug, plant};
-use proxy_fetch_sim::shell::{Totals, run_seed, scenario};
+use proxy_fetch_sim::shell::{Totals, repeat_command, run_seed, scenario};
 use std::{cell::Cell, env, panic, sync::Mutex};
 
 const SEEDS: u64 = 200;
@@ -64,15 +62,13 @@ fn say_how_to_repeat() {
     panic::set_hook(Box::new(move |info| {
         before(info);
         if let Some(seed) = SEED.get() {
-            let bug = env::var("MADSIM_TEST_BUG").map(|bug| format!(" MADSIM_TEST_BUG={bug}")).unwrap_or_default();
-            eprintln!("repeat it with: MADSIM_TEST_SEED={seed}{bug} cargo test -p proxy-fetch-sim --test madsim");
+            eprintln!("repeat it with: {}", repeat_command(seed));
         }
     }));
 }
 
 async fn checked() {
     SEED.set(Some(Handle::current().seed()));
-    plant(env::var("MADSIM_TEST_BUG").ok().map(|name| name.parse::<Bug>().unwrap()));
     match scenario().await {
         Ok((totals, _)) => REACHED.lock().unwrap().add(&totals),
         Err(panic) => panic::resume_unwind(panic),

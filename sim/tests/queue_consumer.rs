@@ -1,32 +1,11 @@
-//! The Queue variant's consumer: a seed is one run, and a failing one becomes small.
+//! The Queue variant's consumer: a seed is one run.
 #![allow(missing_docs, reason = "a test")]
 
-use proxy_fetch::planted::{Bug, plant};
-use proxy_fetch_sim::queue::{Report, Watch, run_seed, shrink_seed};
+use proxy_fetch_sim::queue::{Report, Watch, run_seed};
 use std::{
     collections::{BTreeMap, BTreeSet},
     thread,
-    time::Duration,
 };
-
-/// A failure is made small within this.
-const SHRINK_WITHIN: Duration = Duration::from_secs(10);
-
-/// Of a failing seed little is left, and it breaks the same law.
-#[test]
-fn what_is_left_of_a_failing_seed_is_small() {
-    for (bug, most) in [(Bug::SixthMessage, 12), (Bug::EndNotRemembered, 5), (Bug::DelayRoundedDown, 3)] {
-        plant(Some(bug));
-        let fails = |seed: &u64| run_seed(*seed, Watch::default()).violation;
-        let (seed, (_, violation)) =
-            (0..400).find_map(|seed| Some((seed, fails(&seed)?))).unwrap_or_else(|| panic!("no seed finds {bug}"));
-        let shrunk = shrink_seed(seed, SHRINK_WITHIN);
-        plant(None);
-        let shrunk = shrunk.unwrap_or_else(|| panic!("{bug}: no law is broken"));
-        assert_eq!(shrunk.report.violation.as_ref().map(|(_, left)| left.law), Some(violation.law), "{bug}");
-        assert!(shrunk.items <= most && shrunk.items < shrunk.items_before, "{bug}: {}", shrunk.effort());
-    }
-}
 
 const SEEDS: u64 = 60;
 

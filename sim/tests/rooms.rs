@@ -61,10 +61,6 @@ fn the_core_depends_on_nothing_that_touches_the_world() {
     let allowed: Vec<&str> = allowed.into_iter().chain(["base64", "serde_json", "serde_path_to_error"]).collect();
     assert_eq!(dependencies("Cargo.toml", "dependencies"), allowed);
     for (path, text) in sources("src") {
-        // No build that people ship has it; `planted.rs` beside this file holds that.
-        if path.ends_with("src/planted.rs") {
-            continue;
-        }
         for word in ["std::", "async ", "unsafe ", "SystemTime", "Instant", "HashMap", "tokio", "madsim"] {
             let text = code(&text);
             let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -107,7 +103,7 @@ fn line(manifest: &str, start: &str) -> String {
 }
 
 /// What runs in production is what is simulated, not a copy of it: so this one room knows a host. It knows no more of it
-/// than its shell, which is free of tokio; and only builds with planted bugs have the room.
+/// than its shell, which is free of tokio; and only builds that look through all lenses have the room.
 #[test]
 fn one_room_runs_the_production_shell() {
     assert_eq!(
@@ -116,9 +112,8 @@ fn one_room_runs_the_production_shell() {
     );
     assert_eq!(line("sim/Cargo.toml", "madsim"), r#"madsim = { version = "0.2.34", optional = true }"#);
     assert_eq!(line("sim/Cargo.toml", "default"), "", "the simulator has no default features");
-    let features = line("sim/Cargo.toml", "planted");
-    assert!(features.contains(r#""dep:madsim", "dep:proxy-fetch-native""#), "{features}");
-    assert_eq!(line("native/Cargo.toml", "planted"), r#"planted = ["proxy-fetch/planted"]"#);
+    let features = line("sim/Cargo.toml", "lenses");
+    assert!(features.contains(r#""dep:madsim""#) && features.contains(r#""dep:proxy-fetch-native""#), "{features}");
     assert_eq!(line("native/Cargo.toml", "default"), r#"default = ["server"]"#);
     let mut users = 0;
     for (path, text) in ["sim/src", "sim/tests", "sim/benches"].into_iter().flat_map(sources) {
@@ -134,7 +129,7 @@ fn one_room_runs_the_production_shell() {
     }
     assert!(users > 0, "nobody runs the production shell");
     let lib = read(&root().join("sim/src/lib.rs"));
-    assert!(lib.contains("#[cfg(all(feature = \"planted\", madsim))]\npub mod shell;"), "who has the room");
+    assert!(lib.contains("#[cfg(all(feature = \"lenses\", madsim))]\npub mod shell;"), "who has the room");
 }
 
 #[test]

@@ -31,24 +31,14 @@ impl Machine {
     fn admit(&mut self, now: Timestamp, request: Request, entropy: u128, out: &mut Output) -> Result<Ulid, Refusal> {
         let accepted = request.accept(&self.config)?;
         let request_id = accepted.payload.request_id.clone();
-        let known = self.known(now, &request_id);
-        let revived = known.filter(|(id, _)| planted!(RepeatRevives) && self.finished.contains_key(id));
-        if let Some((id, fingerprint)) = known.filter(|_| revived.is_none()) {
-            return if fingerprint == accepted.fingerprint || planted!(ConflictMissed) {
-                Ok(id)
-            } else {
-                Err(Refusal::conflict())
-            };
+        if let Some((id, fingerprint)) = self.known(now, &request_id) {
+            return if fingerprint == accepted.fingerprint { Ok(id) } else { Err(Refusal::conflict()) };
         }
-        let most = self.config.max_live + usize::from(planted!(QueueOneOver));
-        if self.live.len() + self.kept.len() >= most {
+        if self.live.len() + self.kept.len() >= self.config.max_live {
             return Err(Refusal::queue_full(self.config.max_live));
         }
-        let id = match revived {
-            Some((id, _)) => id,
-            None => next_ulid(Ulid(self.meta.last_id), now, entropy).ok_or_else(Refusal::no_ulid_left)?,
-        };
-        self.meta.last_id = self.meta.last_id.max(id.0);
+        let id = next_ulid(Ulid(self.meta.last_id), now, entropy).ok_or_else(Refusal::no_ulid_left)?;
+        self.meta.last_id = id.0;
         let row = RequestRow {
             request_id,
             fingerprint: accepted.fingerprint,
@@ -81,12 +71,8 @@ impl Machine {
                 Phase::Queued { .. } => None,
                 Phase::InFlight { .. } => {
                     out.abort(self.attempt(id, row));
-                    if planted!(CancelIgnoresFlight) {
-                        return Ok(id);
-                    }
                     None
                 }
-                Phase::Delivering { .. } if planted!(OutcomeOverwritten) => None,
                 Phase::Delivering { outcome, .. } => Some(outcome),
             },
             (None, Some(row)) => Some(row.outcome),
@@ -140,7 +126,7 @@ impl Machine {
         if let Some(row) = self.live.get(&id) {
             return Some((id, row.fingerprint));
         }
-        let row = self.finished.get(&id).filter(|_| !planted!(NameForgottenAtEnd))?;
+        let row = self.finished.get(&id)?;
         let remembered = now < window_end(row.finished_at);
         remembered.then_some((id, row.fingerprint))
     }

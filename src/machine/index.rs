@@ -3,7 +3,7 @@
 //! A request's places follow from its row and from whether its delay is over, so `add`, `remove` and `end_delays` are
 //! the only ways to change the index.
 
-use crate::{Outcome, Timestamp, expires_at, limits, row::Phase};
+use crate::{Timestamp, expires_at, row::Phase};
 use alloc::collections::BTreeSet;
 use ulid::Ulid;
 
@@ -41,7 +41,6 @@ impl Index {
             }
             Phase::InFlight { .. } => self.in_flight += 1,
             Phase::Delivering { outcome, until } => {
-                self.in_flight += usize::from(planted!(SlotLostAtCancel) && outcome == Outcome::Cancelled);
                 self.held_responses += usize::from(outcome.has_response());
                 match until {
                     Some(_) => self.callbacks += 1,
@@ -87,9 +86,6 @@ impl Index {
         {
             self.waiting.pop_first();
             self.ready.insert(id);
-            if planted!(OneDelayAtATime) {
-                return;
-            }
         }
     }
 
@@ -102,12 +98,6 @@ impl Index {
     }
 
     pub fn first_ready(&self) -> Option<Ulid> {
-        if planted!(YoungestFirst) {
-            return self.ready.last().copied();
-        }
-        if planted!(ShiftedQueue) && self.ready.len() > 2 {
-            return self.ready.iter().nth(1).copied();
-        }
         self.ready.first().copied()
     }
 
@@ -160,12 +150,8 @@ impl Index {
 /// The deadline of a request in this phase, its delay aside.
 fn deadline(id: Ulid, phase: Phase) -> Option<Timestamp> {
     match phase {
-        Phase::Queued { not_before } if planted!(ExpiryMovesAtRetry) => {
-            Some(not_before.plus_ms(limits::MAX_REQUEST_AGE_MS))
-        }
         Phase::Queued { .. } => Some(expires_at(id)),
         Phase::InFlight { lease_until, .. } => Some(lease_until.min(expires_at(id))),
-        Phase::Delivering { .. } if planted!(CallbackNeverGivenUp) => None,
         Phase::Delivering { until, .. } => until,
     }
 }

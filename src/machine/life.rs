@@ -25,9 +25,6 @@ impl Machine {
     pub(super) fn set_phase(&mut self, id: Ulid, phase: Phase) {
         if let Some(row) = self.live.get_mut(&id) {
             self.index.remove(id, row.phase);
-            if planted!(RenamedAtRetry) && row.attempts > 0 {
-                row.request_id = crate::RequestId::unreadable();
-            }
             row.phase = phase;
             self.index.add(id, phase);
             self.touched.push(id);
@@ -41,37 +38,24 @@ impl Machine {
     /// A host reports the end of an attempt. Only the current attempt of a request in flight counts (law S10); it
     /// counts even if its lease has ended, as long as nobody acted on that.
     pub(super) fn fetched(&mut self, now: Timestamp, attempt: Attempt, result: &FetchResult, out: &mut Output) {
-        let is_heeded = attempt.epoch < self.meta.epoch && planted!(EarlierLifeHeeded);
-        let named = self
-            .live
-            .get(&attempt.id)
-            .filter(|row| row.attempts == attempt.number || is_heeded || planted!(AttemptNumberIgnored));
-        if planted!(CompletionEndsDelays) {
-            self.index.end_delays(Timestamp::MAX);
-        }
+        let named = self.live.get(&attempt.id).filter(|row| row.attempts == attempt.number);
         let kept = match named.map(|row| row.phase) {
-            Some(Phase::InFlight { epoch, .. }) if epoch == attempt.epoch || is_heeded => {
-                self.end_attempt(now, attempt.id, result)
-            }
+            Some(Phase::InFlight { epoch, .. }) if epoch == attempt.epoch => self.end_attempt(now, attempt.id, result),
             // The same report again: its response is the one being delivered.
             Some(Phase::Delivering { outcome, .. }) => outcome.has_response() && attempt.epoch == self.meta.epoch,
             Some(Phase::InFlight { .. } | Phase::Queued { .. }) | None => false,
         };
-        if !kept && matches!(result, FetchResult::Response { .. }) && !planted!(ResponseNeverDropped) {
+        if !kept && matches!(result, FetchResult::Response { .. }) {
             out.abort(attempt);
         }
     }
 
     /// Decides what follows an attempt's end; says whether its response is to be delivered.
     fn end_attempt(&mut self, now: Timestamp, id: Ulid, result: &FetchResult) -> bool {
-        let Some(row) = self.live.get_mut(&id) else { return false };
-        if planted!(AttemptCountedLate) {
-            row.attempts += 1;
-        }
+        let Some(row) = self.live.get(&id) else { return false };
         let policy = row.policy;
         let Judgement { outcome, retryable, ambiguous, retry_after } = judge(&policy, result);
-        let chosen =
-            if ambiguous && policy.at_most_once && !planted!(UnknownRetried) { Outcome::Unknown } else { outcome };
+        let chosen = if ambiguous && policy.at_most_once { Outcome::Unknown } else { outcome };
         let retryable = retryable && chosen == outcome;
         self.retry_or_choose(now, id, chosen, retryable, retry_after)
     }
@@ -87,14 +71,12 @@ impl Machine {
     ) -> bool {
         let Some(row) = self.live.get(&id) else { return false };
         let expires = expires_at(id);
-        if now >= expires && !planted!(LateAnswerBeatsExpiry) {
+        if now >= expires {
             self.choose(now, id, Outcome::Expired);
             return false;
         }
-        let most = row.policy.max_retries + u8::from(planted!(OneRetryTooMany));
-        if retryable && row.attempts <= most {
+        if retryable && row.attempts <= row.policy.max_retries {
             let start = not_before(&row.policy, id, row.attempts, retry_after, now, expires);
-            let start = if planted!(InterruptedAtOnce) && outcome == Outcome::Interrupted { now } else { start };
             if start < expires {
                 self.set_phase(id, Phase::Queued { not_before: start });
                 return false;
@@ -129,9 +111,6 @@ impl Machine {
     fn end_callback(&mut self, now: Timestamp, id: Ulid, outcome: Outcome, result: CallbackResult, out: &mut Output) {
         match result {
             CallbackResult::Answered => {}
-            CallbackResult::Failed if planted!(CallbackTriedAgain) => {
-                return self.set_phase(id, Phase::Delivering { outcome, until: None });
-            }
             CallbackResult::Failed => out.effect(Effect::Report(Report::CallbackFailed { id, outcome })),
         }
         self.finish(now, id, outcome);
@@ -144,7 +123,7 @@ impl Machine {
         self.touched.push(id);
         // Nothing is remembered of a nameless request, nor in the place of a row that is kept as it is (law S24).
         let is_taken = self.kept.contains(&Key { table: Table::Finished, id });
-        if is_taken || row.request_id.is_unreadable() || planted!(FinishedRowMissing) {
+        if is_taken || row.request_id.is_unreadable() {
             self.forget_name(id, &row.request_id);
             return;
         }
@@ -161,22 +140,16 @@ impl Machine {
 
     /// Does what is due, earliest first: ends of leases, expiries, callbacks without an end.
     pub(super) fn advance(&mut self, now: Timestamp, budget: &mut usize, out: &mut Output) {
-        if self.index.in_flight() < self.config.max_in_flight || !planted!(DelaysEndWithASlot) {
-            self.index.end_delays(now);
-        }
+        self.index.end_delays(now);
         while *budget > 0 {
-            let late_ms = u64::from(planted!(DueOneLate));
-            let Some((at, id)) = self.index.first_due().filter(|(at, _)| at.plus_ms(late_ms) <= now) else { return };
+            let Some((_, id)) = self.index.first_due().filter(|(at, _)| *at <= now) else { return };
             // An entry without its row cannot be; if it were, it would be due for ever (law S20).
             let Some(row) = self.live.get(&id) else { panic!("the index names {id}, which is not live") };
             let attempt = self.attempt(id, row);
             match row.phase {
-                Phase::Queued { .. } if planted!(StartsAtExpiry) && at == now => return,
                 Phase::Queued { .. } => self.choose(now, id, Outcome::Expired),
                 Phase::InFlight { .. } => {
-                    if !planted!(NoAbortAtLeaseEnd) {
-                        out.abort(attempt);
-                    }
+                    out.abort(attempt);
                     self.end_attempt(now, id, &FetchResult::Failed(crate::Failure::TimedOut));
                 }
                 Phase::Delivering { outcome, .. } => {
@@ -192,10 +165,10 @@ impl Machine {
         loop {
             self.send_callbacks(now, out);
             let free = !self.stopping
-                && self.index.in_flight() < self.config.max_in_flight + usize::from(planted!(SixthSlot))
+                && self.index.in_flight() < self.config.max_in_flight
                 && self.index.in_flight() + self.index.held_responses() < limits::MAX_HELD_RESPONSES;
             let Some(id) = self.index.first_ready().filter(|_| free) else { return };
-            if now < expires_at(id) || planted!(StartsAtExpiry) && now == expires_at(id) {
+            if now < expires_at(id) {
                 self.start(now, id, out);
             } else if *budget > 0 {
                 *budget -= 1;
@@ -209,21 +182,16 @@ impl Machine {
     fn start(&mut self, now: Timestamp, id: Ulid, out: &mut Output) {
         let epoch = self.meta.epoch;
         let Some(row) = self.live.get_mut(&id) else { return };
-        if !planted!(AttemptCountedLate) {
-            row.attempts = row.attempts.saturating_add(1);
-        }
+        row.attempts = row.attempts.saturating_add(1);
         let timeout_ms = row.policy.timeout_ms;
         let attempt = Attempt { id, number: row.attempts, epoch };
-        let lease_ms = (u64::from(timeout_ms) + limits::LEASE_GRACE_MS) << u8::from(planted!(LeaseTooLong));
-        let lease_until = now.plus_ms(lease_ms);
+        let lease_until = now.plus_ms(u64::from(timeout_ms) + limits::LEASE_GRACE_MS);
         self.set_phase(id, Phase::InFlight { epoch, lease_until });
         out.effect(Effect::Fetch { attempt, timeout_ms });
     }
 
     fn send_callbacks(&mut self, now: Timestamp, out: &mut Output) {
-        let places = if planted!(OneCallbackAtATime) { 1 } else { limits::MAX_CALLBACKS };
-        let may_call = |index: &super::Index| index.in_flight() < limits::MAX_IN_FLIGHT || !planted!(CallbackNeedsSlot);
-        while self.index.callbacks() < places && may_call(&self.index) {
+        while self.index.callbacks() < limits::MAX_CALLBACKS {
             let Some(id) = self.index.first_in_outbox() else { return };
             let Some(row) = self.live.get(&id) else { panic!("the outbox names {id}, which is not live") };
             let attempt = self.attempt(id, row);
@@ -242,7 +210,7 @@ impl Machine {
     pub(super) fn forget(&mut self, now: Timestamp) {
         for _ in 0..limits::MAX_DUE_PER_STEP {
             let Some((at, id)) = self.index.first_finished() else { return };
-            let over = now >= window_end(at).plus_ms(u64::from(planted!(ForgottenLate)) * 1_000);
+            let over = now >= window_end(at);
             if !over && self.finished.len() <= self.config.max_finished {
                 return;
             }
@@ -257,5 +225,5 @@ impl Machine {
 
 /// When a request that ended at this time is forgotten (law S6).
 pub(super) fn window_end(finished_at: Timestamp) -> Timestamp {
-    finished_at.plus_ms(limits::DEDUPE_WINDOW_MS + u64::from(planted!(NameKeptTooLong)) * 1_000)
+    finished_at.plus_ms(limits::DEDUPE_WINDOW_MS)
 }

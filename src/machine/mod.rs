@@ -99,20 +99,14 @@ impl Machine {
             Event::Fetched { attempt, result } => self.fetched(now, attempt, &result, out),
             Event::Delivered { attempt, result } => self.delivered(now, attempt, result, out),
         }
-        let mut budget = if planted!(DueUnbounded) { usize::MAX } else { limits::MAX_DUE_PER_STEP };
+        let mut budget = limits::MAX_DUE_PER_STEP;
         self.advance(now, &mut budget, out);
-        if is_tick || !planted!(SlotsFilledByAlarm) {
-            self.fill(now, &mut budget, out);
-        }
+        self.fill(now, &mut budget, out);
         self.flush(out);
-        let polled = is_tick && self.next_poll().is_some_and(|(at, _)| at <= now || planted!(PollComesEarly));
-        let polled = if planted!(IdleTickWrites) { is_tick } else { polled && !planted!(PollMovesNothing) };
+        let polled = is_tick && self.next_poll().is_some_and(|(at, _)| at <= now);
         if out.writes().len() > writes_before || polled {
-            let mark = if planted!(MarkNotStored) { self.meta.mark } else { now };
-            if !planted!(MarkOnlyStored) {
-                self.meta.mark = mark;
-            }
-            out.put_meta(Record::Meta(Meta { mark, ..self.meta }));
+            self.meta.mark = now;
+            out.put_meta(Record::Meta(self.meta));
         }
     }
 
@@ -123,7 +117,7 @@ impl Machine {
     pub fn next_wake(&self) -> Option<(Timestamp, Wake)> {
         let delay = self.index.first_delay().map(|at| (at, Wake::RetryDue));
         let due = self.index.first_due().map(|(at, id)| (at, self.wake_reason(at, id)));
-        let forget = if self.live.is_empty() && !planted!(ForgetWakeMissing) {
+        let forget = if self.live.is_empty() {
             self.index.last_finished().map(|at| (life::window_end(at), Wake::Forget))
         } else {
             None
@@ -203,9 +197,9 @@ impl Machine {
     /// The periodic wake-ups, counted from the last commit: while a fetch is in flight, and more often while eligible
     /// work waits at capacity.
     fn next_poll(&self) -> Option<(Timestamp, Wake)> {
-        if self.index.has_ready() && !planted!(PollMissing) {
+        if self.index.has_ready() {
             Some((self.meta.mark.plus_ms(limits::CAPACITY_POLL_MS), Wake::CapacityPoll))
-        } else if self.index.in_flight() > 0 && !planted!(HeartbeatMissing) {
+        } else if self.index.in_flight() > 0 {
             Some((self.meta.mark.plus_ms(limits::HEARTBEAT_MS), Wake::Heartbeat))
         } else {
             None
@@ -227,32 +221,18 @@ impl Machine {
         for id in self.touched.drain(..) {
             if let Some(row) = self.live.get(&id) {
                 out.put(Record::Request(id, row.clone()));
-                if planted!(PayloadDeletedEarly) && matches!(row.phase, Phase::Delivering { .. }) {
-                    out.delete(Key { table: Table::Payloads, id });
-                }
                 continue;
             }
-            if !planted!(RequestRowStays) {
-                out.delete(Key { table: Table::Requests, id });
-            }
+            out.delete(Key { table: Table::Requests, id });
             let finished = self.finished.get(&id);
             // A payload that nobody could read stays: it may be of a version that another program knows (law S24).
             let is_unreadable = finished.is_some_and(|row| row.outcome == Outcome::Failed(Failure::Unreadable));
-            if !is_unreadable || planted!(UnreadPayloadDeleted) {
+            if !is_unreadable {
                 out.delete(Key { table: Table::Payloads, id });
             }
             if let Some(row) = finished {
                 out.put(Record::Finished(id, row.clone()));
             }
-        }
-        if planted!(KeptRowsCleared) && !self.forgotten.is_empty() {
-            self.kept.retain(|key| {
-                let is_kept = key.table != Table::Finished;
-                if !is_kept {
-                    out.delete(*key);
-                }
-                is_kept
-            });
         }
         for id in self.forgotten.drain(..) {
             out.delete(Key { table: Table::Finished, id });

@@ -162,7 +162,7 @@ impl Machine {
     fn take_kept_rows(&mut self) -> Result<(), RestoreError> {
         for unread in &self.unread {
             if let RowError::UnknownVersion(version) = unread.error {
-                if unread.key.table == Table::Meta && !planted!(UnknownMetaReplaced) {
+                if unread.key.table == Table::Meta {
                     return Err(RestoreError::MetaVersion(version));
                 }
                 self.kept.insert(unread.key);
@@ -194,8 +194,7 @@ impl Machine {
         let corrupt = self.unread.iter().filter(|row| row.error == RowError::Corrupt);
         let unread = corrupt.map(|row| row.key.id).filter(|id| !is_ahead(*id, mark));
         let last = self.live.keys().chain(self.finished.keys()).copied().chain(unread).max().unwrap_or_default();
-        let known = if planted!(LastUlidForgotten) { 0 } else { self.meta.last_id };
-        self.meta.last_id = known.max(last.0);
+        self.meta.last_id = self.meta.last_id.max(last.0);
     }
 
     /// Without a readable meta row: what the other rows prove. Of a new object: nothing.
@@ -226,7 +225,7 @@ impl Machine {
     /// Begins a new life: the next epoch, and whatever was under way counts as a failed attempt.
     pub(super) fn recover(&mut self, now: Timestamp, out: &mut Output) {
         self.recovered = true;
-        self.meta.epoch = self.meta.epoch.wrapping_add(u64::from(!planted!(EpochNotBumped)));
+        self.meta.epoch = self.meta.epoch.wrapping_add(1);
         out.put_meta(Record::Meta(self.meta));
         for unread in core::mem::take(&mut self.unread) {
             self.deal_with(unread, out);
@@ -236,7 +235,7 @@ impl Machine {
             .iter()
             .filter(|(_, row)| match row.phase {
                 Phase::Queued { .. } => false,
-                Phase::InFlight { .. } => !planted!(FlightForgotten),
+                Phase::InFlight { .. } => true,
                 // One that waits for its turn and needs no response waits on.
                 Phase::Delivering { outcome, until } => until.is_some() || outcome.has_response(),
             })
@@ -244,20 +243,15 @@ impl Machine {
             .collect();
         for (id, phase) in under_way {
             match phase {
-                Phase::Delivering { outcome, .. } if !outcome.has_response() || planted!(LostResponseDelivered) => {
+                Phase::Delivering { outcome, .. } if !outcome.has_response() => {
                     // The outcome stands (law S11); its callback is sent again.
                     self.set_phase(id, Phase::Delivering { outcome, until: None });
                 }
                 // The response died with the last life.
                 Phase::Queued { .. } | Phase::InFlight { .. } | Phase::Delivering { .. } => {
-                    if let Some(row) = self.live.get_mut(&id).filter(|_| planted!(RenamedAtRestart)) {
-                        row.request_id =
-                            RequestId::new(&alloc::format!("{id}")).unwrap_or_else(|_| RequestId::unreadable());
-                    }
                     let at_most_once = self.live.get(&id).is_some_and(|row| row.policy.at_most_once);
-                    let at_most_once = at_most_once && !planted!(AtMostOnceRestarted);
                     let outcome = if at_most_once { Outcome::Unknown } else { Outcome::Interrupted };
-                    self.retry_or_choose(now, id, outcome, !at_most_once && !planted!(InterruptedTooSoon), None);
+                    self.retry_or_choose(now, id, outcome, !at_most_once, None);
                 }
             }
         }
@@ -265,14 +259,10 @@ impl Machine {
 
     fn deal_with(&mut self, Unread { key, value, error }: Unread, out: &mut Output) {
         match error {
-            RowError::UnknownVersion(version) if !planted!(UnknownVersionDestroyed) => {
-                out.effect(Effect::Report(Report::Foreign { key, version }))
-            }
-            RowError::UnknownVersion(_) | RowError::Corrupt => {
+            RowError::UnknownVersion(version) => out.effect(Effect::Report(Report::Foreign { key, version })),
+            RowError::Corrupt => {
                 let kept = self.free_quarantine(key.id);
-                if !planted!(CorruptRowDropped) {
-                    out.put(Record::Quarantine(kept.id, value));
-                }
+                out.put(Record::Quarantine(kept.id, value));
                 self.kept.insert(kept);
                 out.effect(Effect::Report(Report::Quarantined { key, error }));
                 match key.table {

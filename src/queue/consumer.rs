@@ -69,21 +69,7 @@ enum Phase {
 
 impl Batch {
     fn has_slot(&self) -> bool {
-        if planted!(CallbackHoldsNoSlot) {
-            let fetching = self.tasks.values().filter(|task| matches!(task.phase, Phase::InFlight(_)));
-            return fetching.count() < limits::MAX_IN_FLIGHT;
-        }
-        self.tasks.len() - self.waiting.len() < limits::MAX_IN_FLIGHT + usize::from(planted!(SixthMessage))
-    }
-
-    /// The next one that gets a slot.
-    fn next(&mut self) -> Option<(Ulid, u32)> {
-        if planted!(BatchOrderKept) {
-            let first = self.waiting.iter().copied().min_by_key(|(_, index)| *index)?;
-            self.waiting.remove(&first);
-            return Some(first);
-        }
-        if planted!(YoungestMessageFirst) { self.waiting.pop_last() } else { self.waiting.pop_first() }
+        self.tasks.len() - self.waiting.len() < limits::MAX_IN_FLIGHT
     }
 }
 
@@ -107,7 +93,6 @@ impl Consumer {
         self.latest = now;
         self.memory.forget(now);
         let batch = event.batch();
-        let is_new = matches!(event, Event::Batch { .. });
         self.close_overdue(now, batch);
         match event {
             Event::Batch { batch, source, deadline, messages } => {
@@ -120,9 +105,7 @@ impl Consumer {
             Event::Closed { batch } => self.close(now, batch),
         }
         self.end_overdue(now, batch, out);
-        if is_new || !planted!(SlotsFilledPerBatch) {
-            self.fill(now, batch, out);
-        }
+        self.fill(now, batch, out);
         if self.batches.get(&batch).is_some_and(|batch| batch.tasks.is_empty()) {
             self.batches.remove(&batch);
         }
@@ -158,7 +141,6 @@ impl Consumer {
     ) {
         // A host that knows of no deadline has the platform's.
         let deadline = deadline.min(now.plus_ms(BATCH_LIMIT_MS));
-        let deadline = if planted!(BatchOfAnHour) { deadline.plus_ms(45 * 60_000) } else { deadline };
         self.batches.insert(number, Batch { source, deadline, tasks: BTreeMap::new(), waiting: BTreeSet::new() });
         for (index, Delivery { attempts, head }) in (0..).zip(messages) {
             let at = Handle { batch: number, index };
@@ -172,7 +154,7 @@ impl Consumer {
     fn admit(&mut self, now: Timestamp, at: Handle, source: Source, head: Head, delivery: u32, out: &mut Vec<Effect>) {
         let id = head.id;
         let memo = self.memory.get(id);
-        if memo.finished || planted!(DeadLetterDropped) && source == Source::DeadLetters {
+        if memo.finished {
             out.push(Effect::Ack { at });
             return;
         }
@@ -183,17 +165,14 @@ impl Consumer {
         }
         if let Some(first) = self.under_way.get(&id).copied() {
             // Not acked before the first is decided: if that is lost, this one is what is left of the request.
-            match self.task(first).filter(|_| first.batch == at.batch || planted!(RepeatOfAnotherBatch)) {
-                Some(_) if planted!(RepeatAckedAtOnce) => out.push(Effect::Ack { at }),
+            match self.task(first).filter(|_| first.batch == at.batch) {
                 Some(task) => task.repeats.push(at.index),
-                None if planted!(RepeatAwayTooLong) => out.push(Effect::Retry { at, delay_s: MAX_RETRY_DELAY_S }),
                 None => out.push(Effect::Retry { at, delay_s: DUPLICATE_DELAY_S }),
             }
             return;
         }
         // Too early: a repeat, or a delivery after a lost invocation. An expired one waits for nothing.
-        let is_early = now < memo.not_before && !planted!(RepeatJumpsDelay);
-        if source == Source::Queue && is_early && now < expires_at(id) {
+        if source == Source::Queue && now < memo.not_before && now < expires_at(id) {
             out.push(Effect::Retry { at, delay_s: seconds(memo.not_before.ms_since(now)) });
             return;
         }
@@ -206,11 +185,8 @@ impl Consumer {
     /// Gives free slots to waiting messages, and those back to the platform for which the time left is too short.
     fn fill(&mut self, now: Timestamp, number: u64, out: &mut Vec<Effect>) {
         while let Some(batch) = self.batches.get_mut(&number).filter(|batch| batch.has_slot()) {
-            let Some((_, index)) = batch.next() else { return };
+            let Some((_, index)) = batch.waiting.pop_first() else { return };
             self.start(now, Handle { batch: number, index }, out);
-            if planted!(OneSlotPerStep) {
-                break;
-            }
         }
         let Some(batch) = self.batches.get_mut(&number) else { return };
         let deadline = batch.deadline;
@@ -221,8 +197,7 @@ impl Consumer {
             batch.waiting.remove(waiting);
         }
         for (_, index) in late {
-            let delay_s = if planted!(NoDelayWhenLate) { 0 } else { MIN_RETRY_DELAY_S };
-            self.give_back(Handle { batch: number, index }, delay_s, out);
+            self.give_back(Handle { batch: number, index }, MIN_RETRY_DELAY_S, out);
         }
     }
 
@@ -236,29 +211,26 @@ impl Consumer {
         let most = u32::from(policy.max_retries()) + 1;
         let spent = match source {
             Source::Queue => self.memory.get(id).spent(delivery).min(most),
-            Source::DeadLetters if planted!(DeadLetterFetched) => 0,
             Source::DeadLetters => most,
         };
         let expires = expires_at(id);
         let attempts = u8::try_from(spent).unwrap_or(u8::MAX);
-        if now.plus_ms(longest_ms) > deadline && !planted!(StartsTooLate) {
+        if now.plus_ms(longest_ms) > deadline {
             self.give_back(at, MIN_RETRY_DELAY_S, out);
-        } else if now >= expires && !planted!(ExpiredMessageFetched) {
+        } else if now >= expires {
             self.set_attempts(at, attempts);
             self.choose(now, at, Outcome::Expired, out);
         } else if spent >= most {
             // The last attempt was cut off, or is a dead letter: nobody will know how it ended.
             self.set_attempts(at, attempts);
-            let is_misnamed = planted!(DeadLetterUnknown) && source == Source::DeadLetters;
-            self.choose(now, at, if is_misnamed { Outcome::Unknown } else { Outcome::Interrupted }, out);
+            self.choose(now, at, Outcome::Interrupted, out);
         } else {
             let attempt = attempts.saturating_add(1);
             self.memory.note(now, id, |memo| memo.start());
             let timeout_ms = policy.timeout_ms();
             let lease_until = now.plus_ms(u64::from(timeout_ms) + limits::LEASE_GRACE_MS);
             self.set_attempts(at, attempt);
-            let until = if planted!(LeaseBeyondExpiry) { lease_until } else { lease_until.min(expires) };
-            self.set_phase(at, Phase::InFlight(until));
+            self.set_phase(at, Phase::InFlight(lease_until.min(expires)));
             out.push(Effect::Fetch { at, id, attempt, timeout_ms });
         }
     }
@@ -267,7 +239,6 @@ impl Consumer {
     fn fetched(&mut self, now: Timestamp, at: Handle, result: &FetchResult, out: &mut Vec<Effect>) {
         match self.task(at).map(|task| task.phase) {
             Some(Phase::InFlight(_)) => self.end_attempt(now, at, result, out),
-            None if planted!(LateReportPanics) => panic!("{at} is not under way"),
             // It is given back, over, or given up already.
             Some(Phase::Waiting | Phase::Delivering(..)) | None => {}
         }
@@ -278,13 +249,12 @@ impl Consumer {
         let Some(Task { head, attempts, .. }) = self.task(at) else { return };
         let (Head { id, policy, .. }, attempts) = (*head, *attempts);
         let expires = expires_at(id);
-        if now >= expires && !planted!(LateAnswerDelivered) {
+        if now >= expires {
             self.choose(now, at, Outcome::Expired, out);
             return;
         }
         let Judgement { outcome, retryable, ambiguous: _, retry_after } = judge(&policy, result);
-        let retry_after = retry_after.filter(|_| !planted!(DeliveryIgnoresRetryAfter));
-        if retryable && (attempts <= policy.max_retries() || planted!(LeftToDeadLetters)) {
+        if retryable && attempts <= policy.max_retries() {
             let start = not_before(&policy, id, attempts, retry_after, now, expires);
             let delay_s = seconds(start.ms_since(now));
             // The platform delays by whole seconds.
@@ -308,9 +278,6 @@ impl Consumer {
         task.phase = Phase::Delivering(outcome, now.plus_ms(limits::CALLBACK_TIMEOUT_MS + limits::LEASE_GRACE_MS));
         let (id, attempts) = (task.head.id, task.attempts);
         out.push(Effect::Deliver { at, id, outcome, attempts, duration_ms: now.ms_since(accepted_at(id)) });
-        if planted!(AckedBeforeCallback) {
-            self.finish(now, at, out);
-        }
     }
 
     /// A host reports the end of a callback; answered or failed, it ends the request.
@@ -323,8 +290,6 @@ impl Consumer {
         };
         match result {
             CallbackResult::Answered => {}
-            CallbackResult::Failed if planted!(MessageCalledBackAgain) => return self.choose(now, at, outcome, out),
-            CallbackResult::Failed if planted!(FailedCallbackUnreported) => {}
             CallbackResult::Failed => out.push(Effect::Report(Report::CallbackFailed { at, id, outcome })),
         }
         self.finish(now, at, out);
@@ -333,9 +298,8 @@ impl Consumer {
     /// The request is over: its repeats too, now and for a while (law S6).
     fn finish(&mut self, now: Timestamp, at: Handle, out: &mut Vec<Effect>) {
         let Some(task) = self.remove(at) else { return };
-        self.memory.note(now, task.head.id, |memo| memo.finished = !planted!(EndNotRemembered));
-        let repeats = if planted!(RepeatUndecided) { Vec::new() } else { task.repeats };
-        for index in core::iter::once(at.index).chain(repeats) {
+        self.memory.note(now, task.head.id, |memo| memo.finished = true);
+        for index in core::iter::once(at.index).chain(task.repeats) {
             out.push(Effect::Ack { at: Handle { batch: at.batch, index } });
         }
     }
@@ -380,7 +344,6 @@ impl Consumer {
             self.under_way.remove(&id);
             match phase {
                 Phase::Waiting => {}
-                Phase::InFlight(_) | Phase::Delivering(..) if planted!(CutOffNotSpaced) => {}
                 Phase::InFlight(_) | Phase::Delivering(..) => {
                     let start = not_before(&policy, id, attempts, None, failed_at, expires_at(id));
                     self.memory.note(now, id, |memo| memo.not_before = start);
@@ -416,15 +379,13 @@ impl Task {
     fn until(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Waiting => None,
-            Phase::Delivering(..) if planted!(MessageCallbackNeverGivenUp) => None,
             Phase::InFlight(until) | Phase::Delivering(_, until) => Some(until),
         }
     }
 
     /// How long it may take from its start, in ms.
     fn longest_ms(&self) -> u64 {
-        let calls = self.head.has_callback && !planted!(CallbackTimeForgotten);
-        let callback = if calls { limits::CALLBACK_TIMEOUT_MS + limits::LEASE_GRACE_MS } else { 0 };
+        let callback = if self.head.has_callback { limits::CALLBACK_TIMEOUT_MS + limits::LEASE_GRACE_MS } else { 0 };
         u64::from(self.head.policy.timeout_ms()) + limits::LEASE_GRACE_MS + callback
     }
 }
@@ -432,16 +393,7 @@ impl Task {
 /// A message that cannot be read is not ours to destroy (laws S13, S24).
 fn give_back_unread(at: Handle, source: Source, error: RowError, out: &mut Vec<Effect>) {
     out.push(Effect::Report(Report::Unreadable { at, error }));
-    let is_acked = match error {
-        RowError::Corrupt => planted!(CorruptMessageAcked),
-        RowError::UnknownVersion(_) => planted!(ForeignMessageAcked),
-    };
-    if is_acked {
-        return out.push(Effect::Ack { at });
-    }
     let delay_s = match source {
-        Source::Queue | Source::DeadLetters if planted!(UnreadableAwayTooLong) => MAX_RETRY_DELAY_S,
-        Source::Queue if planted!(UnreadableDelayInMs) => UNREADABLE_DELAY_S * 1_000,
         Source::Queue => UNREADABLE_DELAY_S,
         Source::DeadLetters => UNREADABLE_DEAD_LETTER_DELAY_S,
     };
@@ -450,7 +402,6 @@ fn give_back_unread(at: Handle, source: Source, error: RowError, out: &mut Vec<E
 
 /// A delay in whole seconds, never shorter than asked for, within the platform's bounds.
 fn seconds(ms: u64) -> u32 {
-    let ms = if planted!(DelayRoundedDown) { ms / 1_000 * 1_000 } else { ms };
     u32::try_from(ms.div_ceil(1_000)).unwrap_or(u32::MAX).clamp(MIN_RETRY_DELAY_S, MAX_RETRY_DELAY_S)
 }
 

@@ -32,12 +32,8 @@ impl Memo {
     /// delivery that was not seen here (law S8).
     pub fn spent(&self, delivery: u32) -> u32 {
         let earlier = delivery.saturating_sub(1);
-        if planted!(EveryDeliveryCounts) {
-            return earlier;
-        }
         let mask = 1_u128.checked_shl(earlier).map_or(u128::MAX, |bit| bit - 1);
         let unseen = earlier.saturating_sub((self.seen & mask).count_ones());
-        let unseen = if planted!(CutOffAttemptFree) { 0 } else { unseen };
         unseen.saturating_add(self.starts.into())
     }
 

@@ -46,7 +46,7 @@ impl Message {
     /// A [`Refusal`] that names the field: as for an enqueue; `options.at_most_once`, which a queue cannot keep; `body`
     /// or `message`, if the message is larger than [`MAX_MESSAGE_BYTES`].
     pub fn new(config: &Config, id: Ulid, request: Request) -> Result<Self, Refusal> {
-        if request.options.at_most_once && !planted!(AtMostOnceQueued) {
+        if request.options.at_most_once {
             let problem = "cannot be kept by a queue, which may deliver twice; use the durable object";
             return Err(Refusal::not_allowed("options.at_most_once", problem));
         }

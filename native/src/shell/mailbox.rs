@@ -2,7 +2,7 @@
 
 use async_channel::TrySendError;
 use futures_channel::oneshot;
-use proxy_fetch::{Refusal, Reply, Request, Status, Ulid, planted};
+use proxy_fetch::{Refusal, Reply, Request, Status, Ulid};
 
 /// Calls that may wait for the shell.
 pub const MAX_WAITING_CALLS: usize = 1_024;
@@ -54,8 +54,7 @@ pub(super) enum Call {
 
 impl Mailbox {
     pub(super) fn new() -> (Self, async_channel::Receiver<Call>) {
-        let room = if planted!(MailboxOfOne) { 1 } else { MAX_WAITING_CALLS };
-        let (calls, waiting) = async_channel::bounded(room);
+        let (calls, waiting) = async_channel::bounded(MAX_WAITING_CALLS);
         (Self { calls }, waiting)
     }
 

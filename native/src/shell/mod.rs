@@ -6,8 +6,6 @@
 //! Keeps S2, S4, S5 (through [`proxy_fetch::turn`]), S25 (a failed commit restores the machine from the database), and
 //! the cost of two commits per request: an event that may wait shares the commit of the next one.
 
-#[cfg(feature = "planted")]
-mod early;
 mod mailbox;
 mod perform;
 mod platform;
@@ -21,7 +19,7 @@ use futures_util::{Stream, StreamExt, future::AbortHandle, stream};
 use mailbox::{Answer, Call};
 use perform::Ended;
 use proxy_fetch::{
-    Alarm, Attempt, Caller, Config, Event, Machine, Output, RestoreError, Store, Timestamp, limits, planted, turn,
+    Alarm, Attempt, Caller, Config, Event, Machine, Output, RestoreError, Store, Timestamp, limits, turn,
 };
 use std::{collections::BTreeMap, mem, pin::Pin};
 use tracing::{debug, info, warn};
@@ -155,9 +153,6 @@ impl<D: Database> Life<D> {
 impl<P: Platform> Drop for Desk<P> {
     /// Calls that wait still are told that there will be no answer: a closed channel would keep them.
     fn drop(&mut self) {
-        if planted!(MailboxLeftOpen) {
-            return;
-        }
         self.calls.close();
         while self.calls.try_recv().is_ok() {}
     }
@@ -167,15 +162,8 @@ impl<P: Platform> Desk<P> {
     /// One life after the other, until it is told to close.
     async fn live_on(&mut self, mut life: Life<P::Database>) -> Result<(), GaveUp> {
         while let Err(error) = self.live(&mut life).await {
-            if planted!(MachineKeptAfterFailure) {
-                continue;
-            }
             // First of all, so that the database can be opened again.
-            if planted!(DatabaseKeptOpen) {
-                mem::forget(life);
-            } else {
-                drop(life);
-            }
+            drop(life);
             self.reset();
             life = self.restore(error.to_string()).await?;
         }
@@ -185,27 +173,16 @@ impl<P: Platform> Desk<P> {
     /// Turns until it is told to close, or until the database fails.
     async fn live(&mut self, life: &mut Life<P::Database>) -> Result<(), DatabaseError<P>> {
         let mut out = Output::default();
-        if self.closing.is_some() && !planted!(StopForgotten) {
+        if self.closing.is_some() {
             self.batch.push(Event::Stop);
         }
-        if !planted!(StartNotGiven) {
-            self.batch.push(Event::Start);
-        }
+        self.batch.push(Event::Start);
         loop {
             self.gather(&life.machine).await;
             if !self.batch.is_empty() {
-                #[cfg(feature = "planted")]
-                let answers = self.perform_early(life)?;
-                let committed = self.turn(life, &mut out);
-                #[cfg(feature = "planted")]
-                if committed.is_err() {
-                    answers.into_iter().for_each(|(caller, reply)| self.reply(caller, reply));
-                }
-                committed?;
+                self.turn(life, &mut out)?;
                 self.perform(life, &mut out)?;
-                if !planted!(FailuresRemembered) {
-                    self.failures = 0;
-                }
+                self.failures = 0;
             }
             self.answer_health(&life.machine);
             if self.is_done() {
@@ -228,9 +205,6 @@ impl<P: Platform> Desk<P> {
     }
 
     fn answer_health(&mut self, machine: &Machine) {
-        if planted!(HealthNotAnswered) {
-            self.health.clear();
-        }
         let health = Health { epoch: machine.epoch(), live: machine.live_len(), in_flight: machine.in_flight_len() };
         for answer in self.health.drain(..) {
             if answer.send(health).is_err() {
@@ -242,9 +216,9 @@ impl<P: Platform> Desk<P> {
     /// Whether it was told to close and has nothing left to wait for.
     fn is_done(&self) -> bool {
         let Some(until) = self.closing else { return false };
-        let is_idle = self.fetches.is_empty() && self.callbacks.is_empty() || planted!(StopDoesNotWait);
+        let is_idle = self.fetches.is_empty() && self.callbacks.is_empty();
         let is_flushed = self.batch.is_empty() && self.patient.is_empty();
-        is_flushed && (is_idle || self.platform.now() >= until && !planted!(StopWaitsOn))
+        is_flushed && (is_idle || self.platform.now() >= until)
     }
 
     /// Stops and drops all that was done for the life that has ended.
@@ -254,20 +228,14 @@ impl<P: Platform> Desk<P> {
             info!("stopped under way: {} fetches, {} callbacks; they stay stored", fetches.len(), callbacks.len());
         }
         for task in fetches.into_values().chain(callbacks.into_values()) {
-            if !planted!(TasksOutliveMachine) {
-                task.abort();
-            }
+            task.abort();
         }
         self.responses.clear();
         self.batch.clear();
         self.patient.clear();
         self.patient_until = None;
-        if planted!(CallersUnanswered) {
-            return;
-        }
         for answer in mem::take(&mut self.callers).into_values() {
-            let error = if planted!(FailureTakenForLoad) { CallError::Overloaded } else { CallError::StoreFailed };
-            if answer.send(Err(error)).is_err() {
+            if answer.send(Err(CallError::StoreFailed)).is_err() {
                 debug!("nobody waits for this answer any more");
             }
         }
@@ -277,7 +245,7 @@ impl<P: Platform> Desk<P> {
     async fn restore(&mut self, mut problem: String) -> Result<Life<P::Database>, GaveUp> {
         loop {
             self.failures += 1;
-            if self.failures >= MAX_FAILURES && !planted!(DiskNeverGivenUp) {
+            if self.failures >= MAX_FAILURES {
                 return Err(GaveUp(problem));
             }
             let delay_ms = RESTORE_DELAY_MS << (self.failures - 1);
@@ -292,10 +260,8 @@ impl<P: Platform> Desk<P> {
 
     /// When the next turn is due if nothing arrives before: by the machine, by what waits for company, or to close.
     fn due(&self, machine: &Machine) -> Option<Timestamp> {
-        let is_hidden = planted!(PatienceHidesWake) && self.patient_until.is_some();
-        let wake = machine.next_wake().map(|(at, _)| at).filter(|_| !(planted!(WakeNotAwaited) || is_hidden));
-        let patient_until = self.patient_until.filter(|_| !planted!(PatienceNotAwaited));
-        [wake, patient_until, self.closing].into_iter().flatten().min()
+        let wake = machine.next_wake().map(|(at, _)| at);
+        [wake, self.patient_until, self.closing].into_iter().flatten().min()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Database, DatabaseError, Delivery, Desk, Fetch, Life, Platform, Resp
 use futures_util::future::{AbortHandle, abortable};
 use proxy_fetch::{
     Attempt, Callback, CallbackResult, Caller, Effect, Event, Failure, FetchResult, Outcome, Output, Payload, Reply,
-    json::callback_json, planted,
+    json::callback_json,
 };
 use tracing::{debug, warn};
 
@@ -21,10 +21,6 @@ impl<P: Platform> Desk<P> {
     pub(super) fn perform(&mut self, life: &mut Life<P::Database>, out: &mut Output) -> Result<(), DatabaseError<P>> {
         let mut read = Ok(());
         for effect in out.drain_effects() {
-            #[cfg(feature = "planted")]
-            if super::early::leaves_early(&effect) {
-                continue;
-            }
             debug!("{effect}");
             let done = match effect {
                 Effect::Fetch { attempt, timeout_ms } => self.fetch(&mut life.database, attempt, timeout_ms),
@@ -49,19 +45,14 @@ impl<P: Platform> Desk<P> {
         read
     }
 
-    pub(super) fn reply(&mut self, caller: Caller, reply: Reply) {
+    fn reply(&mut self, caller: Caller, reply: Reply) {
         let answer = self.callers.remove(&caller);
         if answer.is_none_or(|answer| answer.send(Ok(reply)).is_err()) {
             debug!("caller {} has gone", caller.0);
         }
     }
 
-    pub(super) fn fetch(
-        &mut self,
-        database: &mut P::Database,
-        attempt: Attempt,
-        timeout_ms: u32,
-    ) -> Result<(), DatabaseError<P>> {
+    fn fetch(&mut self, database: &mut P::Database, attempt: Attempt, timeout_ms: u32) -> Result<(), DatabaseError<P>> {
         let Some(payload) = payload(database, attempt)? else {
             let result = FetchResult::Failed(Failure::Unreadable);
             self.batch.push(Event::Fetched { attempt, result });
@@ -69,11 +60,6 @@ impl<P: Platform> Desk<P> {
         };
         let platform = self.platform.clone();
         let task = self.spawn(async move {
-            // Even dead code may not wait in here: the task would have room for it.
-            #[cfg(feature = "planted")]
-            if planted!(TaskFetchesTwice) {
-                drop(platform.fetch(Fetch { id: attempt.id, payload: payload.clone(), timeout_ms }).await);
-            }
             let result = platform.fetch(Fetch { id: attempt.id, payload, timeout_ms }).await;
             Ended::Fetch { attempt, result }
         });
@@ -82,26 +68,20 @@ impl<P: Platform> Desk<P> {
     }
 
     fn abort(&mut self, attempt: Attempt) {
-        if let Some(task) = self.fetches.remove(&attempt)
-            && !planted!(TaskNotAborted)
-        {
+        if let Some(task) = self.fetches.remove(&attempt) {
             task.abort();
         }
         self.responses.remove(&attempt);
     }
 
-    pub(super) fn deliver(
+    fn deliver(
         &mut self,
         database: &mut P::Database,
         attempt: Attempt,
         outcome: Outcome,
         duration_ms: u64,
     ) -> Result<(), DatabaseError<P>> {
-        let response = if planted!(OtherResponseDelivered) && outcome.has_response() {
-            self.responses.pop_last().map(|(_, response)| response)
-        } else {
-            self.responses.remove(&attempt)
-        };
+        let response = self.responses.remove(&attempt);
         assert_eq!(response.is_some(), outcome.has_response(), "{attempt}: {outcome}, and a response is held or not");
         let Some((payload, url)) = payload(database, attempt)?.and_then(with_target) else {
             // Nobody can be told whom to call; the machine reports it.
@@ -110,13 +90,8 @@ impl<P: Platform> Desk<P> {
         };
         let platform = self.platform.clone();
         let task = self.spawn(async move {
-            let sent = response.as_ref().filter(|_| !planted!(ResponseNotSent));
-            let json = callback_json(&payload.request_id, attempt.number, outcome, duration_ms, sent);
+            let json = callback_json(&payload.request_id, attempt.number, outcome, duration_ms, response.as_ref());
             drop((payload, response));
-            #[cfg(feature = "planted")]
-            if planted!(TaskCallsBackTwice) {
-                platform.deliver(Delivery { url: url.clone(), json: json.clone() }).await;
-            }
             Ended::Callback { attempt, result: platform.deliver(Delivery { url, json }).await }
         });
         self.callbacks.insert(attempt, task);
@@ -129,9 +104,6 @@ impl<P: Platform> Desk<P> {
         self.platform.spawn(async move {
             // Aborted: there is nothing to report.
             let Ok(end) = task.await else { return };
-            if planted!(EndLostWhenBusy) && !ended.is_empty() {
-                return;
-            }
             if ended.send(end).await.is_err() {
                 debug!("the shell has ended before this task");
             }
@@ -142,11 +114,7 @@ impl<P: Platform> Desk<P> {
 
 /// The request's payload; `None` if its row is missing or unreadable (law S13).
 fn payload<D: Database>(database: &mut D, attempt: Attempt) -> Result<Option<Payload>, D::Error> {
-    let read = match database.payload(attempt.id) {
-        Err(_) if planted!(ReadErrorIsNoPayload) => None,
-        read => read?,
-    };
-    let Some(bytes) = read else {
+    let Some(bytes) = database.payload(attempt.id)? else {
         warn!("the payload of {} is missing", attempt.id);
         return Ok(None);
     };

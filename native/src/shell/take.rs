@@ -3,7 +3,7 @@
 use super::{Answer, Call, Desk, Ended, MAX_BATCH, Message, Platform};
 use futures_channel::oneshot;
 use futures_util::{FutureExt, StreamExt, future};
-use proxy_fetch::{Caller, Event, FetchResult, Machine, limits, planted};
+use proxy_fetch::{Caller, Event, FetchResult, Machine, limits};
 use std::pin::pin;
 
 /// The longest sleep, in ms. Waking without need does no harm.
@@ -16,8 +16,7 @@ impl<P: Platform> Desk<P> {
     pub(super) async fn gather(&mut self, machine: &Machine) {
         loop {
             // All that waits already shares the commit.
-            let most = if planted!(GroupCommitMissing) { 1 } else { MAX_BATCH };
-            while self.batch.len() < most
+            while self.batch.len() < MAX_BATCH
                 && let Some(Some(message)) = self.inbox.next().now_or_never()
             {
                 self.take(message);
@@ -27,7 +26,7 @@ impl<P: Platform> Desk<P> {
             let is_due = due.is_some_and(|at| at <= now);
             if is_due || self.closing.is_some() || !self.batch.is_empty() || !self.health.is_empty() {
                 self.join_patient();
-                if machine.next_wake().is_some_and(|(at, _)| at <= now) && !planted!(TickNotGiven) {
+                if machine.next_wake().is_some_and(|(at, _)| at <= now) {
                     self.batch.push(Event::Tick);
                 }
                 if is_due || !self.batch.is_empty() || !self.health.is_empty() || self.is_done() {
@@ -35,7 +34,6 @@ impl<P: Platform> Desk<P> {
                 }
             }
             let sleep_ms = due.map_or(MAX_SLEEP_MS, |at| at.ms_since(now).min(MAX_SLEEP_MS));
-            let sleep_ms = if planted!(WakeRoundedUp) { sleep_ms.next_multiple_of(1_000) } else { sleep_ms };
             let message = {
                 let timer = pin!(self.platform.sleep(sleep_ms));
                 match future::select(self.inbox.next(), timer).await {
@@ -55,8 +53,7 @@ impl<P: Platform> Desk<P> {
         if !self.batch.is_empty() || out_of_patience || self.closing.is_some() {
             self.patient_until = None;
             // What happened first comes first; but nothing comes before a stop, since it could start a fetch.
-            let stops =
-                self.batch.iter().take_while(|event| **event == Event::Stop && !planted!(EndsBeforeStop)).count();
+            let stops = self.batch.iter().take_while(|event| **event == Event::Stop).count();
             self.batch.splice(stops..stops, self.patient.drain(..));
         }
     }
@@ -78,23 +75,16 @@ impl<P: Platform> Desk<P> {
             Call::Health { answer } => return self.health.push(answer),
             Call::Close { grace_ms } => {
                 let until = self.platform.now().plus_ms(grace_ms);
-                self.closing = Some(self.closing.map_or(until, |told| match planted!(LaterStopWins) {
-                    true => told.max(until),
-                    false => told.min(until),
-                }));
-                if planted!(StopNotGiven) {
-                    return;
-                }
+                self.closing = Some(self.closing.map_or(until, |told| told.min(until)));
                 // Before all that waits: none of it may start a fetch.
-                let at = if planted!(StopComesLast) { self.batch.len() } else { 0 };
-                return self.batch.insert(at, Event::Stop);
+                return self.batch.insert(0, Event::Stop);
             }
         };
         self.batch.push(event);
     }
 
     fn caller(&mut self, answer: oneshot::Sender<Answer>) -> Caller {
-        self.last_caller = if planted!(CallersMixedUp) { (self.last_caller + 1) % 2 } else { self.last_caller + 1 };
+        self.last_caller += 1;
         let caller = Caller(self.last_caller);
         self.callers.insert(caller, answer);
         caller
@@ -104,12 +94,9 @@ impl<P: Platform> Desk<P> {
         let event = match ended {
             Ended::Fetch { attempt, result } => {
                 self.fetches.remove(&attempt);
-                if planted!(FetchEndLost) && attempt.id.0.is_multiple_of(7) {
-                    return;
-                }
                 let result = match result {
                     Ok(response) => {
-                        let retry_after = retry_after(&response.headers).filter(|_| !planted!(RetryAfterLost));
+                        let retry_after = retry_after(&response.headers);
                         let status = response.status;
                         // The machine says at the end of the turn whether it is delivered or dropped.
                         self.responses.insert(attempt, response);
@@ -121,9 +108,6 @@ impl<P: Platform> Desk<P> {
             }
             Ended::Callback { attempt, result } => {
                 self.callbacks.remove(&attempt);
-                if planted!(CallbackEndLost) && attempt.id.0.is_multiple_of(7) {
-                    return;
-                }
                 Event::Delivered { attempt, result }
             }
         };
@@ -131,8 +115,7 @@ impl<P: Platform> Desk<P> {
             0 => self.batch.push(event),
             patience_ms => {
                 let until = self.platform.now().plus_ms(patience_ms);
-                let earlier = self.patient_until.filter(|_| !planted!(PatienceRestarts));
-                self.patient_until = Some(earlier.map_or(until, |earlier| earlier.min(until)));
+                self.patient_until = Some(self.patient_until.map_or(until, |earlier| earlier.min(until)));
                 self.patient.push(event);
             }
         }

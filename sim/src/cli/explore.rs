@@ -9,7 +9,7 @@ use proxy_fetch_sim::{
         search::{Bounds, End, Found, search},
     },
     laws::Violation,
-    planting::planted_name,
+    mutants::planted,
     scenario::{law_says, readable},
 };
 use std::{
@@ -176,17 +176,14 @@ fn write_found<A, B>(out: &mut String, found: &Found<A, B>, wall: Duration) -> s
 pub(super) const COMMAND: &str = "cargo sim explore ";
 
 fn command(args: &ExploreArgs) -> String {
-    let bug = planted_name().map_or(String::new(), |bug| format!("--bug {bug} "));
+    let bug = planted().map_or(String::new(), |bug| format!("--bug {bug} "));
     format!("{COMMAND}{bug}{}", args.scope().options())
 }
 
 /// What the path breaks, as comments.
 fn said(broken: &Violation) -> String {
     let law = law_says(broken.law).map(|says| format!("# {}: {says}.\n", broken.law));
-    #[cfg(feature = "planted")]
-    let bug = proxy_fetch::planted::planted().map(|bug| format!("# {bug}: {}.\n", bug.what()));
-    #[cfg(not(feature = "planted"))]
-    let bug = None;
+    let bug = planted().map(|bug| format!("# {bug}: {}.\n", bug.what));
     law.into_iter().chain(bug).collect()
 }
 

@@ -1,30 +1,38 @@
 //! The command line: what is asked for, and exit codes. 0: no law is broken, or nothing differs; 1: one is, or something
 //! does; 2: wrong input.
 
+#[cfg(feature = "lenses")]
+mod checks;
 mod explore;
-#[cfg(feature = "planted")]
+#[cfg(feature = "lenses")]
 mod mutants;
 mod output;
+mod planted;
 mod queue;
 mod replay;
 mod run;
 mod scenario;
+#[cfg(feature = "lenses")]
+mod shell;
 mod shrink;
 mod summary;
 mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use proxy_fetch_sim::proxy::Profile;
-use std::{path::PathBuf, process::ExitCode};
+use proxy_fetch_sim::{
+    mutants::{self as table, Bug},
+    planter::VARIABLE,
+    proxy::Profile,
+};
+use std::{env, path::PathBuf, process::ExitCode};
 
 /// Simulates proxy-fetch: seeded time, seeded faults, every law checked at every step.
 #[derive(Debug, Parser)]
 #[command(name = "cargo sim", bin_name = "cargo sim", version)]
 struct Cli {
-    /// Plant this bug.
-    #[cfg(feature = "planted")]
-    #[arg(long, global = true, value_name = "NAME")]
-    bug: Option<proxy_fetch::planted::Bug>,
+    /// Do it in a copy of the workspace with this bug (`cargo sim mutants --list` lists them). The copy is built first.
+    #[arg(long, global = true, value_name = "NAME", value_parser = table::bug)]
+    bug: Option<&'static Bug>,
     #[command(subcommand)]
     command: Command,
 }
@@ -40,8 +48,11 @@ enum Command {
     Shrink(ShrinkArgs),
     /// Run a scenario file and print its trace.
     Scenario(ScenarioArgs),
-    /// Plant bugs, one after the other, and show which law finds each of them.
-    #[cfg(feature = "planted")]
+    /// Run the native host's shell on madsim, harmed as the seed says, and print what its host recorded.
+    #[cfg(feature = "lenses")]
+    Shell(ShellArgs),
+    /// Plant all bugs into a copy of the workspace, build it, and show which law finds each of them.
+    #[cfg(feature = "lenses")]
     Mutants(MutantsArgs),
     /// Go through every schedule of a small scope, shortest first.
     Explore(explore::ExploreArgs),
@@ -101,13 +112,26 @@ struct ReplayArgs {
     json: bool,
 }
 
-#[cfg(feature = "planted")]
+#[cfg(feature = "lenses")]
+#[derive(Debug, Args)]
+struct ShellArgs {
+    /// The seed.
+    seed: u64,
+}
+
+#[cfg(feature = "lenses")]
 #[derive(Debug, Args)]
 struct MutantsArgs {
+    /// Only list the bugs, with what they are planted in.
+    #[arg(long, conflicts_with_all = ["check", "seeds", "jobs", "json"])]
+    list: bool,
+    /// Only look whether each bug can be planted, and name those whose text is gone or not the only one of its kind.
+    #[arg(long, conflicts_with_all = ["seeds", "jobs", "json"])]
+    check: bool,
     /// Seeds per bug and profile at the most; by default what each profile needs.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
-    /// Threads; by default one per core.
+    /// Bugs at a time; by default one per core.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Print one JSON object.
@@ -151,6 +175,11 @@ struct VerifyArgs {
 
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
+    // Whoever sets it means a copy; here it would be without effect, and nobody would be told.
+    if table::planted().is_none() && env::var_os(VARIABLE).is_some() {
+        eprintln!("error: {VARIABLE} is for planted copies; here `--bug NAME` says which bug is meant");
+        return ExitCode::from(2);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
@@ -163,8 +192,8 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Run(args) => Some((args.machine, args.profile)),
         Command::Replay(args) => Some((args.machine, args.profile)),
         Command::Shrink(args) => Some((args.machine, args.profile)),
-        #[cfg(feature = "planted")]
-        Command::Mutants(_) => None,
+        #[cfg(feature = "lenses")]
+        Command::Mutants(_) | Command::Shell(_) => None,
         Command::Explore(_) | Command::Scenario(_) | Command::Verify(_) => None,
     };
     if let Some((Machine::Queue, profile)) = simulated
@@ -173,34 +202,35 @@ fn run_command(cli: Cli) -> ExitCode {
         eprintln!("error: --profile {} is not for --machine queue, which has swarm only", profile.name());
         return ExitCode::from(2);
     }
-    #[cfg(feature = "planted")]
-    if let (Some(bug), Some(machine)) = (cli.bug, runs(&cli.command))
-        && machine != bug.machine()
-    {
-        let (of_bug, of_command) = (mutants::key(bug.machine()), mutants::key(machine));
-        eprintln!("error: the bug {bug} is in the machine `{of_bug}`; this runs `{of_command}`");
-        return ExitCode::from(2);
+    if let (Some(bug), Some(machine)) = (cli.bug, runs(&cli.command)) {
+        if machine != bug.machine {
+            let (of_bug, of_command) = (bug.machine.key(), machine.key());
+            eprintln!("error: the bug {bug} is in the machine `{of_bug}`; this runs `{of_command}`");
+            return ExitCode::from(2);
+        }
+        if table::planted().is_none() {
+            return planted::run(bug);
+        }
     }
     // A panic of the machine is a finding like any other; it is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
-    #[cfg(feature = "planted")]
-    proxy_fetch::planted::plant(cli.bug);
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Shrink(args) => shrink::shrink(&args),
         Command::Scenario(args) => scenario::scenario(&args),
-        #[cfg(feature = "planted")]
-        Command::Mutants(args) => mutants::run(&args),
+        #[cfg(feature = "lenses")]
+        Command::Shell(args) => shell::run(&args),
+        #[cfg(feature = "lenses")]
+        Command::Mutants(args) => mutants::run(&args, cli.bug),
         Command::Explore(args) => explore::run(&args),
         Command::Verify(args) => verify::run(&args),
     }
 }
 
-/// The machine that a command runs, if it is one. The shell runs in `mutants` alone.
-#[cfg(feature = "planted")]
-const fn runs(command: &Command) -> Option<proxy_fetch::planted::Machine> {
-    use proxy_fetch::planted::Machine::{Object, Queue};
+/// The machine that a command runs, if it is one.
+const fn runs(command: &Command) -> Option<table::Machine> {
+    use table::Machine::{Object, Queue};
     match command {
         Command::Run(RunArgs { machine, .. })
         | Command::Replay(ReplayArgs { machine, .. })
@@ -209,6 +239,9 @@ const fn runs(command: &Command) -> Option<proxy_fetch::planted::Machine> {
             Machine::Queue => Some(Queue),
         },
         Command::Explore(_) | Command::Scenario(_) | Command::Verify(_) => Some(Object),
+        #[cfg(feature = "lenses")]
+        Command::Shell(_) => Some(table::Machine::Shell),
+        #[cfg(feature = "lenses")]
         Command::Mutants(_) => None,
     }
 }

@@ -3,11 +3,11 @@
 use super::{
     Cli, ScenarioArgs, explore,
     output::{code, print},
-    run_command,
+    planted, run_command,
 };
 use clap::Parser;
 use proxy_fetch_sim::{
-    planting::{plant_by_name, planted_name},
+    mutants,
     proxy::{Watch, run_plan},
     scenario::{Scenario, decision_lines, told},
 };
@@ -26,16 +26,16 @@ fn run(args: &ScenarioArgs) -> Result<ExitCode, String> {
         return path(args, options);
     }
     let scenario = Scenario::parse(&text).map_err(|error| error.to_string())?;
-    plant_by_name(planted_name().or(scenario.bug.as_deref().filter(|_| !args.without_bug)))?;
+    // The bug of the file is on, unless another one is asked for, or none.
+    if let Some(name) = scenario.bug.as_deref().filter(|_| !args.without_bug && mutants::planted().is_none()) {
+        return Ok(planted::run(mutants::bug(name)?));
+    }
     let report = run_plan(0, scenario.plan, Watch { lines: true, ..Watch::default() });
     let lines: Vec<String> = [scenario.about].into_iter().chain(told(&report)).collect();
-    let is_broken = report.violation.is_some();
-    let exit = print(&format!("{}\n", lines.join("\n")), code(is_broken));
-    if !is_broken {
-        // Its number may be wrong: whoever wrote it should know.
-        for line in decision_lines(&report.unplayed) {
-            eprintln!("note: the run did not come to {line}");
-        }
+    let exit = print(&format!("{}\n", lines.join("\n")), code(report.violation.is_some()));
+    // Its number may be wrong: whoever wrote it should know. A run that breaks a law may end before it comes to all.
+    for line in decision_lines(&report.unplayed) {
+        eprintln!("note: the run did not come to {line}");
     }
     Ok(exit)
 }
@@ -62,7 +62,6 @@ fn path(args: &ScenarioArgs, options: &str) -> Result<ExitCode, String> {
         let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         format!("line 1: {what}")
     })?;
-    #[cfg(feature = "planted")]
-    let cli = Cli { bug: proxy_fetch::planted::planted().or(cli.bug.filter(|_| !args.without_bug)), ..cli };
+    let cli = Cli { bug: cli.bug.filter(|_| !args.without_bug), ..cli };
     Ok(run_command(cli))
 }

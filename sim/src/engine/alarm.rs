@@ -42,9 +42,6 @@ impl<W: World> Sim<W> {
         }
         let Some(at_ms) = commit.alarm_set else { return };
         let hosted = &mut self.objects[object as usize];
-        if crate::planted!(CommitWithoutAlarm) && hosted.alarms.is_multiple_of(16) {
-            return;
-        }
         hosted.alarm = Some(at_ms);
         hosted.alarm_token += 1;
         hosted.alarm_lost = false;
@@ -62,9 +59,6 @@ impl<W: World> Sim<W> {
         }
         let late = if draw.chance("late", self.faults.alarm_late) { draw.below("late_us", MINUTE) } else { 0 };
         let token = hosted.alarm_token;
-        if crate::planted!(AlarmNeverFires) && token.is_multiple_of(16) {
-            return;
-        }
         let fires = self.micros_of(object, at_ms).max(self.objects[object as usize].alarm_not_before) + late;
         self.queue.push(fires, Happening::Alarm { object, token });
         if late > 0 {

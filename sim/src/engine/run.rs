@@ -114,15 +114,12 @@ impl<W: World> Sim<W> {
             for effect in turn.effects {
                 self.release(world, id, effect);
             }
-            if !crate::planted!(FailedCommitKeepsMemory) {
-                self.reset(world, id.object, Fault::COMMIT_FAILS);
-            }
+            self.reset(world, id.object, Fault::COMMIT_FAILS);
             return;
         }
         self.recorder.mix(turn.effects.len() as u64);
         let is_empty = turn.writes.is_empty() && turn.alarm.is_none() && !consumes_alarm;
-        let gate_is_open = instance.pending.is_empty() || crate::planted!(EmptyTurnPassesGate);
-        if is_empty && gate_is_open {
+        if is_empty && instance.pending.is_empty() {
             for effect in turn.effects.drain(..) {
                 self.release(world, id, effect);
             }
@@ -151,11 +148,6 @@ impl<W: World> Sim<W> {
                 fate = Fate::Fails(Fault::COMMIT_SLOW);
             }
         }
-        let is_early = match alarm {
-            Some(_) if crate::planted!(AlarmEffectsBeforeCommit) => true,
-            Some(_) | None => crate::planted!(EffectsBeforeCommit),
-        };
-        let early = if is_early { std::mem::take(&mut turn.effects) } else { Vec::new() };
         let last = instance.pending.back().map_or(0, |commit| commit.done_at);
         let done_at = last.max(self.now + takes);
         instance.pending.push_back(Commit {
@@ -173,9 +165,6 @@ impl<W: World> Sim<W> {
         self.queue.push(done_at, Happening::CommitDone { instance: id });
         if slow {
             world.fault(self, id.object, Fault::COMMIT_SLOW);
-        }
-        for effect in early {
-            self.release(world, id, effect);
         }
     }
 
@@ -309,9 +298,6 @@ impl<W: World> Sim<W> {
                 break;
             }
             commit.is_unconfirmed = true;
-            if crate::planted!(TornCommit) {
-                commit.writes.truncate(commit.writes.len() / 2);
-            }
             self.make_durable(world, object, &mut commit);
         }
         let hosted = &mut self.objects[object as usize];

@@ -5,7 +5,6 @@
 //! one. Whole states live only in the two levels that are under way. Several threads share a level in slices; they are
 //! merged in order, so that nothing in a result depends on how many there were.
 
-use crate::planting::{plant_by_name, planted_name};
 use hashbrown::HashTable;
 use std::thread;
 
@@ -214,14 +213,9 @@ fn expand<S: Space>(
         slices.push(std::mem::replace(&mut block, tail));
     }
     slices.push(block);
-    let bug = planted_name();
     thread::scope(|scope| {
-        let expand = |slice| {
-            // It is planted in the thread that asks, so it exists.
-            let _ = plant_by_name(bug);
-            expand_slice(space, slice, seen)
-        };
-        let running: Vec<_> = slices.into_iter().map(|slice| scope.spawn(move || expand(slice))).collect();
+        let running: Vec<_> =
+            slices.into_iter().map(|slice| scope.spawn(move || expand_slice(space, slice, seen))).collect();
         running
             .into_iter()
             .map(|thread| match thread.join() {

@@ -14,6 +14,7 @@ use crate::{
     campaign::replay_command,
     engine::Line,
     laws::Violation,
+    planter::original,
     proxy::{Plan, Profile, Report},
     queue,
     scenario::{Shrunk, law_says, readable, shrink_run},
@@ -76,7 +77,7 @@ pub fn folder() -> PathBuf {
 
 fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package)
+    original(package.parent().unwrap_or(package))
 }
 
 /// A path as it is typed in the workspace's root.

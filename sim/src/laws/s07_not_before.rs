@@ -143,16 +143,6 @@ mod tests {
         }
     }
 
-    /// The machine's sum itself is wrong.
-    #[test]
-    fn not_less_than_the_promised_backoff() {
-        proxy_fetch::planted::plant(Some(proxy_fetch::planted::Bug::JitterBelowMinimum));
-        let (mut story, end) = failed(None);
-        let verdict = story.queued(1, 1, end).commit();
-        proxy_fetch::planted::plant(None);
-        assert_broken(verdict, "1000 to 1250 ms are promised");
-    }
-
     #[test]
     fn after_what_the_answer_asks_for() {
         let (mut story, _) = failed(Some("20"));

@@ -1,7 +1,11 @@
-//! Ways to look for a planted bug.
+//! Ways to look for the bug that is on in this process.
 
+use super::{
+    Machine::{self, Object, Queue, Shell},
+    bugs::{Bug, planted},
+};
 use crate::{
-    campaign::{Campaign, replay_command},
+    campaign::{Campaign, bug_option, replay_command},
     explore::{
         Kinds, ProxySpace, Scope,
         search::{Bounds, search},
@@ -12,11 +16,7 @@ use crate::{
     reference::{Difference, run_sequence},
     shell, steer,
 };
-use proxy_fetch::planted::{
-    Bug,
-    Machine::{self, Object, Queue, Shell},
-    plant,
-};
+use serde::{Deserialize, Serialize};
 use std::panic;
 
 /// A way to look for a planted bug.
@@ -30,15 +30,17 @@ pub struct Lens {
     pub unit: &'static str,
     /// What a campaign for all bugs may cost, per bug.
     pub budget: u64,
-    /// Plants the bug in this thread, looks for it within the budget, and removes it.
-    pub look: fn(Bug, u64) -> Option<Kill>,
+    /// Within how much some lens must find each bug that is not [`RARE`]: else its law sees less than it did.
+    pub soon: u64,
+    /// Looks for the bug that is on in this process, within the budget.
+    pub look: fn(u64) -> Option<Kill>,
 }
 
 /// A bug that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kill {
     /// The law that reported first.
-    pub law: &'static str,
+    pub law: String,
     /// What it said.
     pub what: String,
     /// What the lens had looked at by then; the lens says in which unit.
@@ -47,18 +49,49 @@ pub struct Kill {
     pub repeat: String,
 }
 
+impl Kill {
+    fn new(law: &str, what: String, cost: u64, repeat: String) -> Self {
+        Self { law: law.to_owned(), what, cost, repeat }
+    }
+}
+
 /// All lenses. One more is one line.
 #[rustfmt::skip]
 pub const LENSES: &[Lens] = &[
-    Lens { name: "swarm", machine: Object, unit: "seeds", budget: 3_000, look: |bug, budget| seeds(bug, Profile::Swarm, budget) },
-    Lens { name: "steered", machine: Object, unit: "seeds", budget: 3_000, look: steered },
-    Lens { name: "explore", machine: Object, unit: "states", budget: 60_000, look: explored },
-    Lens { name: "calm", machine: Object, unit: "seeds", budget: 100, look: |bug, budget| seeds(bug, Profile::Calm, budget) },
-    Lens { name: "soak", machine: Object, unit: "seeds", budget: 2, look: |bug, budget| seeds(bug, Profile::Soak, budget) },
-    Lens { name: "reference", machine: Object, unit: "sequences", budget: 500, look: judged },
-    Lens { name: "queue", machine: Queue, unit: "seeds", budget: 3_000, look: queued },
-    Lens { name: "shell", machine: Shell, unit: "seeds", budget: 100, look: harmed },
+    Lens { name: "swarm", machine: Object, unit: "seeds", budget: 3_000, soon: 60, look: |budget| seeds(Profile::Swarm, budget) },
+    Lens { name: "steered", machine: Object, unit: "seeds", budget: 3_000, soon: 0, look: steered },
+    Lens { name: "explore", machine: Object, unit: "states", budget: 60_000, soon: 0, look: explored },
+    Lens { name: "calm", machine: Object, unit: "seeds", budget: 100, soon: 10, look: |budget| seeds(Profile::Calm, budget) },
+    Lens { name: "soak", machine: Object, unit: "seeds", budget: 2, soon: 0, look: |budget| seeds(Profile::Soak, budget) },
+    Lens { name: "reference", machine: Object, unit: "sequences", budget: 500, soon: 10, look: judged },
+    Lens { name: "queue", machine: Queue, unit: "seeds", budget: 3_000, soon: 400, look: queued },
+    Lens { name: "shell", machine: Shell, unit: "seeds", budget: 100, soon: 100, look: harmed },
 ];
+
+/// Bugs that show themselves only where several things meet, and how many seeds of the swarm they are given.
+const RARE: &[(&str, u64)] = &[
+    ("AlarmAtItsOwnTime", 200),
+    ("AttemptNumberIgnored", 400),
+    ("DueOneLate", 200),
+    ("DueUnbounded", 2_500),
+    ("ExpiryMovesAtRetry", 800),
+    ("KeptRowsCleared", 200),
+    ("LateAnswerBeatsExpiry", 400),
+    ("StartsAtExpiry", 800),
+    ("TickKeepsAlarm", 150),
+    ("UnknownMetaReplaced", 150),
+];
+
+impl Lens {
+    /// Within how much this lens or another one must find this bug.
+    #[must_use]
+    pub fn soon(&self, bug: &Bug) -> u64 {
+        match RARE.iter().find(|(rare, _)| *rare == bug.name) {
+            Some((_, seeds)) if self.name == "swarm" => *seeds,
+            Some(_) | None => self.soon,
+        }
+    }
+}
 
 /// The lens of this name.
 #[must_use]
@@ -66,36 +99,40 @@ pub fn lens(name: &str) -> Option<&'static Lens> {
     LENSES.iter().find(|lens| lens.name == name)
 }
 
+/// The lenses for this machine.
+pub fn lenses(machine: Machine) -> impl Iterator<Item = &'static Lens> {
+    LENSES.iter().filter(move |lens| lens.machine == machine)
+}
+
+/// What each of the lenses for its machine finds of the bug that is on in this process; nothing, if none is.
+/// `budget` says how far a lens may go.
+pub fn look(budget: impl Fn(&Lens) -> u64) -> Vec<Option<Kill>> {
+    planted().map_or(Vec::new(), |bug| lenses(bug.machine).map(|lens| (lens.look)(budget(lens))).collect())
+}
+
 /// Runs seed after seed, from 0 on, until one breaks a law.
-fn seeds(bug: Bug, profile: Profile, budget: u64) -> Option<Kill> {
-    plant(Some(bug));
-    let kill = (0..budget).find_map(|seed| {
+fn seeds(profile: Profile, budget: u64) -> Option<Kill> {
+    (0..budget).find_map(|seed| {
         let (_, violation) = run_seed(seed, profile, Watch::default()).violation?;
-        let repeat = replay_command(seed, profile);
-        Some(Kill { law: violation.law, what: violation.what, cost: seed + 1, repeat })
-    });
-    plant(None);
-    kill
+        Some(Kill::new(violation.law, violation.what, seed + 1, replay_command(seed, profile)))
+    })
 }
 
 /// The same, but runs that reached something rare are varied.
-fn steered(bug: Bug, budget: u64) -> Option<Kill> {
+fn steered(budget: u64) -> Option<Kill> {
     let campaign = Campaign { start: 0, seeds: budget, profile: Profile::Swarm, jobs: 1, fail_fast: true };
-    plant(Some(bug));
     let (found, first) = steer::run(campaign, None, |_| {});
-    let repeat = first.as_ref().map(|first| steer::repeat_command(0, first.seed, Profile::Swarm));
-    plant(None);
-    let (seed, repeat) = (first?.seed, repeat?);
+    let seed = first?.seed;
     let (_, violation) = found.failures.into_iter().find(|report| report.seed == seed)?.violation?;
-    Some(Kill { law: violation.law, what: violation.what, cost: seed + 1, repeat })
+    let repeat = steer::repeat_command(0, seed, Profile::Swarm);
+    Some(Kill::new(violation.law, violation.what, seed + 1, repeat))
 }
 
 /// Every schedule of two requests, two attempts and one crash, shortest first.
-fn explored(bug: Bug, budget: u64) -> Option<Kill> {
+fn explored(budget: u64) -> Option<Kill> {
     if budget == 0 {
         return None;
     }
-    plant(Some(bug));
     let scope = Scope {
         requests: 2,
         slots: 1,
@@ -109,50 +146,37 @@ fn explored(bug: Bug, budget: u64) -> Option<Kill> {
     };
     let bounds = Bounds { depth: None, states: usize::try_from(budget).unwrap_or(usize::MAX), threads: 1 };
     let found = panic::catch_unwind(|| search(&ProxySpace::new(scope), bounds, |_, _, _| {}));
-    plant(None);
-    let repeat = format!("cargo sim explore --bug {bug} {}", scope.options());
+    let repeat = format!("cargo sim explore{} {}", bug_option(), scope.options());
     match found {
         Ok(found) => {
             let broken = found.counterexample?.broken;
-            Some(Kill { law: broken.law, what: broken.what, cost: found.states, repeat })
+            Some(Kill::new(broken.law, broken.what, found.states, repeat))
         }
-        Err(panic) => Some(Kill { law: "S13", what: panic_text(&*panic), cost: 1, repeat }),
+        Err(panic) => Some(Kill::new("S13", panic_text(&*panic), 1, repeat)),
     }
 }
 
 /// Sequences of the reference model, from 0 on.
-fn judged(bug: Bug, budget: u64) -> Option<Kill> {
-    plant(Some(bug));
-    let kill = (0..budget).find_map(|number| {
+fn judged(budget: u64) -> Option<Kill> {
+    (0..budget).find_map(|number| {
         let Difference { law, what } = run_sequence(number).err()?;
-        let repeat = format!("cargo sim mutants --bug {bug}");
-        Some(Kill { law: law.unwrap_or("model"), what, cost: number + 1, repeat })
-    });
-    plant(None);
-    kill
+        let repeat = format!("cargo sim mutants{}", bug_option());
+        Some(Kill::new(law.unwrap_or("model"), what, number + 1, repeat))
+    })
 }
 
 /// Seeds of the queue's campaign, from 0 on.
-fn queued(bug: Bug, budget: u64) -> Option<Kill> {
-    plant(Some(bug));
-    let kill = (0..budget).find_map(|seed| {
+fn queued(budget: u64) -> Option<Kill> {
+    (0..budget).find_map(|seed| {
         let (_, violation) = queue::run_seed(seed, queue::Watch::default()).violation?;
-        let repeat = queue::campaign::replay_command(seed);
-        Some(Kill { law: violation.law, what: violation.what, cost: seed + 1, repeat })
-    });
-    plant(None);
-    kill
+        Some(Kill::new(violation.law, violation.what, seed + 1, queue::campaign::replay_command(seed)))
+    })
 }
 
 /// Runs the native host's shell on madsim, seed after seed.
-fn harmed(bug: Bug, budget: u64) -> Option<Kill> {
-    plant(Some(bug));
-    let kill = (0..budget).find_map(|seed| {
+fn harmed(budget: u64) -> Option<Kill> {
+    (0..budget).find_map(|seed| {
         let Violation { law, what } = shell::run_seed(seed).err()?;
-        let repeat =
-            format!("MADSIM_TEST_BUG={bug} MADSIM_TEST_SEED={seed} cargo test -p proxy-fetch-sim --test madsim");
-        Some(Kill { law, what, cost: seed + 1, repeat })
-    });
-    plant(None);
-    kill
+        Some(Kill::new(law, what, seed + 1, shell::repeat_command(seed)))
+    })
 }

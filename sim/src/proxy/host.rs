@@ -307,9 +307,6 @@ impl ProxyWorld {
 
     /// The machine gives an attempt up: its fetch is cancelled, its response dropped.
     pub(super) fn abort(&mut self, sim: &mut Sim<Self>, attempt: Attempt) {
-        if crate::planted!(AbortIgnored) {
-            return;
-        }
         self.held.remove(&attempt);
         if let Some(number) = self.fetching.get(&attempt).copied() {
             self.end_fetch(sim, number, None);
@@ -327,12 +324,12 @@ impl ProxyWorld {
             fetch.running = false;
             fetch.result.clone_from(&result);
         }
-        if connected && !crate::planted!(ConnectionKept) {
+        if connected {
             sim.disconnect(instance);
         }
         self.observe(sim, &Observation::FetchEnded { entry, attempt });
         if let Some(result) = result {
-            if matches!(result, FetchResult::Response { .. }) && !crate::planted!(ResponseNotKept) {
+            if matches!(result, FetchResult::Response { .. }) {
                 self.held.insert(attempt);
             }
             sim.resume(instance, Event::Fetched { attempt, result });
@@ -399,9 +396,6 @@ impl ProxyWorld {
         let there = self.network(&mut draw);
         let drawn = draw.chance("fails", self.plan.world.callback_fails);
         let fails = self.origins_down || (drawn && !self.healthy);
-        if crate::planted!(CalledBackTwice) {
-            sim.after(there, Message::CallbackReaches(number));
-        }
         if !fails {
             return sim.after(there, Message::CallbackReaches(number));
         }
@@ -457,9 +451,7 @@ impl ProxyWorld {
             return;
         }
         self.calling_back.remove(&attempt);
-        if !crate::planted!(ResponseKeptAfterCallback) {
-            self.held.remove(&attempt);
-        }
+        self.held.remove(&attempt);
         sim.resume(instance, Event::Delivered { attempt, result });
     }
 

@@ -389,12 +389,7 @@ impl engine::World for ProxyWorld {
 
     fn perform(&mut self, sim: &mut Sim<Self>, from: InstanceId, effect: Effect) {
         match effect {
-            Effect::Fetch { attempt, timeout_ms } => {
-                self.start_fetch(sim, from, attempt, timeout_ms);
-                if crate::planted!(FetchedTwice) {
-                    self.start_fetch(sim, from, attempt, timeout_ms);
-                }
-            }
+            Effect::Fetch { attempt, timeout_ms } => self.start_fetch(sim, from, attempt, timeout_ms),
             Effect::Abort { attempt } => self.abort(sim, attempt),
             Effect::Deliver { attempt, outcome, duration_ms: _ } => self.start_callback(sim, from, attempt, outcome),
             Effect::Reply { caller, reply } => self.reply(sim, caller.0, &reply),

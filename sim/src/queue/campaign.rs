@@ -1,7 +1,7 @@
 //! Campaigns: many seeds, on several threads.
 
 use super::{Report, Watch, coverage::Coverage, run_seed};
-use crate::{campaign, planting::planted_name};
+use crate::campaign::{self, bug_option};
 
 /// What a campaign found.
 pub type Summary = campaign::Summary<Report>;
@@ -20,12 +20,11 @@ pub(super) fn shrink_command(seed: u64) -> String {
 }
 
 fn command(what: &str, seed: u64) -> String {
-    let bug = planted_name().map_or(String::new(), |bug| format!(" --bug {bug}"));
-    format!("cargo sim {what} --machine queue {seed}{bug}")
+    format!("cargo sim {what} --machine queue {seed}{}", bug_option())
 }
 
-/// Runs `seeds` seeds from `start` on `jobs` threads; `progress` is told how many are done. A bug that is planted in this
-/// thread is planted in all of them. The result does not depend on the number of threads.
+/// Runs `seeds` seeds from `start` on `jobs` threads; `progress` is told how many are done. The result does not depend on
+/// the number of threads.
 pub fn run(start: u64, seeds: u64, jobs: usize, progress: impl Fn(u64) + Sync) -> Summary {
     campaign::run_seeds(start, seeds, jobs, false, |seed| run_seed(seed, Watch::default()), progress)
 }

@@ -1,5 +1,6 @@
 //! Why a text is no scenario, in one line: where, which key, and what would be right.
 
+use crate::nearest::nearest;
 use std::{fmt, ops::Range};
 
 /// Why a text is no scenario. One line.
@@ -54,18 +55,4 @@ fn key_before(text: &str) -> Option<&str> {
         None => before.rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').map_or(0, |at| at + 1),
     };
     Some(&before[from..]).filter(|key| !key.is_empty())
-}
-
-/// `: did you mean …?`, if one of these is near enough.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    const NEAR: f64 = 0.7;
-    let known: Vec<&str> = known.collect();
-    let scored = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
-    let best = scored.filter(|(score, _)| *score > NEAR).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    match best {
-        Some((_, best)) => format!("; is `{best}` meant?"),
-        // A short list says it all.
-        None if !known.is_empty() && known.len() <= 5 => format!("; there are {}", known.join(", ")),
-        None => String::new(),
-    }
 }

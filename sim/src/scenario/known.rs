@@ -164,7 +164,7 @@ pub fn read(place: Place, key: &str, value: &toml::Value) -> Result<(String, Val
     let name = name.filter(|name| kind(place, name).is_some()).unwrap_or_else(|| key.to_owned());
     let Some((_, kind)) = kind(place, &name).filter(|_| !key.ends_with("_us")) else {
         let names: Vec<String> = known(place).iter().map(|(name, kind)| key_of(name, *kind)).collect();
-        return Err(format!("unknown key `{key}`{}", super::error::nearest(key, names.iter().map(String::as_str))));
+        return Err(format!("unknown key `{key}`{}", crate::nearest::nearest(key, names.iter().map(String::as_str))));
     };
     let decided = match (kind, value) {
         (Happens, toml::Value::Boolean(true)) => Value::Yes,

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     engine::{Eviction, Fault, Micros, Place, Script, Sizes},
     laws::Laws,
+    mutants::{Machine, bug},
     proxy::{Plan, Profile, plan::PlannedRequest},
 };
 use proxy_fetch::Options;
@@ -183,21 +184,15 @@ impl<'de> Deserialize<'de> for BugName {
     }
 }
 
-/// Whether a scenario can show this bug. A build without planted bugs cannot say.
+/// Whether a scenario can show this bug.
 fn known_bug(name: &str) -> Result<(), String> {
-    #[cfg(feature = "planted")]
-    {
-        use proxy_fetch::planted::{Bug, Machine};
-        let Ok(bug) = name.parse::<Bug>() else {
-            let nearest = super::error::nearest(name, Bug::ALL.iter().map(|bug| bug.name()));
-            return Err(format!("there is no bug {name:?}{nearest}"));
-        };
-        if bug.machine() != Machine::Object {
-            return Err(format!("{name} is a bug of the queue's consumer, and a scenario is of the object"));
+    let bug = bug(name)?;
+    match bug.machine {
+        Machine::Object => Ok(()),
+        Machine::Queue | Machine::Shell => {
+            Err(format!("{name} is a bug of {}, and a scenario is of the object", bug.machine.name()))
         }
     }
-    let _ = name;
-    Ok(())
 }
 
 struct Malformed(u8);

@@ -5,7 +5,7 @@ use super::{file::Scenario, says::to_first_break};
 use crate::{
     campaign::command,
     engine::{Faults, Micros, Minimiser, Place, Script, TimeUp, Value, effort},
-    planting::planted_name,
+    mutants::planted,
     proxy::{
         Plan, Report, Watch,
         plan::{PlannedRequest, WorldFaults},
@@ -91,7 +91,8 @@ fn shrink_failing(plan: Plan, report: &Report, most: Duration, deadline: Instant
     report.lines = to_first_break(&report.lines);
     // The trace has the names of requests; the violation has their ULIDs.
     let about = report.lines.last().map(|line| line.what.replace('\n', "; ")).unwrap_or_default();
-    let scenario = Scenario { about, law: Some(law.to_owned()), bug: planted_name().map(str::to_owned), plan };
+    let bug = planted().map(|bug| bug.name.clone());
+    let scenario = Scenario { about, law: Some(law.to_owned()), bug, plan };
     Some(Shrunk {
         items_before,
         items: scenario.plan.items(),

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     engine::{Eviction, Fault, Micros, Place, Script, Value},
+    mutants,
     proxy::{Plan, Profile, plan::PlannedRequest},
 };
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -18,7 +19,7 @@ pub(super) fn to_text(scenario: &Scenario) -> String {
     let mut out = Out::default();
     let (plan, plain) = (&scenario.plan, Plan::plain());
     let says = scenario.law.as_deref().and_then(|law| Some((law, law_says(law)?)));
-    let is = scenario.bug.as_deref().and_then(|bug| Some((bug, bug_is(bug)?)));
+    let is = scenario.bug.as_deref().and_then(|bug| Some((bug, mutants::bug(bug).ok()?.what.as_str())));
     for (name, what) in says.into_iter().chain(is) {
         out.comment(&format!("{name}: {what}."));
     }
@@ -84,17 +85,6 @@ pub fn decision_lines(script: &Script) -> impl Iterator<Item = String> {
         format!("{:?} = {}", place_text(*place), inline(&decisions(*place, decided)))
     };
     script.0.iter().map(line)
-}
-
-/// What is wrong in the planted bug of this name.
-fn bug_is(name: &str) -> Option<&'static str> {
-    #[cfg(feature = "planted")]
-    return name.parse().ok().map(proxy_fetch::planted::Bug::what);
-    #[cfg(not(feature = "planted"))]
-    {
-        let _ = name;
-        None
-    }
 }
 
 fn decisions(place: Place, decided: &BTreeMap<String, Value>) -> Vec<(String, Toml)> {

@@ -22,7 +22,7 @@ mod totals;
 mod upstream;
 mod witness;
 
-pub use run::{REQUESTS, run_seed, scenario};
+pub use run::{REQUESTS, repeat_command, run_seed, scenario};
 pub use totals::Totals;
 
 use madsim::{

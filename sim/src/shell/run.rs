@@ -9,6 +9,7 @@ use super::{
     witness::Shared,
 };
 use crate::{
+    campaign::bug_option,
     laws::{Laws, Violation},
     proxy::{ledger::Planned, panic_text},
 };
@@ -18,23 +19,23 @@ use madsim::{
     task::spawn,
     time::sleep,
 };
-use proxy_fetch::planted::{plant, planted};
 use std::{mem, thread};
 
 /// Requests of each run.
 pub const REQUESTS: Planned = 30;
 
-/// A run of this seed on a thread of its own, with the bug that is planted in this one: what it reached, and the record
-/// that the shell's host made, line by line.
+/// The command that repeats a seed.
+#[must_use]
+pub fn repeat_command(seed: u64) -> String {
+    format!("cargo sim shell {seed}{}", bug_option())
+}
+
+/// A run of this seed on a thread of its own: what it reached, and the record that the shell's host made, line by line.
 ///
 /// # Errors
 /// The law that was broken.
 pub fn run_seed(seed: u64) -> Result<(Totals, Vec<String>), Violation> {
-    let bug = planted();
-    let run = move || {
-        plant(bug);
-        Runtime::with_seed_and_config(seed, Config::default()).block_on(scenario())
-    };
+    let run = move || Runtime::with_seed_and_config(seed, Config::default()).block_on(scenario());
     // The order of a `HashMap` is the seed's only on a thread that has none yet.
     thread::spawn(run).join().unwrap_or_else(Err).map_err(|panic| violation(&panic_text(&*panic)))
 }

@@ -13,7 +13,6 @@ mod vary;
 
 use crate::{
     campaign::{Campaign, Summary, options},
-    planting::{plant_by_name, planted_name},
     proxy::{Plan, Profile, Report, Watch, run_plan},
 };
 use corpus::Corpus;
@@ -79,13 +78,11 @@ pub fn run(campaign: Campaign, only: Option<&'static str>, progress: impl Fn(u64
 
 /// The reports of a round, in its order.
 fn run_round(round: &[Arc<Steered>], watch: Watch, jobs: usize) -> Vec<Report> {
-    let (next, bug) = (AtomicUsize::new(0), planted_name());
+    let next = AtomicUsize::new(0);
     let reports = Mutex::new(Vec::with_capacity(round.len()));
     thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
-                // It is planted in the thread that asks, so it exists.
-                let _ = plant_by_name(bug);
                 while let Some((number, steered)) = {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     round.get(number).map(|steered| (number, steered))
@@ -126,20 +123,23 @@ mod tests {
         assert_eq!(command, "cargo sim run --steer --seeds 3 --start 7 --profile calm");
     }
 
-    #[cfg(feature = "planted")]
+    /// Its plan and the seed of its decisions are all of a run, however the runs before it led there.
     #[test]
-    fn a_failure_repeats_in_a_campaign_that_ends_with_it() {
-        use proxy_fetch::planted::{Bug, plant};
-        plant(Some(Bug::DueOneLate));
-        let (long, found) = run(campaign(200, 1), None, |_| {});
-        let found = found.unwrap();
-        let (short, again) = run(campaign(found.seed + 1, 2), None, |_| {});
-        let alone = run_plan(found.decisions, found.plan.clone(), Watch::default());
-        plant(None);
-        let again = again.unwrap();
-        assert_eq!((again.seed, again.decisions, &again.plan), (found.seed, found.decisions, &found.plan));
-        assert_eq!(long.failures[0].digest, alone.digest, "its plan and seed are all of it");
-        assert_eq!((short.failures.len(), short.failures[0].digest), (1, alone.digest));
-        assert_eq!(short.failures[0].seed, found.seed);
+    fn a_run_repeats_alone() {
+        let (watch, mut corpus) = (Watch { marks: true, ..Watch::default() }, Corpus::default());
+        let mut varied = 0;
+        for round in 0..3 {
+            let plan = |number: u64| {
+                Arc::new(corpus.plan(round * ROUND + number, Profile::Swarm, !number.is_multiple_of(DRAWN_OF)))
+            };
+            let round: Vec<Arc<Steered>> = (0..ROUND).map(plan).collect();
+            for (steered, report) in round.iter().zip(run_round(&round, watch, 2)) {
+                let alone = run_plan(steered.decisions, steered.plan.clone(), Watch::default());
+                assert_eq!((alone.digest, alone.steps), (report.digest, report.steps), "seed {}", steered.seed);
+                varied += u64::from(steered.plan != Plan::draw(steered.seed, Profile::Swarm));
+                corpus.learn(steered, &report);
+            }
+        }
+        assert!(varied > ROUND / 2, "only {varied} plans are not drawn");
     }
 }

@@ -1,0 +1,15 @@
+//! The name that is meant by one that there is not.
+
+/// `; is … meant?`, if one of the known names is near enough.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    const NEAR: f64 = 0.7;
+    let known: Vec<&str> = known.collect();
+    let scored = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = scored.filter(|(score, _)| *score > NEAR).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    match best {
+        Some((_, best)) => format!("; is `{best}` meant?"),
+        // A short list says it all.
+        None if !known.is_empty() && known.len() <= 5 => format!("; there are {}", known.join(", ")),
+        None => String::new(),
+    }
+}

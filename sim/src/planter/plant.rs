@@ -1,0 +1,423 @@
+//! From the entries of a table to the texts of the copy.
+
+use super::{
+    crates::Crates,
+    module,
+    table::{Edit, Item, Mutant},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    ops::Range,
+    path::Path,
+};
+
+/// Why a mistake cannot be planted, in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(String);
+
+impl Problem {
+    pub(super) const fn general(what: String) -> Self {
+        Self(what)
+    }
+
+    fn new(file: &str, mutants: &[&str], what: &str) -> Self {
+        Self(format!("{file}: {}: {what}", mutants.join(" and ")))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Every mistake, planted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planted {
+    /// How many mistakes.
+    pub mutants: usize,
+    /// The files that differ from those of the workspace, by their paths from its root.
+    pub files: BTreeMap<String, String>,
+}
+
+/// An edit or items, with the mistake's number and name.
+struct Of<'a, T> {
+    number: usize,
+    name: &'a str,
+    what: &'a T,
+}
+
+impl<T> Clone for Of<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Of<'_, T> {}
+
+/// Plants all mistakes. `read` gives the text of a file.
+pub(super) fn plant(
+    mutants: &[Mutant],
+    crates: &Crates,
+    read: impl Fn(&str) -> Result<String, String>,
+) -> Result<Planted, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let (edits, items) = (by_file(mutants, |mutant| &mutant.edits), by_file(mutants, |mutant| &mutant.items));
+    let mut files = BTreeMap::new();
+    for file in edits.keys().chain(items.keys()).copied().collect::<BTreeSet<_>>() {
+        let (edits, items) =
+            (edits.get(file).map_or(&[][..], Vec::as_slice), items.get(file).map_or(&[][..], Vec::as_slice));
+        match read(file) {
+            Ok(text) => {
+                let planted = plant_file(file, &text, edits, &mut problems);
+                files.insert(file.to_owned(), with_items(planted, items));
+            }
+            Err(error) => {
+                let names = edits.iter().map(|of| of.name).chain(items.iter().map(|of| of.name));
+                problems.extend(names.map(|name| Problem::new(file, &[name], &error)));
+            }
+        }
+    }
+    let mut roots = BTreeSet::new();
+    for (file, edits) in &edits {
+        let of_file = crates.roots_of(Path::new(file));
+        if of_file.is_empty() {
+            problems.extend(
+                edits.iter().map(|of| Problem::new(file, &[of.name], "it belongs to no crate of the workspace")),
+            );
+        }
+        roots.extend(of_file.into_iter().map(|root| root.to_string_lossy().into_owned()));
+    }
+    let module = module::text(mutants);
+    for root in roots {
+        let text = match files.remove(&root).map_or_else(|| read(&root), Ok) {
+            Ok(text) => text + &module,
+            Err(error) => {
+                problems.push(Problem::general(format!("{root}: {error}")));
+                continue;
+            }
+        };
+        files.insert(root, text);
+    }
+    if problems.is_empty() { Ok(Planted { mutants: mutants.len(), files }) } else { Err(problems) }
+}
+
+/// What is planted in a file: an edit, or items.
+trait InFile {
+    fn file(&self) -> &str;
+}
+
+impl InFile for Edit {
+    fn file(&self) -> &str {
+        &self.file
+    }
+}
+
+impl InFile for Item {
+    fn file(&self) -> &str {
+        &self.file
+    }
+}
+
+fn by_file<T: InFile>(mutants: &[Mutant], of: impl Fn(&Mutant) -> &Vec<T>) -> BTreeMap<&str, Vec<Of<'_, T>>> {
+    let mut files = BTreeMap::<&str, Vec<Of<'_, T>>>::new();
+    for (number, mutant) in mutants.iter().enumerate() {
+        for what in of(mutant) {
+            files.entry(what.file()).or_default().push(Of { number, name: &mutant.name, what });
+        }
+    }
+    files
+}
+
+/// Two mistakes may need the same items.
+fn with_items(mut text: String, items: &[Of<'_, Item>]) -> String {
+    let mut added = BTreeSet::new();
+    for Of { what, .. } in items {
+        if added.insert(what.code.trim()) {
+            text.push_str(&format!("\n{}\n", what.code.trim()));
+        }
+    }
+    text
+}
+
+/// A text of the file, all that may take its place, and what lies within it.
+struct Site<'a> {
+    span: Range<usize>,
+    chain: Vec<Of<'a, Edit>>,
+    within: Vec<Site<'a>>,
+}
+
+fn plant_file(file: &str, text: &str, edits: &[Of<'_, Edit>], problems: &mut Vec<Problem>) -> String {
+    let mut found = Vec::new();
+    for of in edits {
+        match span(text, of.what) {
+            Ok(span) => found.push((span, *of)),
+            Err(what) => problems.push(Problem::new(file, &[of.name], &what)),
+        }
+    }
+    // What begins first or reaches further is without what lies in it; at one text the table's order stays.
+    found.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
+    let mut sites: Vec<Site<'_>> = Vec::new();
+    for (span, of) in found {
+        if let Err(what) = insert(&mut sites, span, of) {
+            problems.push(what.into_problem(file, of.name));
+        }
+    }
+    render(text, 0..text.len(), &sites)
+}
+
+/// Why an edit has no place beside another one.
+enum Clash<'a> {
+    Overlap(&'a str),
+    Twice,
+}
+
+impl Clash<'_> {
+    fn into_problem(self, file: &str, name: &str) -> Problem {
+        match self {
+            Self::Overlap(other) => {
+                Problem::new(file, &[other, name], "their texts overlap, and neither lies within the other")
+            }
+            Self::Twice => Problem::new(file, &[name], "it has two edits at one text"),
+        }
+    }
+}
+
+/// Puts an edit to its place. Those that begin before it, or begin with it and reach further, are there.
+fn insert<'a>(sites: &mut Vec<Site<'a>>, span: Range<usize>, of: Of<'a, Edit>) -> Result<(), Clash<'a>> {
+    let Some(last) = sites.last_mut().filter(|last| span.start < last.span.end) else {
+        sites.push(Site { span, chain: vec![of], within: Vec::new() });
+        return Ok(());
+    };
+    let first = last.chain.first().map_or(of.name, |first| first.name);
+    if last.span == span {
+        if last.chain.iter().any(|other| other.number == of.number) {
+            return Err(Clash::Twice);
+        }
+        last.chain.push(of);
+        Ok(())
+    } else if span.end <= last.span.end {
+        insert(&mut last.within, span, of)
+    } else {
+        Err(Clash::Overlap(first))
+    }
+}
+
+/// Where the text of an edit is.
+fn span(text: &str, edit: &Edit) -> Result<Range<usize>, String> {
+    let Some(within) = &edit.within else { return once(text, &edit.find, "the text") };
+    let outer = once(text, within, "the text to look within")?;
+    let inner = once(&text[outer.clone()], &edit.find, "in the text to look within, the text")?;
+    Ok(outer.start + inner.start..outer.start + inner.end)
+}
+
+/// The one place of `find` in a text. White space around it does not count.
+fn once(text: &str, find: &str, what: &str) -> Result<Range<usize>, String> {
+    let find = find.trim();
+    let first = text.find(find);
+    let last = text.rfind(find);
+    match (first, last) {
+        (Some(first), Some(last)) if first == last => Ok(first..first + find.len()),
+        (Some(_), Some(_)) => Err(format!("{what} is found more than once: {}", shown(find))),
+        (None, _) | (_, None) => Err(format!("{what} is not found: {}", shown(find))),
+    }
+}
+
+/// The first line of a text, for a message of one line.
+fn shown(text: &str) -> String {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    if rest.is_empty() { format!("`{first}`") } else { format!("`{first} …`") }
+}
+
+fn render(text: &str, span: Range<usize>, sites: &[Site<'_>]) -> String {
+    let (mut out, mut at) = (String::new(), span.start);
+    for site in sites {
+        out.push_str(&text[at..site.span.start]);
+        out.push_str(&switched(text, site));
+        at = site.span.end;
+    }
+    out.push_str(&text[at..span.end]);
+    out
+}
+
+/// The text of a site behind the conditions of its mistakes.
+fn switched(text: &str, site: &Site<'_>) -> String {
+    // What takes the place may end with a comment: what follows it begins a line.
+    let branch =
+        |of: &Of<'_, Edit>| format!("if {} {{ {}\n}} else ", module::condition(of.number), of.what.replace.trim());
+    let branches: String = site.chain.iter().map(branch).collect();
+    let whole = format!("{branches}{{ {} }}", render(text, site.span.clone(), &site.within));
+    // Statements, or an expression in braces, stand where such may stand; any other expression may be an operand.
+    if text[site.span.clone()].ends_with([';', '}']) { whole } else { format!("({whole})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::crates::tests::crates, *};
+
+    const FILE: &str = "fn f(a: u32) -> u32 {\n    let b = a + LIMIT;\n    log(b);\n    match b {\n        0 => LEAST,\n        b => b,\n    }\n}\n";
+
+    fn edit(find: &str, within: Option<&str>, replace: &str) -> Edit {
+        Edit { file: "src/a.rs".into(), find: find.into(), within: within.map(Into::into), replace: replace.into() }
+    }
+
+    fn mutant(name: &str, edits: &[Edit]) -> Mutant {
+        let (name, edits) = (name.to_owned(), edits.to_vec());
+        Mutant { name, what: "wrong".into(), machine: "counter".into(), edits, items: Vec::new() }
+    }
+
+    /// What becomes of the file, without white space.
+    fn planted(mutants: &[Mutant]) -> Result<String, Vec<String>> {
+        let read = |file: &str| match file {
+            "src/a.rs" => Ok(FILE.to_owned()),
+            "src/lib.rs" => Ok("mod a;\n".to_owned()),
+            other => Err(format!("{other} is not there")),
+        };
+        match plant(mutants, &crates(&["src/lib.rs"]), read) {
+            Ok(planted) => Ok(planted.files["src/a.rs"].split_whitespace().collect::<Vec<_>>().join(" ")),
+            Err(problems) => Err(problems.iter().map(Problem::to_string).collect()),
+        }
+    }
+
+    fn plain(mutants: &[Mutant], part: &str) {
+        match planted(mutants) {
+            Ok(text) => assert!(text.contains(part), "{part} is not in {text}"),
+            Err(problems) => panic!("{problems:?}"),
+        }
+    }
+
+    fn on(number: usize) -> String {
+        format!("if crate::__mutants::is_on({number})")
+    }
+
+    #[test]
+    fn an_expression_is_one_still() {
+        plain(
+            &[mutant("A", &[edit("LIMIT", None, "LIMIT - 1")])],
+            &format!("let b = a + ({} {{ LIMIT - 1 }} else {{ LIMIT }});", on(0)),
+        );
+    }
+
+    #[test]
+    fn statements_and_blocks_are_ones_still() {
+        plain(&[mutant("A", &[edit("log(b);", None, "")])], &format!("; {} {{ }} else {{ log(b); }} match", on(0)));
+        let find = "match b {\n        0 => LEAST,\n        b => b,\n    }";
+        plain(
+            &[mutant("A", &[edit(find, None, "b // as it is")])],
+            &format!("log(b); {} {{ b // as it is }} else {{ match b {{ 0", on(0)),
+        );
+    }
+
+    #[test]
+    fn one_text_may_have_many_mistakes() {
+        let mutants = ["1", "2", "3"].map(|text| mutant(&format!("M{text}"), &[edit("LIMIT", None, text)]));
+        let chain = format!("({} {{ 1 }} else {} {{ 2 }} else {} {{ 3 }} else {{ LIMIT }})", on(0), on(1), on(2));
+        plain(&mutants, &chain);
+    }
+
+    /// The inner one is where the outer one is off, whatever their order in the table.
+    #[test]
+    fn one_text_may_lie_within_another() {
+        let (outer, inner) = (mutant("A", &[edit("a + LIMIT", None, "a")]), mutant("B", &[edit("LIMIT", None, "1")]));
+        let nested =
+            |outer, inner| format!("let b = ({outer} {{ a }} else {{ a + ({inner} {{ 1 }} else {{ LIMIT }}) }});");
+        plain(&[outer.clone(), inner.clone()], &nested(on(0), on(1)));
+        plain(&[inner, outer], &nested(on(1), on(0)));
+        // Two within one, and one within one of them.
+        let whole = mutant("A", &[edit("let b = a + LIMIT;\n    log(b);", None, "return 0;")]);
+        let parts = [
+            mutant("B", &[edit("a + LIMIT", None, "1")]),
+            mutant("C", &[edit("log(b);", None, "")]),
+            mutant("D", &[edit("LIMIT", None, "2")]),
+        ];
+        let nested = format!(
+            "{} {{ return 0; }} else {{ let b = ({} {{ 1 }} else {{ a + ({} {{ 2 }} else {{ LIMIT }}) }}); {} {{ }} else {{ log(b); }} }}",
+            on(0),
+            on(1),
+            on(3),
+            on(2)
+        );
+        plain(&[vec![whole], parts.to_vec()].concat(), &nested);
+    }
+
+    #[test]
+    fn other_overlaps_are_named() {
+        let mutants =
+            [mutant("A", &[edit("LIMIT;\n    log", None, "1")]), mutant("B", &[edit("a + LIMIT", None, "2")])];
+        let error = "src/a.rs: B and A: their texts overlap, and neither lies within the other";
+        assert_eq!(planted(&mutants), Err(vec![error.to_owned()]));
+        let twice = [mutant("A", &[edit("LIMIT", None, "1"), edit("LIMIT", None, "2")])];
+        assert_eq!(planted(&twice), Err(vec!["src/a.rs: A: it has two edits at one text".to_owned()]));
+    }
+
+    #[test]
+    fn a_text_is_found_once_or_named() {
+        let one = |find: &str, within: Option<&str>| planted(&[mutant("A", &[edit(find, within, "1")])]);
+        assert_eq!(one("MOST", None), Err(vec!["src/a.rs: A: the text is not found: `MOST`".to_owned()]));
+        assert_eq!(one("b => b", None).map(|_| ()), Ok(()));
+        assert_eq!(one("u32", None), Err(vec!["src/a.rs: A: the text is found more than once: `u32`".to_owned()]));
+        assert_eq!(
+            one("log(b);\nmatch", None),
+            Err(vec!["src/a.rs: A: the text is not found: `log(b); …`".to_owned()])
+        );
+        // Occurrences may overlap.
+        let twice = once("aaa", "aa", "it");
+        assert!(twice.is_err_and(|error| error.contains("more than once")));
+
+        assert!(one("u32", Some("-> u32")).is_ok_and(|text| text.starts_with("fn f(a: u32) -> (if ")));
+        for (find, within, why) in [
+            ("u32", "u32", "the text to look within is found more than once: `u32`"),
+            ("u32", "-> u64", "the text to look within is not found: `-> u64`"),
+            ("LIMIT", "-> u32", "in the text to look within, the text is not found: `LIMIT`"),
+            ("u32", "(a: u32) -> u32", "in the text to look within, the text is found more than once: `u32`"),
+        ] {
+            assert_eq!(one(find, Some(within)), Err(vec![format!("src/a.rs: A: {why}")]));
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let mut other = edit("LIMIT", None, "1");
+        other.file = "src/gone.rs".into();
+        let mut outside = edit("LIMIT", None, "1");
+        outside.file = "doc/a.rs".into();
+        let mutants = [
+            mutant("A", &[edit("MOST", None, "1"), edit("u32", None, "1")]),
+            mutant("B", &[other]),
+            mutant("C", &[outside]),
+        ];
+        assert_eq!(
+            planted(&mutants),
+            Err([
+                "doc/a.rs: C: doc/a.rs is not there",
+                "src/a.rs: A: the text is not found: `MOST`",
+                "src/a.rs: A: the text is found more than once: `u32`",
+                "src/gone.rs: B: src/gone.rs is not there",
+                "doc/a.rs: C: it belongs to no crate of the workspace",
+            ]
+            .map(str::to_owned)
+            .to_vec())
+        );
+    }
+
+    #[test]
+    fn items_come_to_the_end_once_and_the_root_has_the_module() {
+        let item = |code: &str| Item { file: "src/a.rs".into(), code: code.into() };
+        let mut mutants = ["A", "B"].map(|name| mutant(name, &[edit("LIMIT", None, &format!("{name}()"))]));
+        mutants[0].items = vec![item("fn a() {}\n"), item("fn b() {}")];
+        mutants[1].items = vec![item("fn b() {}")];
+        match plant(&mutants, &crates(&["src/lib.rs"]), |_| Ok(FILE.to_owned())) {
+            Ok(Planted { mutants, files }) => {
+                assert!(files["src/a.rs"].ends_with("}\n\nfn a() {}\n\nfn b() {}\n"), "{}", files["src/a.rs"]);
+                let root = &files["src/lib.rs"];
+                assert!(
+                    root.starts_with(FILE) && root.contains("mod __mutants {") && root.contains(r#"["A","B",]"#),
+                    "{root}"
+                );
+                assert_eq!((mutants, files.len()), (2, 2));
+            }
+            Err(problems) => panic!("{problems:?}"),
+        }
+    }
+}
