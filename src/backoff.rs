@@ -122,20 +122,23 @@ mod tests {
 
     #[test]
     fn retry_after_of_every_kind() {
+        let means = |text: &str, promised: Option<RetryAfter>| {
+            let read = RetryAfter::parse(text);
+            assert!(read == promised, "Retry-After: {text:?} is read as {read:?}; RFC 9110 promises {promised:?}");
+        };
         let at = Some(RetryAfter::At(Timestamp(784_111_777_000)));
-        assert_eq!(RetryAfter::parse("Sun, 06 Nov 1994 08:49:37 GMT"), at);
-        assert_eq!(RetryAfter::parse("Sunday, 06-Nov-94 08:49:37 GMT"), at);
-        assert_eq!(RetryAfter::parse("Sun Nov  6 08:49:37 1994"), at);
-        assert_eq!(RetryAfter::parse(" 120 "), Some(RetryAfter::In(120_000)));
-        assert_eq!(RetryAfter::parse("0"), Some(RetryAfter::In(0)));
-        assert_eq!(RetryAfter::parse("99999999999999999999999"), Some(RetryAfter::In(u64::MAX)));
-        assert_eq!(RetryAfter::parse("Thu, 01 Jan 1970 00:00:00 GMT"), Some(RetryAfter::At(Timestamp(0))));
+        means("Sun, 06 Nov 1994 08:49:37 GMT", at);
+        means("Sunday, 06-Nov-94 08:49:37 GMT", at);
+        means("Sun Nov  6 08:49:37 1994", at);
+        means(" 120 ", Some(RetryAfter::In(120_000)));
+        means("0", Some(RetryAfter::In(0)));
+        means("99999999999999999999999", Some(RetryAfter::In(u64::MAX)));
+        means("Thu, 01 Jan 1970 00:00:00 GMT", Some(RetryAfter::At(Timestamp(0))));
         for garbage in
             ["", "-1", "+5", "1.5", "soon", "12 s", "Sun, 06 Nov 1994 08:49:37 CET", "Mon, 06 Nov 1994 08:49:37 GMT"]
         {
-            assert_eq!(RetryAfter::parse(garbage), None, "{garbage}");
+            means(garbage, None);
         }
-        let too_long = alloc::string::String::from("0").repeat(65);
-        assert_eq!(RetryAfter::parse(&too_long), None);
+        means(&alloc::string::String::from("0").repeat(65), None);
     }
 }

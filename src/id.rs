@@ -115,17 +115,24 @@ mod tests {
     fn a_full_random_part_carries_into_the_time() {
         let last = Ulid::from_parts(7, u128::MAX);
         let next = next_ulid(last, Timestamp(7), 0);
-        assert!(next > Some(last));
-        assert_eq!(next.map(accepted_at), Some(Timestamp(8)));
-        assert_eq!(next_ulid(Ulid(u128::MAX), Timestamp(u64::MAX), 0), None);
+        assert!(next > Some(last), "a new ULID is greater than {last}, and not {next:?}");
+        assert_eq!(next.map(accepted_at), Some(Timestamp(8)), "the time of the ULID after the last one of ms 7");
+        assert_eq!(next_ulid(Ulid(u128::MAX), Timestamp(u64::MAX), 0), None, "there is no ULID after the last of all");
     }
 
     #[test]
     fn request_ids_are_bounded() {
-        assert!(RequestId::new("order-7").is_ok());
-        assert_eq!(RequestId::new("").map_err(|e| e.field), Err("request_id"));
-        assert!(RequestId::new("two words").is_err());
-        assert!(RequestId::new(&"x".repeat(128)).is_ok());
-        assert!(RequestId::new(&"x".repeat(129)).is_err());
+        let refused = |id: &str| RequestId::new(id).err().map(|refusal| refusal.field);
+        let promised = Some("request_id");
+        for (id, field) in [("order-7", None), ("", promised), ("two words", promised)] {
+            assert_eq!(refused(id), field, "the field that is refused of the request id {id:?}");
+        }
+        for (bytes, field) in [(128, None), (129, promised)] {
+            assert_eq!(
+                refused(&"x".repeat(bytes)),
+                field,
+                "the field that is refused of a request id of {bytes} bytes"
+            );
+        }
     }
 }

@@ -7,7 +7,11 @@ mod support;
 
 use proptest::{
     strategy::{Strategy, ValueTree},
-    test_runner::TestRunner,
+    test_runner::{TestError, TestRunner},
+};
+use proxy_fetch_sim::{
+    finding::{MAX_LINES, shortened, tell_once},
+    scenario::readable,
 };
 use std::collections::BTreeMap;
 use support::{ledger::Law, ops::plans, world::World};
@@ -17,8 +21,16 @@ fn holds(law: Law, spoils: bool) {
     let result = TestRunner::new(config).run(&plans(90, spoils), |plan| {
         World::run(&plan, law).map(drop).map_err(proptest::test_runner::TestCaseError::fail)
     });
-    if let Err(error) = result {
-        panic!("{error}");
+    match result {
+        Ok(()) => {}
+        // The input is left out: the trace below the law says what happens in it.
+        Err(TestError::Fail(reason, _)) => {
+            let text = readable(&reason.to_string());
+            let headline = text.lines().next().unwrap_or_default().to_owned();
+            let repeat = "repeat it with: cargo test --test core_machine (the case is in proptest-regressions)";
+            tell_once(&headline, &format!("{}\n\n{repeat}\n", shortened(&text, MAX_LINES - 2)));
+        }
+        Err(TestError::Abort(reason)) => panic!("no sequences were generated: {reason}"),
     }
 }
 
@@ -95,6 +107,6 @@ fn the_sequences_reach_every_interesting_state() {
         "unknown",
     ];
     for what in wanted {
-        assert!(hits.get(what).is_some_and(|times| *times >= 10), "{what} is too rare: {hits:?}");
+        assert!(hits.get(what).is_some_and(|times| *times >= 10), "\"{what}\" is too rare in 200 sequences");
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod reviewed;
 mod support;
 
 use proxy_fetch::{
@@ -156,11 +157,7 @@ fn every_refusal_reads_well() {
         assert!(!line.contains("accepted"), "{line}");
         assert!(line.len() < 200 && !line.chars().any(char::is_control), "{line}");
     }
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!("refusals", lines.join("\n")));
+    reviewed::snapshot("refusals", &lines.join("\n"));
 }
 
 /// S8, S15: the bounds themselves are allowed.

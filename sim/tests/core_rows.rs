@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod reviewed;
 mod support;
 
 use proptest::prelude::*;
@@ -80,11 +81,7 @@ fn object() -> Callback {
 }
 
 fn golden(name: &str, text: String) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text));
+    reviewed::snapshot(name, &text);
 }
 
 fn listed(record: &Record, tail: &[(&str, Form)]) -> String {

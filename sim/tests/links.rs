@@ -40,10 +40,11 @@ fn every_link_and_path_leads_to_what_is_there() {
 #[test]
 fn the_failure_that_readme_shows_is_of_a_law_and_a_bug() {
     let readme = REPOSITORY.text("README.md");
-    let shown = readme.split_once("```text\nthe first, made small:\n\n").and_then(|(_, rest)| rest.split_once("\n```"));
-    let Some((shown, _)) = shown else { panic!("README shows no failure that was made small") };
+    let shown = readme.split("\n```").find(|block| block.contains("\nbug = \""));
+    let Some(shown) = shown else { panic!("README shows no failure that was made small") };
     let is_trace = |line: &&str| line.starts_with("    ");
-    let file: Vec<&str> = shown.lines().take_while(|line| !is_trace(line)).collect();
+    let file = shown.lines().skip_while(|line| !line.starts_with('#'));
+    let file: Vec<&str> = file.take_while(|line| !is_trace(line)).collect();
     let scenario = Scenario::parse(&file.join("\n")).unwrap_or_else(|error| panic!("README's scenario: {error}"));
     let (law, bug) = (scenario.law.unwrap_or_default(), scenario.bug.unwrap_or_default());
     let bug = mutants::bug(&bug).unwrap_or_else(|error| panic!("README's scenario: {error}"));

@@ -6,6 +6,8 @@
 #[path = "../examples/lock/main.rs"]
 mod lock;
 
+mod reviewed;
+
 use clap::ValueEnum;
 use lock::{Bug, FAULTS, Plan, campaign, explain, minimal};
 use proxy_fetch_sim::engine::Recorder;
@@ -60,12 +62,8 @@ fn each_bug_breaks_its_law_in_a_small_run() {
         let (sound, _) = plan.run(seed, None, Recorder::default());
         assert_eq!(sound.broken, None, "without {name} the same run breaks a law");
 
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots"));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
         let snapshot = bug.to_possible_value().map(|value| format!("lock_{}", value.get_name().replace('-', "_")));
-        settings.bind(|| insta::assert_snapshot!(snapshot.unwrap_or(name), explain(seed, &plan, Some(*bug))));
+        reviewed::snapshot(&snapshot.unwrap_or(name), &explain(seed, &plan, Some(*bug)));
     }
 }
 

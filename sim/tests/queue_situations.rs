@@ -3,7 +3,8 @@
 //! `<` goes in, `>` comes out. The platform is a few words in the script: what it counts, and when it delivers again.
 #![allow(missing_docs, reason = "a test")]
 
-use insta::Settings;
+mod reviewed;
+
 use proxy_fetch::{
     AllowedCallback, Callback, CallbackResult, Config, Failure, FetchResult, ObjectCallback, Options, Request,
     RowError, Timestamp, Ulid,
@@ -89,11 +90,7 @@ impl Stage {
         for request in ["a", "b", "c", "d", "e", "f"] {
             text = text.replace(&id(request).to_string(), request);
         }
-        let mut settings = Settings::clone_current();
-        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots"));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!(format!("queue_{name}"), text));
+        reviewed::snapshot(&format!("queue_{name}"), &text);
     }
 }
 

@@ -8,17 +8,35 @@ mod support;
 
 use proptest::{
     strategy::{Strategy, ValueTree},
-    test_runner::TestRunner,
+    test_runner::{TestError, TestRunner},
 };
-use proptest_state_machine::{ReferenceStateMachine, prop_state_machine};
-use proxy_fetch_sim::reference::{Judge, Reference, refused_calls, run_sequence};
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
+use proxy_fetch_sim::{
+    finding::{MAX_LINES, shortened, tell_once},
+    reference::{Judge, Reference, refused_calls, run_sequence},
+    scenario::readable,
+};
 use std::collections::BTreeMap;
 
-prop_state_machine! {
-    #![proptest_config(support::config(regressions!("reference"), 400))]
-
-    #[test]
-    fn the_machine_does_what_the_model_says(sequential 1..120 => Judge);
+#[test]
+fn the_machine_does_what_the_model_says() {
+    let config = support::config(regressions!("reference"), 400);
+    let mut runner = TestRunner::new(config.clone());
+    let result = runner.run(&Reference::sequential_strategy(1..120), |(model, transitions, seen)| {
+        Judge::test_sequential(config.clone(), model, transitions, seen);
+        Ok(())
+    });
+    match result {
+        Ok(()) => {}
+        // The input is left out: the trace below the difference says what happens in it.
+        Err(TestError::Fail(reason, _)) => {
+            let text = format!("the machine differs from the reference model: {}", readable(&reason.to_string()));
+            let headline = text.lines().next().unwrap_or_default().to_owned();
+            let repeat = "repeat it with: cargo test --test reference (the case is in proptest-regressions)";
+            tell_once(&headline, &format!("{}\n\n{repeat}\n", shortened(&text, MAX_LINES - 2)));
+        }
+        Err(TestError::Abort(reason)) => panic!("no sequences were generated: {reason}"),
+    }
 }
 
 /// What a good number of sequences must reach, each at least this often: a model of what never happens proves nothing.
@@ -131,7 +149,7 @@ fn the_sequences_reach_everything() {
     }
     let listed = REACHED.iter().flat_map(|(least, all)| all.iter().map(|what| (*least, (*what).to_owned())));
     for (least, what) in listed.chain(refused_calls().map(|what| (5, what))) {
-        assert!(hits.get(&what).is_some_and(|times| *times >= least), "{what} is too rare: {hits:#?}");
+        assert!(hits.get(&what).is_some_and(|times| *times >= least), "\"{what}\" is too rare in 250 sequences");
     }
 }
 

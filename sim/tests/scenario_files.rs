@@ -3,6 +3,8 @@
 //! `cargo sim mutants` to see.
 #![allow(missing_docs, reason = "a test")]
 
+mod reviewed;
+
 use proxy_fetch_sim::{
     laws::Laws,
     proxy::{Plan, Profile, Watch, run_plan},
@@ -49,11 +51,7 @@ fn law_of_path(text: &str) -> Option<&str> {
 }
 
 fn snapshot(name: &str, lines: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(format!("scenario_{name}"), lines));
+    reviewed::snapshot(&format!("scenario_{name}"), lines);
 }
 
 /// What `cargo sim scenario` prints and says, and how it ends.

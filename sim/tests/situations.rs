@@ -8,6 +8,7 @@
 //! until a lease ends, an alarm that never comes, a commit that is cut off before or after.
 #![allow(missing_docs, reason = "a test")]
 
+mod reviewed;
 mod stage;
 
 use proxy_fetch::Options;

@@ -1,6 +1,7 @@
 //! `cargo sim verify`: what objects recorded is done again, and whatever is tampered with is found.
 #![allow(missing_docs, reason = "a test")]
 
+mod reviewed;
 mod scenarios_world;
 
 use proxy_fetch::{Event, Options, Recorded, Timestamp};
@@ -215,11 +216,7 @@ fn a_difference_shows_what_was_expected() {
         bytes.last_mut().map(|byte| *byte ^= 1).expect("a byte");
     });
     let text = format!("{}{}", check(&effect).expect("a log"), check(&row).expect("a log"));
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!("verify_differences", text));
+    reviewed::snapshot("verify_differences", &text);
 }
 
 #[test]

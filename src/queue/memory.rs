@@ -97,13 +97,16 @@ mod tests {
     #[test]
     fn a_delivery_that_was_not_seen_counts_as_an_attempt() {
         let mut memo = Memo::default();
-        assert_eq!((memo.spent(0), memo.spent(1), memo.spent(4)), (0, 0, 3));
+        let spent = |memo: &Memo| [1, 2, 4, 5].map(|delivery| memo.spent(delivery));
+        let says = "attempts that are taken to be made before deliveries 1, 2, 4 and 5";
+        assert_eq!(memo.spent(0), 0, "attempts that are taken to be made before the first delivery");
+        assert_eq!(spent(&memo), [0, 1, 3, 4], "{says}; none was seen");
         memo.see(1);
         memo.see(3);
-        assert_eq!((memo.spent(1), memo.spent(2), memo.spent(4)), (0, 0, 1));
+        assert_eq!(spent(&memo), [0, 0, 1, 2], "{says}; 1 and 3 were seen");
         memo.start();
         memo.start();
-        assert_eq!((memo.spent(1), memo.spent(4), memo.spent(5)), (2, 3, 4));
+        assert_eq!(spent(&memo), [2, 2, 3, 4], "{says}; 1 and 3 were seen, and two attempts begun here");
         memo.see(0);
         memo.see(u32::MAX);
         assert_eq!(memo.spent(5), 4);
@@ -118,13 +121,17 @@ mod tests {
         for ms in [30, 10, 20] {
             memory.note(Timestamp(40), id(ms), |memo| memo.finished = true);
         }
-        assert_eq!((memory.len(), memory.by_age.len()), (2, 2));
+        assert_eq!(
+            (memory.len(), memory.by_age.len()),
+            (2, 2),
+            "of 3 requests 2 are remembered, as there is no more room"
+        );
         assert!(!memory.get(id(10)).finished && memory.get(id(20)).finished && memory.get(id(30)).finished);
         let age = limits::MAX_REQUEST_AGE_MS + limits::DEDUPE_WINDOW_MS;
         memory.forget(Timestamp(20 + age - 1));
-        assert_eq!(memory.len(), 2);
+        assert_eq!(memory.len(), 2, "requests that are remembered 1 ms before the oldest one's window is over");
         memory.forget(Timestamp(20 + age));
-        assert_eq!((memory.len(), memory.by_age.len()), (1, 1));
+        assert_eq!((memory.len(), memory.by_age.len()), (1, 1), "requests that are remembered as that window ends");
         // What ends later is remembered for its window.
         memory.note(Timestamp(30 + age - 1), id(30), |memo| memo.finished = true);
         memory.forget(Timestamp(30 + age));

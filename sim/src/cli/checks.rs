@@ -284,27 +284,28 @@ impl Sides<'_> {
         ran.ends(1, &format!(" {law}: ")).map(drop)
     }
 
-    /// The trace of the failure in README is what its scenario prints.
+    /// The failure in README is what is printed, but for how long it took.
     fn readme(&self) -> Result<(), String> {
         let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
         let readme = fs::read_to_string(readme).map_err(|error| error.to_string())?;
-        let blocks = readme.split("\n```");
-        let block = blocks.into_iter().find(|block| block.contains("\nbug = \"")).ok_or("it shows no failure")?;
-        let is_trace = |line: &&str| line.starts_with("    ");
-        let shown = block.lines().skip_while(|line| !line.starts_with('#'));
-        let file: Vec<&str> = shown.take_while(|line| !is_trace(line)).collect();
-        let scenario = Scenario::parse(&file.join("\n")).map_err(|error| error.to_string())?;
-        let (path, _) = mutants::scratch("small/README.toml")?;
-        fs::write(&path, file.join("\n")).map_err(|error| format!("{}: {error}", path.display()))?;
-        let bug = scenario.bug.ok_or("its scenario names no bug")?;
-        let ran = self.with(&bug, &["scenario", &path.display().to_string()])?.ends(1, "VIOLATION")?;
-        let (shown, printed) = (block.lines().filter(is_trace), ran.out.lines().filter(is_trace));
-        let differs = |(shown, printed): &(&str, &str)| shown != printed;
-        match shown.clone().zip(printed.clone()).find(differs) {
-            Some((shown, printed)) => Err(format!("it shows {shown:?}, and {printed:?} is printed")),
-            None if shown.count() == printed.count() => Ok(()),
-            None => Err("it shows more or fewer lines than are printed".into()),
+        let mut blocks = readme.split("\n```");
+        let block = blocks.find(|block| block.contains("\nbug = \"")).ok_or("it shows no failure")?;
+        let made = |line: &str| Some(line.strip_prefix("# cargo sim shrink ")?.strip_suffix(" made it.")?.to_owned());
+        let command = block.lines().find_map(made).ok_or("it does not say which command made it")?;
+        let words: Vec<&str> = ["shrink"].into_iter().chain(command.split(' ')).collect();
+        let bug = words.last().copied().unwrap_or_default();
+        let ran = self.with(bug, &words)?.ends(1, "made small: ")?;
+        let without_time = |line: &&str| !line.starts_with("made small: ");
+        // The first line names the language of the block.
+        let shown: Vec<&str> = block.lines().skip(1).filter(without_time).collect();
+        let printed: Vec<&str> = ran.out.lines().filter(without_time).collect();
+        if shown == printed {
+            return Ok(());
         }
+        let differs = shown.iter().zip(&printed).position(|(shown, printed)| shown != printed);
+        let at = differs.unwrap_or(shown.len().min(printed.len()));
+        let line = |of: &[&str]| of.get(at).map_or_else(|| "nothing more".to_owned(), |line| format!("{line:?}"));
+        Err(format!("it shows {}, and {} is printed", line(&shown), line(&printed)))
     }
 }
 

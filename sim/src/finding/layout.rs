@@ -31,11 +31,11 @@ pub(super) fn page(head: &[String], plan: &[String], trace: &[String], tail: &[S
     text
 }
 
-/// A text of at most [`MAX_LINES`] lines of [`MAX_COLUMNS`] columns: what is more is cut out of its middle.
+/// A text of at most `most` lines of [`MAX_COLUMNS`] columns: what is more is cut out of its middle.
 #[must_use]
-pub fn shortened(text: &str) -> String {
+pub fn shortened(text: &str, most: usize) -> String {
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    middle_cut(&lines, MAX_LINES).iter().map(|line| end_cut(line)).collect::<Vec<_>>().join("\n")
+    middle_cut(&lines, most).iter().map(|line| end_cut(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// At most so many of these lines: two thirds from the begin, and the end.
@@ -69,7 +69,7 @@ mod tests {
     fn a_short_page_is_whole() {
         let page = page(&numbered(2), &numbered(3), &[], &numbered(1), None);
         assert_eq!(page, "line 0\nline 1\n\nline 0\nline 1\nline 2\n\nline 0\n");
-        assert_eq!(shortened("a\nb\n"), "a\nb");
+        assert_eq!(shortened("a\nb\n", 2), "a\nb");
     }
 
     #[test]

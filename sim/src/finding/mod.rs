@@ -8,7 +8,7 @@ mod layout;
 mod told;
 
 pub use layout::{MAX_COLUMNS, MAX_LINES, shortened};
-pub use told::{broken_law, tell_once, unless_a_law_is_broken, without_panic_messages};
+pub use told::{broken_law, follows_from_a_broken_law, tell_once, unless_a_law_is_broken, without_panic_messages};
 
 use crate::{
     campaign::replay_command,

@@ -2,7 +2,7 @@
 
 use crate::{
     campaign::{self, Campaign},
-    finding::shortened,
+    finding::{MAX_LINES, shortened},
     proxy::Profile,
     queue,
     scenario::readable,
@@ -30,7 +30,7 @@ pub fn tell_once(headline: &str, report: &str) -> ! {
         Some(first) => format!("{headline}\n(the report of these tests is of the first that failed: {first})"),
         None => {
             *first = Some(headline.to_owned());
-            shortened(report)
+            shortened(report, MAX_LINES)
         }
     };
     drop(first);
@@ -73,9 +73,17 @@ fn look() -> Option<String> {
 /// As the test does.
 pub fn unless_a_law_is_broken(test: impl FnOnce()) {
     let Err(panic) = without_panic_messages(|| panic::catch_unwind(AssertUnwindSafe(test))) else { return };
-    match broken_law() {
-        Some(law) => fail(&format!("this follows from something else: {law}")),
-        None => fail(&text_of(&*panic)),
+    follows_from_a_broken_law();
+    fail(&text_of(&*panic))
+}
+
+/// For a test that has found something wrong: if a law is broken, it fails with one line that says that it follows.
+///
+/// # Panics
+/// If a law is broken.
+pub fn follows_from_a_broken_law() {
+    if let Some(law) = broken_law() {
+        fail(&format!("this follows from something else: {law}"));
     }
 }
 

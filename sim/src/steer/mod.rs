@@ -103,6 +103,7 @@ fn run_round(round: &[Arc<Steered>], watch: Watch, jobs: usize) -> Vec<Report> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::finding::unless_a_law_is_broken;
 
     const fn campaign(seeds: u64, jobs: usize) -> Campaign {
         Campaign { start: 0, seeds, profile: Profile::Swarm, jobs, fail_fast: false }
@@ -111,9 +112,13 @@ mod tests {
     #[test]
     fn the_result_does_not_depend_on_the_number_of_threads() {
         let found = |jobs| run(campaign(300, jobs), None, |_| {}).0;
-        let (one, three) = (found(1), found(3));
-        assert_eq!((one.steps, &one.coverage, one.failures.len()), (three.steps, &three.coverage, 0));
-        assert_eq!(three.seeds, 300);
+        unless_a_law_is_broken(|| {
+            let (one, three) = (found(1), found(3));
+            assert_eq!((one.failures.len(), three.failures.len()), (0, 0), "seeds that break a law, by threads");
+            assert_eq!((one.seeds, three.seeds), (300, 300), "seeds that were run on 1 thread and on 3");
+            assert_eq!(one.steps, three.steps, "events of the same campaign on 1 thread and on 3");
+            assert!(one.coverage == three.coverage, "the same campaign covers something else on 3 threads than on 1");
+        });
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //!
 //! Where the two differ a reason must be given, and where they agree none may be.
 
-use insta::Settings;
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
@@ -78,11 +77,7 @@ impl Findings {
         }
         assert!(observed.is_empty(), "{}: the simulator was not asked {observed:?}", self.experiment);
         assert!(self.reasons.is_empty(), "{}: reasons without a question: {:?}", self.experiment, self.reasons);
-        let mut settings = Settings::clone_current();
-        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots"));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!(format!("experiments_{}", self.experiment), text));
+        crate::reviewed::snapshot(&format!("experiments_{}", self.experiment), &text);
     }
 }
 

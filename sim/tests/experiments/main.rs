@@ -8,6 +8,8 @@ mod alarms;
 mod ends;
 mod findings;
 mod platform;
+#[path = "../reviewed/mod.rs"]
+mod reviewed;
 mod rig;
 mod storage;
 mod subject;

@@ -1,6 +1,5 @@
 //! A stage for one machine: it plays a script and writes down what goes in and what comes out.
 
-use insta::Settings;
 use proxy_fetch::{
     Alarm, Attempt, Callback, CallbackResult, Caller, Config, Effect, Event, Failure, FetchResult, Key, Machine,
     ObjectCallback, Options, Output, Request, Row, Store, Table, Timestamp, Ulid, Write, turn,
@@ -292,10 +291,6 @@ impl Stage {
         for (name, id) in &self.names {
             text = text.replace(&id.to_string(), name);
         }
-        let mut settings = Settings::clone_current();
-        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots"));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!(format!("situation_{name}"), text));
+        crate::reviewed::snapshot(&format!("situation_{name}"), &text);
     }
 }
