@@ -5,11 +5,14 @@ use super::{
     output::{code, print},
 };
 use indicatif::HumanCount;
-use proxy_fetch_sim::queue::{
-    Report, Watch,
-    campaign::{self, Summary, replay_command},
-    coverage::{Fault, State},
-    run_seed,
+use proxy_fetch_sim::{
+    queue::{
+        Report, Watch,
+        campaign::{self, Summary, replay_command},
+        coverage::{Fault, State},
+        run_seed,
+    },
+    scenario::readable,
 };
 use serde_json::{Value, json};
 use std::{
@@ -71,6 +74,7 @@ fn write_text(out: &mut String, found: &Summary, wall: Duration) -> Result {
     writeln!(out, "violations   {} seeds", found.failures.len())?;
     for report in found.failures.iter().take(SHOWN_FAILURES) {
         if let Some((step, violation)) = &report.violation {
+            let violation = readable(&violation.to_string());
             writeln!(out, "  seed {} at step {step}: {violation}", report.seed)?;
         }
     }

@@ -7,6 +7,7 @@ use proxy_fetch_sim::{
         Profile,
         coverage::{Entering, FAULTS, Sometimes, State, impossible},
     },
+    scenario::readable,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
@@ -59,6 +60,7 @@ fn write_text(out: &mut String, campaign: &Campaign, found: &Summary, wall: Dura
             writeln!(out, "violations   {count} seeds")?;
             for report in found.failures.iter().take(SHOWN_FAILURES) {
                 if let Some((step, violation)) = &report.violation {
+                    let violation = readable(&violation.to_string());
                     writeln!(out, "  seed {} at step {step}: {violation}", report.seed)?;
                 }
             }
