@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(known("SixthSlot"), Ok(("SixthSlot", Machine::Object)));
         assert_eq!(known("sixthmessage"), Ok(("SixthMessage", Machine::Queue)));
         assert_eq!(known("SixtSlot"), Err("there is no bug \"SixtSlot\"; is `SixthSlot` meant?".into()));
-        assert_eq!(known("x"), Err("there is no bug \"x\"".into()));
+        assert_eq!(known("zzz"), Err("there is no bug \"zzz\"".into()));
     }
 
     /// The tests are no planted copy, whatever the environment says.

@@ -75,8 +75,8 @@ mod tests {
     struct Scratch(PathBuf);
 
     impl Scratch {
-        fn new() -> Self {
-            let path = env::temp_dir().join(format!("planter-copy-{}", process::id()));
+        fn new(test: &str) -> Self {
+            let path = env::temp_dir().join(format!("planter-{test}-{}", process::id()));
             let _ = fs::remove_dir_all(&path);
             Self(path)
         }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_copy_is_what_the_working_tree_is() {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new("copy");
         let (root, tree) = (scratch.0.join("work"), scratch.0.join("copy"));
         for (name, text) in [
             ("work/.gitignore", "/target\n"),
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn without_git_it_is_said() {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new("gone");
         let gone = scratch.0.join("gone");
         assert!(files(&gone).is_err_and(|error| error.starts_with("git ls-files: ")));
     }
