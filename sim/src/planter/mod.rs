@@ -9,7 +9,7 @@
 //! use std::path::Path;
 //!
 //! let root = Path::new(".");
-//! let planter = Planter::new(root, [root.join("mutants.toml")], root.join("target/mutants"));
+//! let planter = Planter::new(root, [root.join("mutants").with_extension("toml")], root.join("target/mutants"));
 //! let copy = planter.build(&Build { program: "counter", cargo: &["--release"], rustflags: &[] })?;
 //! let status = copy.command(Some("CountsTwice")).status();
 //! # Ok::<(), String>(())
