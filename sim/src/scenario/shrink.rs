@@ -127,6 +127,9 @@ impl Shrunk {
     }
 }
 
+/// From so many decisions on it takes too long to begin with single ones.
+const MANY_DECISIONS: usize = 3_000;
+
 /// One decision of a script.
 pub(super) type Decided = (Place, String, Value);
 
@@ -188,10 +191,15 @@ impl Work {
     }
 
     /// Most kinds of decision have nothing to do with it: a long run has thousands of decisions, but some dozen kinds.
+    /// Shorter ones become smaller item by item: without a kind as a whole more requests may be needed.
     fn take_out_kinds(&mut self) -> Result<(), TimeUp> {
         type Kind = (u16, String);
         let kind = |(place, name, _): &Decided| -> Kind { (place.purpose, name.clone()) };
-        let kinds: BTreeSet<Kind> = decisions(self.plan()).iter().map(kind).collect();
+        let all = decisions(self.plan());
+        if all.len() < MANY_DECISIONS {
+            return Ok(());
+        }
+        let kinds: BTreeSet<Kind> = all.iter().map(kind).collect();
         self.small.thin_out(kinds.into_iter().collect(), |plan, left| {
             keep_decisions(plan, |decided| left.contains(&kind(decided)));
         })
