@@ -196,6 +196,16 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Mutants(_) | Command::Shell(_) => None,
         Command::Explore(_) | Command::Scenario(_) | Command::Verify(_) => None,
     };
+    if let Command::Run(RunArgs { machine: Machine::Queue, steer: true, .. }) = &cli.command {
+        eprintln!("error: --steer is not for --machine queue, whose runs leave no marks");
+        return ExitCode::from(2);
+    }
+    if let Command::Run(RunArgs { start, seeds, .. }) = &cli.command
+        && start.checked_add(seeds - 1).is_none()
+    {
+        eprintln!("error: --start {start} with --seeds {seeds}: the last seed would be above {}", u64::MAX);
+        return ExitCode::from(2);
+    }
     if let Some((Machine::Queue, profile)) = simulated
         && profile != Profile::Swarm
     {

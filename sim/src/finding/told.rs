@@ -99,7 +99,8 @@ std::thread_local! {
     static LAST: std::cell::RefCell<Option<String>> = const { std::cell::RefCell::new(None) };
 }
 
-/// Runs this without the message that a panic of this thread, or of one without a name, prints.
+/// Runs this without the message that a panic of this thread, or of one without a name, prints; only one that ends this
+/// is told.
 ///
 /// Panics of the machine are findings, and minimising asks for them again and again; the threads of a campaign have no
 /// names, those of tests have.
@@ -118,5 +119,31 @@ pub fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
     let before = QUIET.replace(true);
     let done = panic::catch_unwind(AssertUnwindSafe(work));
     QUIET.set(before);
-    done.unwrap_or_else(|panic| panic::resume_unwind(panic))
+    done.unwrap_or_else(|panic| {
+        if !before {
+            eprintln!("{}", text_of(&*panic));
+        }
+        panic::resume_unwind(panic)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_that_ends_the_work_is_passed_on() {
+        let ended = panic::catch_unwind(|| without_panic_messages(|| assert_eq!(1 + 1, 3, "a sum")));
+        let text = ended.err().map(|panic| crate::proxy::panic_text(&*panic));
+        assert!(text.is_some_and(|text| text.contains("a sum")));
+        assert!(without_panic_messages(|| panic::catch_unwind(|| panic!("within")).is_err()));
+    }
+
+    #[test]
+    fn without_a_broken_law_a_test_says_what_it_has_to_say() {
+        unless_a_law_is_broken(|| {});
+        assert!(panic::catch_unwind(|| unless_a_law_is_broken(|| panic!("a table differs"))).is_err());
+        assert!(panic::catch_unwind(|| tell_once("the first", "all of it")).is_err());
+        assert!(panic::catch_unwind(|| tell_once("the second", "all of it")).is_err());
+    }
 }
