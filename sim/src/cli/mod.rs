@@ -22,9 +22,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use proxy_fetch_sim::{
     mutants::{self as table, Bug},
     planter::VARIABLE,
-    proxy::Profile,
+    proxy::{Profile, panic_text},
 };
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    panic::{self, AssertUnwindSafe},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// Simulates proxy-fetch: seeded time, seeded faults, every law checked at every step.
 #[derive(Debug, Parser)]
@@ -184,7 +189,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
-    run_command(cli)
+    // Panics of a machine are findings and caught where it runs; any other is a mistake of the simulator.
+    panic::catch_unwind(AssertUnwindSafe(|| run_command(cli))).unwrap_or_else(|panic| {
+        eprintln!("error: the simulator itself failed, which is a bug of it: {}", panic_text(&*panic));
+        ExitCode::from(101)
+    })
 }
 
 fn run_command(cli: Cli) -> ExitCode {

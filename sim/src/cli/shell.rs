@@ -12,7 +12,7 @@ pub(super) fn run(args: &ShellArgs) -> ExitCode {
     match run_seed(seed) {
         Ok((totals, lines)) => {
             let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-            print(&format!("{lines}no law is broken with seed {seed}: {totals:?}\n"), code(false))
+            print(&format!("{lines}no law is broken with seed {seed}: {totals}\n"), code(false))
         }
         Err(violation) => print(&format!("VIOLATION with seed {seed}: {violation}\n"), code(true)),
     }

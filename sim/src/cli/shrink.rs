@@ -5,7 +5,7 @@ use super::{
     output::{code, print},
 };
 use proxy_fetch_sim::{finding::Finding, proxy, queue};
-use std::{fs::File, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 pub(super) fn shrink(args: &ShrinkArgs) -> ExitCode {
     let within = Duration::from_secs(u64::from(args.within));
@@ -28,12 +28,11 @@ pub(super) fn shrink(args: &ShrinkArgs) -> ExitCode {
             print(&text, ExitCode::SUCCESS)
         }
         (Some(finding), None) => print(&finding.to_string(), code(true)),
-        (Some(finding), Some(file)) => {
-            // Found out first: a report that could not be written where it was asked for is an error.
-            let can_be_written = File::create(file);
-            let exit = print(&finding.with_file(file.clone()).to_string(), code(true));
-            match can_be_written {
-                Ok(_) => exit,
+        (Some(mut finding), Some(file)) => {
+            let written = finding.write_to(file);
+            let exit = print(&finding.to_string(), code(true));
+            match written {
+                Ok(()) => exit,
                 Err(error) => {
                     eprintln!("error: --output {}: {error}", file.display());
                     ExitCode::from(2)

@@ -31,6 +31,22 @@ pub(super) fn page(head: &[String], plan: &[String], trace: &[String], tail: &[S
     text
 }
 
+/// A text in lines of at most [`MAX_COLUMNS`] columns: what is too wide goes on in the next line, from a space on.
+pub(super) fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut rest: Vec<char> = line.chars().collect();
+        while rest.len() > MAX_COLUMNS {
+            let space = rest[..=MAX_COLUMNS].iter().rposition(|char| *char == ' ').filter(|at| *at > 0);
+            let next = rest.split_off(space.unwrap_or(MAX_COLUMNS));
+            lines.push(rest.iter().collect());
+            rest = next.into_iter().skip_while(|char| *char == ' ').collect();
+        }
+        lines.push(rest.iter().collect());
+    }
+    lines
+}
+
 /// A text of at most `most` lines of [`MAX_COLUMNS`] columns: what is more is cut out of its middle.
 #[must_use]
 pub fn shortened(text: &str, most: usize) -> String {
@@ -70,6 +86,16 @@ mod tests {
         let page = page(&numbered(2), &numbered(3), &[], &numbered(1), None);
         assert_eq!(page, "line 0\nline 1\n\nline 0\nline 1\nline 2\n\nline 0\n");
         assert_eq!(shortened("a\nb\n", 2), "a\nb");
+    }
+
+    #[test]
+    fn a_wide_text_goes_on_in_the_next_line() {
+        assert_eq!(wrapped("in memory: a\nrestored: b"), ["in memory: a", "restored: b"]);
+        let words = "seven7 ".repeat(40);
+        let lines = wrapped(words.trim());
+        assert_eq!(lines.join(" "), words.trim());
+        assert!(lines.len() == 3 && lines.iter().all(|line| line.chars().count() <= MAX_COLUMNS), "{lines:?}");
+        assert_eq!(wrapped(&"x".repeat(MAX_COLUMNS + 1)), ["x".repeat(MAX_COLUMNS), "x".into()]);
     }
 
     #[test]

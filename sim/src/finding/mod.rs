@@ -14,6 +14,7 @@ use crate::{
     campaign::replay_command,
     engine::Line,
     laws::Violation,
+    mutants::planted,
     planter::original,
     proxy::{Plan, Profile, Report},
     queue,
@@ -41,7 +42,7 @@ pub struct Finding {
     repeat: String,
     /// The name of its files.
     name: String,
-    /// Where the small run's scenario is to be written, if not among the other findings.
+    /// Where the small run's scenario is, if not among the other findings.
     file: Option<PathBuf>,
 }
 
@@ -135,15 +136,24 @@ impl Finding {
             },
             small,
             repeat,
-            name: format!("{kind}-{seed}-{law}"),
+            name: match planted() {
+                None => format!("{kind}-{seed}-{law}"),
+                Some(bug) => format!("{kind}-{seed}-{law}-{}", bug.name),
+            },
             file: None,
         }
     }
 
-    /// The same, with the small run's scenario in this file.
-    #[must_use]
-    pub fn with_file(self, file: PathBuf) -> Self {
-        Self { file: Some(file), ..self }
+    /// Writes the small run's scenario into this file; the report then names it. There are none of the queue.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_to(&mut self, file: &Path) -> io::Result<()> {
+        if let Some(Small::Object(small)) = &self.small {
+            fs::write(file, small.to_text(Some(file)))?;
+            self.file = Some(file.to_owned());
+        }
+        Ok(())
     }
 
     /// The whole report, its files written into a folder; at most [`MAX_LINES`] lines of [`MAX_COLUMNS`] columns.
@@ -151,19 +161,21 @@ impl Finding {
     pub fn tell(&self, folder: &Path) -> String {
         let mut head = vec![self.headline.clone()];
         head.extend(self.promise.clone());
-        head.push(format!("what happened: {}", self.what));
+        // With both values, so never cut.
+        head.extend(layout::wrapped(&format!("what happened: {}", self.what)));
         let repeat = format!("repeat the whole seed with: {}", self.repeat);
         let Some(small) = &self.small else { return layout::page(&head, &[], &[], &[repeat], None) };
         head.push(format!("made small: {}", small.effort()));
         let mut tail = Vec::new();
         let plan = match small {
             Small::Object(small) => {
-                let among_others = || folder.join(format!("{}.toml", self.name));
-                let file = self.file.clone().unwrap_or_else(among_others);
-                let text = small.to_text(Some(Path::new(&typed(&file))));
-                tail.push(match write(&file, &text) {
-                    Ok(()) => format!("repeat the small run with: cargo sim scenario {}", typed(&file)),
-                    Err(error) => format!("the small run is in no file: {}: {error}", typed(&file)),
+                let among_others = folder.join(format!("{}.toml", self.name));
+                let file = self.file.as_ref().unwrap_or(&among_others);
+                let text = small.to_text(Some(Path::new(&typed(file))));
+                let written = if self.file.is_some() { Ok(()) } else { write(file, &text) };
+                tail.push(match written {
+                    Ok(()) => format!("repeat the small run with: cargo sim scenario {}", typed(file)),
+                    Err(error) => format!("the small run is in no file: {}: {error}", typed(file)),
                 });
                 text
             }
@@ -173,6 +185,8 @@ impl Finding {
         tail.push(repeat);
         let plan: Vec<String> = plan.lines().map(str::to_owned).collect();
         let trace: Vec<String> = small.lines().iter().map(ToString::to_string).collect();
+        // What is said of several values has a line for each.
+        let trace: Vec<String> = trace.iter().flat_map(|line| line.lines()).map(str::to_owned).collect();
         let page = layout::page(&head, &plan, &trace, &tail, None);
         if !page.contains(layout::LEFT_OUT) {
             return page;

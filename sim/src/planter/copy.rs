@@ -8,10 +8,20 @@ use std::{
     process::Command,
 };
 
+/// Git in this folder, whatever repository a hook or a rebase that runs us is in: these would lead it there.
+fn git(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"] {
+        command.env_remove(name);
+    }
+    command.current_dir(folder);
+    command
+}
+
 /// The files that git knows, and those that it would add, as they are in the working tree; from the workspace's root.
 fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut command = Command::new("git");
-    command.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]);
+    let mut command = git(root);
+    command.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]);
     let output = command.output().map_err(|error| format!("git ls-files: {error}"))?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
@@ -98,8 +108,8 @@ mod tests {
         }
     }
 
-    fn git(folder: &Path, arguments: &[&str]) {
-        let output = Command::new("git").current_dir(folder).args(arguments).output();
+    fn run_git(folder: &Path, arguments: &[&str]) {
+        let output = git(folder).args(arguments).output();
         assert!(output.is_ok_and(|output| output.status.success()), "git {arguments:?}");
     }
 
@@ -116,8 +126,8 @@ mod tests {
         ] {
             scratch.write(name, text);
         }
-        git(&root, &["init", "-q"]);
-        git(&root, &["add", "."]);
+        run_git(&root, &["init", "-q"]);
+        run_git(&root, &["add", "."]);
         // Neither what is not added yet nor what is changed needs a commit.
         scratch.write("work/src/new.rs", "new");
         scratch.write("work/src/a.rs", "a, changed");

@@ -1,5 +1,7 @@
 //! What runs reached: a green run that reached little proves little.
 
+use std::fmt;
+
 macro_rules! totals {
     ($($name:ident),+ $(,)?) => {
         /// How often what a run is for has happened.
@@ -23,14 +25,28 @@ macro_rules! totals {
                 $(self.$name += other.$name;)+
             }
 
+            /// What may happen, and how often it did.
+            fn counts(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name)),+]
+            }
+
             /// What never happened.
             #[must_use]
             pub fn missing(&self) -> Vec<&'static str> {
-                let all = [$((stringify!($name), self.$name)),+];
-                all.into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+                self.counts().into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
             }
         }
     };
+}
+
+impl fmt::Display for Totals {
+    /// What happened, in words, and how often.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let happened = self.counts().into_iter().filter(|(_, count)| *count > 0);
+        let happened: Vec<String> =
+            happened.map(|(name, count)| format!("{} {count}", name.replace('_', " "))).collect();
+        f.write_str(&happened.join(", "))
+    }
 }
 
 totals! {
