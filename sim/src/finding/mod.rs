@@ -150,7 +150,7 @@ impl Finding {
     /// It cannot be written.
     pub fn write_to(&mut self, file: &Path) -> io::Result<()> {
         if let Some(Small::Object(small)) = &self.small {
-            fs::write(file, small.to_text(Some(file)))?;
+            fs::write(file, small.to_text(Some(Path::new(&typed(file)))))?;
             self.file = Some(file.to_owned());
         }
         Ok(())
