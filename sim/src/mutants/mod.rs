@@ -1,6 +1,6 @@
 //! The checkers are checked: each planted bug must be found by a law, and each law must be the first to find one.
 //!
-//! The bugs are tables in `sim/mutants`, which the planter plants into a copy of the workspace. A [`Lens`] is a way to
+//! The bugs are tables in `sim/mutants`, which the planter plants into a copy of the workspace. A lens is a way to
 //! look for a bug there. Its cost is what it looked at before it found one.
 
 #[cfg(feature = "lenses")]
