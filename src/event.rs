@@ -13,7 +13,7 @@ use ulid::Ulid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Caller(pub u64);
 
-/// One attempt of one request by one life of the object. A report that names another is ignored (law S10).
+/// One attempt of one request by one incarnation of the object. A report that names another is ignored (law S10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Attempt {
     /// The request.
@@ -21,7 +21,7 @@ pub struct Attempt {
     pub id: Ulid,
     /// Which attempt, from 1. A request that never started has 0.
     pub number: u8,
-    /// The life of the object that started it.
+    /// The incarnation of the object that started it.
     pub epoch: u64,
 }
 
@@ -42,11 +42,12 @@ mod as_number {
 /// Everything that can happen to the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The host has restored the machine: recover what the last life left.
+    /// The host has restored the machine: recover what the last incarnation left.
     Start,
     /// The alarm fired, or the host thinks that something may be due.
     Tick,
-    /// The host is about to end: start no more fetches in this life. What is queued stays as it is for the next one.
+    /// The host is about to end: start no more fetches in this incarnation. What is queued stays as it is for the next
+    /// one.
     Stop,
     /// A caller hands in a request.
     Enqueue {
@@ -92,7 +93,7 @@ impl Event {
     /// callback only ends what is over already, so a request alone costs two commits; everything else changes what
     /// somebody waits for. Not longer: a crash in that time calls the origin back again.
     #[must_use]
-    pub const fn patience_ms(&self) -> u64 {
+    pub const fn linger_ms(&self) -> u64 {
         match self {
             Self::Delivered { .. } => 100,
             Self::Start

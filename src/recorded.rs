@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// One entry of a record. Requests stand in it with their bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Recorded {
-    /// A life began: the machine was restored.
-    Life {
+    /// An incarnation began: the machine was restored.
+    Incarnation {
         /// The host's configuration.
         config: Config,
         /// The rows: table number, ULID, bytes.
@@ -89,8 +89,8 @@ mod tests {
             effects: vec!["abort".into()],
             alarm: Some(Timestamp(10)),
         };
-        let life = Recorded::Life { config: Config::default(), rows: vec![(1, 2, vec![3])] };
-        for entry in [turn, life] {
+        let incarnation = Recorded::Incarnation { config: Config::default(), rows: vec![(1, 2, vec![3])] };
+        for entry in [turn, incarnation] {
             assert_eq!(Recorded::from_line(&entry.to_line()), Ok(entry));
         }
         for wrong in ["", "0", "zz", "01ff", "\u{e9}"] {

@@ -92,7 +92,7 @@ pub enum Record {
 /// The object's own row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Meta {
-    /// Which life of the object this is; each restart adds one.
+    /// Which incarnation of the object this is; each restart adds one.
     pub epoch: u64,
     /// The latest time of any commit: time never falls below it (law S17).
     pub mark: Timestamp,
@@ -127,7 +127,7 @@ pub enum Phase {
     },
     /// Being fetched.
     InFlight {
-        /// The life of the object that started it.
+        /// The incarnation of the object that started it.
         epoch: u64,
         /// When its slot is taken back, whatever the host does.
         lease_until: Timestamp,

@@ -1,7 +1,8 @@
 //! What acceptance and a restart cost, side by side in one run: `cargo bench -p proxy-fetch-native`.
 //!
 //! - one commit after the other, each with its own fsync: the floor that group commit is measured against;
-//! - requests accepted per second, in the process and over HTTP, by 1 and by 32 callers, while five fetches hang and the rest queues up;
+//! - requests accepted per second, in the process and over HTTP, by 1 and by 32 callers, while five fetches hang and
+//!   the rest queues up;
 //! - with 100,000 requests queued: from the start of the shell to the first fetch, and the memory that holds them.
 
 use axum::Router;
@@ -13,8 +14,8 @@ use hyper_util::{
 };
 use proxy_fetch::{Alarm, Caller, Config, Event, Machine, Output, Request, RestoreError, Timestamp, turn};
 use proxy_fetch_native::{
+    adapters::{Sqlite, Tokio},
     api,
-    leaf::{Sqlite, Tokio},
     shell::{Database, Mailbox, Shell},
 };
 use std::{

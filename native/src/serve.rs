@@ -1,8 +1,8 @@
 //! One process put together: the shell on its own thread, the network on others, and an orderly end.
 
 use crate::{
+    adapters::{StoreError, Tokio},
     api,
-    leaf::{StoreError, Tokio},
     shell::{GaveUp, Mailbox, Shell, StartError},
 };
 use futures_util::future::{self, Either};

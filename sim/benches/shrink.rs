@@ -17,7 +17,7 @@ const BUGS: [&str; 10] = [
     "SlotLostAtCancel",
     "RetryAfterIgnored",
     "CompletionEndsDelays",
-    "EarlierLifeHeeded",
+    "EarlierIncarnationHeeded",
     "FlightForgotten",
     "AlarmOnlyIfNone",
     "AlarmAtItsOwnTime",

@@ -202,7 +202,7 @@ fn s10_the_greatest_epoch_still_changes() {
     let record = Record::Meta(Meta { epoch: u64::MAX, mark: Timestamp(TIME), last_id: ID.0 });
     let mut rig = Rig::new(small(), BTreeMap::from([(record.key(), record.encode())])).unwrap();
     rig.step(TIME, Event::Start);
-    assert_ne!(rig.machine.epoch(), u64::MAX, "an old life's report would count");
+    assert_ne!(rig.machine.epoch(), u64::MAX, "an old incarnation's report would count");
 }
 
 #[test]

@@ -15,7 +15,7 @@ const JOBS: u16 = 2;
 static REACHED: Mutex<Totals> = Mutex::new(Totals::NONE);
 
 #[test]
-fn the_laws_hold_when_the_shell_is_harmed() {
+fn the_laws_hold_under_the_nemesis() {
     say_how_to_repeat();
     let mut builder = Builder::from_env();
     let is_set = |name: &str| env::var_os(name).is_some();

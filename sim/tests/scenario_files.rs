@@ -84,8 +84,8 @@ fn each_law_has_its_scenario() {
     assert_eq!(missing, [] as [&str; 0]);
 }
 
-/// What `cargo sim explore -o FILE` writes, `cargo sim scenario FILE` runs: without the bug of its first line it breaks no
-/// law.
+/// What `cargo sim explore -o FILE` writes, `cargo sim scenario FILE` runs: without the bug of its first line it breaks
+/// no law.
 #[test]
 fn each_path_of_the_corpus_keeps_the_laws() {
     for path in files("path") {
@@ -232,7 +232,7 @@ fn what_is_no_scenario_is_refused_with_its_place() {
             "line 4: unknown key `head_us`; is `head_ms` meant?",
         ),
         (
-            format!("{R}[decisions]\n\"end of life 1\" = {{ commits_survive = -1 }}\n"),
+            format!("{R}[decisions]\n\"end of incarnation 1\" = {{ commits_survive = -1 }}\n"),
             "line 4: commits_survive: -1 is negative",
         ),
     ];

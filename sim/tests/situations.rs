@@ -1,11 +1,11 @@
-//! Named situations of one request's life, or a few: the trace of each is a snapshot that a person reviews.
+//! Named situations of one request's lifecycle, or a few: the trace of each is a snapshot that a person reviews.
 //!
 //! A stage is a machine, its stored rows, and a script. Time is that of the script; `<` goes in, `>` comes out.
 //!
 //! What needs a platform (a reset that loses running work, a host whose clock differs, a row that is damaged while no
-//! instance lives) is a scenario file in `sim/scenarios`, with all laws and a bug that it finds. Here is what the machine
-//! answers to an event at a chosen ms, line by line, and what no host of the simulator does: one that reports nothing
-//! until a lease ends, an alarm that never comes, a commit that is cut off before or after.
+//! instance lives) is a scenario file in `sim/scenarios`, with all laws and a bug that it finds. Here is what the
+//! machine answers to an event at a chosen ms, line by line, and what no host of the simulator does: one that reports
+//! nothing until a lease ends, an alarm that never comes, a commit that is cut off before or after.
 #![allow(missing_docs, reason = "a test")]
 
 mod reviewed;

@@ -13,7 +13,7 @@ use scenarios_world::{
     Scenario, all,
     file::{Action, Answer, AnswerKind, Callback, Enqueue, Step},
     play,
-    tape::OBJECT_NAME,
+    recording::OBJECT_NAME,
 };
 use std::{
     io::Write as _,
@@ -28,10 +28,10 @@ fn findings(lines: &[String]) -> Findings {
     check(lines).unwrap_or_else(|problem| panic!("{problem}")).objects.remove(OBJECT_NAME).expect("an object")
 }
 
-fn tape_of(name: &str) -> Vec<String> {
+fn recording_of(name: &str) -> Vec<String> {
     let scenarios = all();
     let scenario = scenarios.iter().find(|scenario| scenario.name == name).expect("a scenario");
-    play(3, scenario, Faults::default()).tape
+    play(3, scenario, Faults::default()).recording
 }
 
 /// Many requests in a second, whose upstreams and origins do all that they can.
@@ -79,9 +79,9 @@ fn crowd() -> Scenario {
 fn what_is_recorded_is_done_again() {
     for scenario in all() {
         let played = play(7, &scenario, Faults::default());
-        let found = findings(&played.tape);
+        let found = findings(&played.recording);
         assert_eq!(found.difference, None, "{}", scenario.name);
-        assert!(found.turns > 3 && found.lives > 0, "{}: {found}", scenario.name);
+        assert!(found.turns > 3 && found.incarnations > 0, "{}: {found}", scenario.name);
     }
 }
 
@@ -103,7 +103,7 @@ fn so_it_is_under_faults() {
     for seed in 0..30 {
         let played = play(seed, &scenario, faults.clone());
         assert_eq!(played.problems, Vec::<String>::new(), "seed {seed}");
-        let found = findings(&played.tape);
+        let found = findings(&played.recording);
         assert_eq!(found.difference, None, "seed {seed}");
         (lost, restarts) = (lost + found.lost, restarts + found.restarts);
     }
@@ -119,13 +119,13 @@ type TurnParts<'a> = (&'a mut Vec<Event>, &'a mut Vec<String>, &'a mut Option<Ti
 fn turn(entry: &mut Recorded) -> Option<TurnParts<'_>> {
     match entry {
         Recorded::Turn { now: _, fired: _, events, effects, alarm } => Some((events, effects, alarm)),
-        Recorded::Life { .. } => None,
+        Recorded::Incarnation { .. } => None,
     }
 }
 
 fn rows(entry: &mut Recorded) -> Option<&mut Vec<(u8, u128, Vec<u8>)>> {
     match entry {
-        Recorded::Life { rows, .. } => (!rows.is_empty()).then_some(rows),
+        Recorded::Incarnation { rows, .. } => (!rows.is_empty()).then_some(rows),
         Recorded::Turn { .. } => None,
     }
 }
@@ -138,11 +138,11 @@ fn drop_event(entry: &mut Recorded, is_one: fn(&Event) -> bool) -> Option<()> {
 }
 
 /// Tampers with each entry of the record by itself; `is_here`: the difference shows in this very entry.
-fn each_is_found(what: &str, tape: &[String], tamper: Tamper, is_here: bool) {
+fn each_is_found(what: &str, recording: &[String], tamper: Tamper, is_here: bool) {
     let mut tampered = 0;
-    for at in 0..tape.len() {
+    for at in 0..recording.len() {
         let mut is_there = false;
-        let lines = with(tape, at, |entry| is_there = tamper(entry).is_some());
+        let lines = with(recording, at, |entry| is_there = tamper(entry).is_some());
         if !is_there {
             continue;
         }
@@ -156,7 +156,7 @@ fn each_is_found(what: &str, tape: &[String], tamper: Tamper, is_here: bool) {
 
 #[test]
 fn what_is_tampered_with_is_found() {
-    let tape = tape_of("crash_in_fetch");
+    let recording = recording_of("crash_in_fetch");
     let cases: [(&str, bool, Tamper); 10] = [
         ("an effect changed", true, |entry| turn(entry)?.1.first_mut().map(|effect| effect.push('0'))),
         ("an effect dropped", true, |entry| turn(entry)?.1.pop().map(drop)),
@@ -172,45 +172,48 @@ fn what_is_tampered_with_is_found() {
         ("a row dropped", true, |entry| rows(entry)?.pop().map(drop)),
     ];
     for (what, is_here, tamper) in cases {
-        each_is_found(what, &tape, tamper, is_here);
+        each_is_found(what, &recording, tamper, is_here);
     }
 }
 
-fn is_life(line: &str) -> bool {
+fn is_incarnation(line: &str) -> bool {
     let (_, hex) = line.rsplit_once(' ').expect("a record");
-    matches!(Recorded::from_line(hex), Ok(Recorded::Life { .. }))
+    matches!(Recorded::from_line(hex), Ok(Recorded::Incarnation { .. }))
 }
 
 /// A disk may lose what nobody has seen the effects of; the first answer came of the first turn's fetches.
 #[test]
 fn a_disk_that_went_back_too_far_is_found() {
-    let mut tape = tape_of("crash_in_callback");
-    let second = (1..tape.len()).find(|at| is_life(&tape[*at])).expect("a second life");
-    tape[second] = tape[0].clone();
-    let difference = findings(&tape).difference.expect("a difference");
+    let mut recording = recording_of("crash_in_callback");
+    let second = (1..recording.len()).find(|at| is_incarnation(&recording[*at])).expect("a second incarnation");
+    recording[second] = recording[0].clone();
+    let difference = findings(&recording).difference.expect("a difference");
     assert_eq!((difference.line, difference.turn), (second + 1, 0));
-    assert!(difference.what[0].starts_with("the rows are as after turn 0 of the life before, though"), "{difference}");
+    assert!(
+        difference.what[0].starts_with("the rows are as after turn 0 of the incarnation before, though"),
+        "{difference}"
+    );
 }
 
 /// The lines with this entry changed.
-fn with(tape: &[String], at: usize, change: impl FnOnce(&mut Recorded)) -> Vec<String> {
-    let (head, hex) = tape[at].rsplit_once(' ').expect("a record");
+fn with(recording: &[String], at: usize, change: impl FnOnce(&mut Recorded)) -> Vec<String> {
+    let (head, hex) = recording[at].rsplit_once(' ').expect("a record");
     let mut entry = Recorded::from_line(hex).expect("an entry");
     change(&mut entry);
-    let mut lines = tape.to_vec();
+    let mut lines = recording.to_vec();
     lines[at] = format!("{head} {}", entry.to_line());
     lines
 }
 
 #[test]
 fn a_difference_shows_what_was_expected() {
-    let effect = with(&tape_of("plain_life"), 1, |entry| {
+    let effect = with(&recording_of("plain_life"), 1, |entry| {
         let (_, effects, _) = turn(entry).expect("a turn");
         effects[1] = effects[1].replace("timeout=30000ms", "timeout=29000ms");
     });
-    let tape = tape_of("crash_in_fetch");
-    let second = (1..tape.len()).find(|at| is_life(&tape[*at])).expect("a second life");
-    let row = with(&tape, second, |entry| {
+    let recording = recording_of("crash_in_fetch");
+    let second = (1..recording.len()).find(|at| is_incarnation(&recording[*at])).expect("a second incarnation");
+    let row = with(&recording, second, |entry| {
         // The end of the row says until when the attempt has its slot.
         let (_, _, bytes) = &mut rows(entry).expect("rows")[1];
         bytes.last_mut().map(|byte| *byte ^= 1).expect("a byte");
@@ -221,8 +224,8 @@ fn a_difference_shows_what_was_expected() {
 
 #[test]
 fn objects_are_told_apart_and_other_lines_passed_over() {
-    let one = tape_of("plain_life");
-    let two: Vec<String> = tape_of("retries").iter().map(|line| line.replace(OBJECT_NAME, "another")).collect();
+    let one = recording_of("plain_life");
+    let two: Vec<String> = recording_of("retries").iter().map(|line| line.replace(OBJECT_NAME, "another")).collect();
     let mut log = vec!["a line of something else".to_owned()];
     for at in 0..one.len().max(two.len()) {
         log.extend(one.get(at).cloned());
@@ -241,14 +244,14 @@ fn objects_are_told_apart_and_other_lines_passed_over() {
 
 #[test]
 fn what_is_no_record_is_named_with_its_line() {
-    let tape = tape_of("plain_life");
-    let (_, life) = tape[0].rsplit_once(' ').expect("a record");
-    let first = format!("proxy-fetch record a {life}");
-    let cut = |bytes: usize| format!("proxy-fetch record a {}", &life[..life.len() - bytes]);
+    let recording = recording_of("plain_life");
+    let (_, incarnation) = recording[0].rsplit_once(' ').expect("a record");
+    let first = format!("proxy-fetch record a {incarnation}");
+    let cut = |bytes: usize| format!("proxy-fetch record a {}", &incarnation[..incarnation.len() - bytes]);
     let cases = [
         (vec![], "holds no line with `proxy-fetch record`"),
         (vec!["nothing of ours".into()], "holds no line with `proxy-fetch record`"),
-        (vec!["".into(), tape[1].clone()], "line 2: a turn is recorded before the life that took it"),
+        (vec!["".into(), recording[1].clone()], "line 2: a turn is recorded before the incarnation that took it"),
         (vec![first.clone(), "".into(), cut(2)], "line 3: the record of a cannot be read: corrupt; is it cut short?"),
         (vec![cut(1)], "line 1: the record of a cannot be read: corrupt; is it cut short?"),
         (vec!["proxy-fetch record a".into()], "line 1: a record has an object and its bytes, not 1 words"),
@@ -282,17 +285,17 @@ fn run(arguments: &[&str], input: &str) -> (Option<i32>, String) {
 
 #[test]
 fn the_exit_code_says_what_was_found() {
-    let mut tape = tape_of("plain_life");
-    let (code, text) = run(&["verify", "-"], &tape.join("\n"));
+    let mut recording = recording_of("plain_life");
+    let (code, text) = run(&["verify", "-"], &recording.join("\n"));
     assert_eq!(code, Some(0), "{text}");
     assert!(
-        text.starts_with("standard input:\nobject simulated: lives=1 turns=") && text.ends_with("identical\n"),
+        text.starts_with("standard input:\nobject simulated: incarnations=1 turns=") && text.ends_with("identical\n"),
         "{text}"
     );
-    tape.remove(2);
-    let (code, text) = run(&["verify", "-"], &tape.join("\n"));
-    assert!(code == Some(1) && text.contains("DIFFERENT at line 3, turn 2 of life 1:"), "{code:?} {text}");
-    let (code, text) = run(&["verify", "-"], &tape[1..].join("\n"));
+    recording.remove(2);
+    let (code, text) = run(&["verify", "-"], &recording.join("\n"));
+    assert!(code == Some(1) && text.contains("DIFFERENT at line 3, turn 2 of incarnation 1:"), "{code:?} {text}");
+    let (code, text) = run(&["verify", "-"], &recording[1..].join("\n"));
     assert!(code == Some(2) && text.starts_with("error: standard input: line 1: a turn is"), "{code:?} {text}");
     let (code, text) = run(&["verify", "no such file"], "");
     assert!(code == Some(2) && text.starts_with("error: no such file: cannot be read: "), "{code:?} {text}");

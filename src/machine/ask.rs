@@ -2,7 +2,7 @@
 //!
 //! Keeps S5 (the acknowledgement is an effect, so it follows the commit), S6, S15, S17, S18, S19.
 
-use super::{Machine, life::window_end};
+use super::{Machine, lifecycle::window_end};
 use crate::{
     Outcome, Refusal, Request, Timestamp,
     event::{Caller, Effect, Output, Reply, Stage, Status},

@@ -27,7 +27,10 @@ impl Machine {
                     assert!(not_before < expires_at(*id), "S9: {id} waits beyond its expiry");
                 }
                 Phase::InFlight { epoch, lease_until } => {
-                    assert!(!self.recovered || epoch == self.meta.epoch, "S10: {id} is in flight in another life");
+                    assert!(
+                        !self.recovered || epoch == self.meta.epoch,
+                        "S10: {id} is in flight in another incarnation"
+                    );
                     assert!(lease_until >= accepted_at(*id), "L5: {id} has no lease");
                     assert!(row.attempts > 0, "S8: {id} is in flight without an attempt");
                 }

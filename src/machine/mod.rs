@@ -6,7 +6,7 @@
 mod ask;
 mod check;
 mod index;
-mod life;
+mod lifecycle;
 mod recover;
 
 use crate::{
@@ -58,9 +58,9 @@ pub struct Machine {
     /// By the caller's id: live and remembered requests.
     names: BTreeMap<RequestId, Ulid>,
     index: Index,
-    /// Whether this life has recovered what the last one left.
+    /// Whether this incarnation has recovered what the last one left.
     recovered: bool,
-    /// Whether this life starts no more fetches.
+    /// Whether this incarnation starts no more fetches.
     stopping: bool,
     /// Rows found unreadable by `restore`, until `recover` deals with them.
     unread: Vec<recover::Unread>,
@@ -118,14 +118,14 @@ impl Machine {
         let delay = self.index.first_delay().map(|at| (at, Wake::RetryDue));
         let due = self.index.first_due().map(|(at, id)| (at, self.wake_reason(at, id)));
         let forget = if self.live.is_empty() {
-            self.index.last_finished().map(|at| (life::window_end(at), Wake::Forget))
+            self.index.last_finished().map(|at| (lifecycle::window_end(at), Wake::Forget))
         } else {
             None
         };
         [delay, due, self.next_poll(), forget].into_iter().flatten().min()
     }
 
-    /// The life of the object that this machine is in; 0 before its first step.
+    /// The incarnation of the object that this machine is in; 0 before its first step.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
         self.meta.epoch

@@ -1,4 +1,4 @@
-//! Restart: from stored rows to a machine, and the first step of a new life.
+//! Restart: from stored rows to a machine, and the first step of a new incarnation.
 //!
 //! Keeps S13 (an unreadable row is quarantined), S24 (an unknown version is kept), S25, L7, and S16 across crashes.
 
@@ -90,7 +90,7 @@ impl Machine {
     /// The machine that these stored rows stand for. `rows` holds the tables of [`Table::RESTORED`], in any order;
     /// payload rows may be left out and are ignored.
     ///
-    /// The first step of the machine, of whatever event, begins a new life of the object.
+    /// The first step of the machine, of whatever event, begins a new incarnation of the object.
     ///
     /// # Errors
     /// [`RestoreError`]: the host must not go on, and nothing is lost.
@@ -222,7 +222,7 @@ impl Machine {
         self.names = finished.chain(live).collect();
     }
 
-    /// Begins a new life: the next epoch, and whatever was under way counts as a failed attempt.
+    /// Begins a new incarnation: the next epoch, and whatever was under way counts as a failed attempt.
     pub(super) fn recover(&mut self, now: Timestamp, out: &mut Output) {
         self.recovered = true;
         self.meta.epoch = self.meta.epoch.wrapping_add(1);
@@ -247,7 +247,7 @@ impl Machine {
                     // The outcome stands (law S11); its callback is sent again.
                     self.set_phase(id, Phase::Delivering { outcome, until: None });
                 }
-                // The response died with the last life.
+                // The response died with the last incarnation.
                 Phase::Queued { .. } | Phase::InFlight { .. } | Phase::Delivering { .. } => {
                     let at_most_once = self.live.get(&id).is_some_and(|row| row.policy.at_most_once);
                     let outcome = if at_most_once { Outcome::Unknown } else { Outcome::Interrupted };

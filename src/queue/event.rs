@@ -38,7 +38,7 @@ pub struct Delivery {
 pub enum Event {
     /// A batch is delivered.
     Batch {
-        /// The host's number for it, never used before in the life of this consumer.
+        /// The host's number for it, never used before in this incarnation of the consumer.
         batch: u64,
         /// Where it comes from.
         source: Source,

@@ -66,7 +66,7 @@ export class Runtime {
   readonly #subject: string;
   #child: ChildProcess | undefined;
   #port = 0;
-  /** What it printed, of all its lives. */
+  /** What it printed, of all its incarnations. */
   log = '';
 
   /** @param subject the file in `objects/` that holds the class `Experiment` and the entry */

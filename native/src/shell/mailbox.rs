@@ -33,7 +33,7 @@ pub enum CallError {
 /// How the shell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// Which life of the object this is.
+    /// Which incarnation of the object this is.
     pub epoch: u64,
     /// Requests that have not ended.
     pub live: usize,

@@ -49,12 +49,12 @@ pub struct GaveUp(String);
 
 /// The loop and all that it owns.
 pub struct Shell<P: Platform> {
-    life: Life<P::Database>,
+    incarnation: Incarnation<P::Database>,
     desk: Desk<P>,
 }
 
 /// What stands and falls together: after a failed commit it is dropped as one, and restored from what is stored.
-struct Life<D> {
+struct Incarnation<D> {
     database: D,
     machine: Machine,
     alarm: Alarm,
@@ -71,8 +71,8 @@ struct Desk<P: Platform> {
     /// Events for the next turn.
     batch: Vec<Event>,
     /// Events that may wait for company, and until when.
-    patient: Vec<Event>,
-    patient_until: Option<Timestamp>,
+    lingering: Vec<Event>,
+    linger_until: Option<Timestamp>,
     callers: BTreeMap<Caller, oneshot::Sender<Answer>>,
     last_caller: u64,
     health: Vec<oneshot::Sender<Health>>,
@@ -100,7 +100,7 @@ impl<P: Platform> Shell<P> {
     /// # Errors
     /// [`StartError`].
     pub fn open(platform: P, config: Config) -> Result<(Self, Mailbox), StartError<DatabaseError<P>>> {
-        let life = Life::restore(&platform, &config)?;
+        let incarnation = Incarnation::restore(&platform, &config)?;
         let (mailbox, calls) = Mailbox::new();
         // Bounded by the machine: so many fetches and callbacks can be under way.
         let (ended, ends) = async_channel::unbounded();
@@ -111,8 +111,8 @@ impl<P: Platform> Shell<P> {
             calls,
             ended,
             batch: Vec::new(),
-            patient: Vec::new(),
-            patient_until: None,
+            lingering: Vec::new(),
+            linger_until: None,
             callers: BTreeMap::new(),
             last_caller: 0,
             health: Vec::new(),
@@ -122,13 +122,13 @@ impl<P: Platform> Shell<P> {
             closing: None,
             failures: 0,
         };
-        Ok((Self { life, desk }, mailbox))
+        Ok((Self { incarnation, desk }, mailbox))
     }
 
     /// Requests that have not ended.
     #[must_use]
     pub fn live_len(&self) -> usize {
-        self.life.machine.live_len()
+        self.incarnation.machine.live_len()
     }
 
     /// Turns until it is told to close.
@@ -136,12 +136,12 @@ impl<P: Platform> Shell<P> {
     /// # Errors
     /// [`GaveUp`]: the process should end too.
     pub async fn run(self) -> Result<(), GaveUp> {
-        let Self { life, mut desk } = self;
-        desk.live_on(life).await
+        let Self { incarnation, mut desk } = self;
+        desk.live_on(incarnation).await
     }
 }
 
-impl<D: Database> Life<D> {
+impl<D: Database> Incarnation<D> {
     fn restore<P: Platform<Database = D>>(platform: &P, config: &Config) -> Result<Self, StartError<D::Error>> {
         let mut database = platform.open().map_err(StartError::Database)?;
         let rows = database.rows().map_err(StartError::Database)?;
@@ -159,32 +159,32 @@ impl<P: Platform> Drop for Desk<P> {
 }
 
 impl<P: Platform> Desk<P> {
-    /// One life after the other, until it is told to close.
-    async fn live_on(&mut self, mut life: Life<P::Database>) -> Result<(), GaveUp> {
-        while let Err(error) = self.live(&mut life).await {
+    /// One incarnation after the other, until it is told to close.
+    async fn live_on(&mut self, mut incarnation: Incarnation<P::Database>) -> Result<(), GaveUp> {
+        while let Err(error) = self.live(&mut incarnation).await {
             // First of all, so that the database can be opened again.
-            drop(life);
+            drop(incarnation);
             self.reset();
-            life = self.restore(error.to_string()).await?;
+            incarnation = self.restore(error.to_string()).await?;
         }
         Ok(())
     }
 
     /// Turns until it is told to close, or until the database fails.
-    async fn live(&mut self, life: &mut Life<P::Database>) -> Result<(), DatabaseError<P>> {
+    async fn live(&mut self, incarnation: &mut Incarnation<P::Database>) -> Result<(), DatabaseError<P>> {
         let mut out = Output::default();
         if self.closing.is_some() {
             self.batch.push(Event::Stop);
         }
         self.batch.push(Event::Start);
         loop {
-            self.gather(&life.machine).await;
+            self.gather(&incarnation.machine).await;
             if !self.batch.is_empty() {
-                self.turn(life, &mut out)?;
-                self.perform(life, &mut out)?;
+                self.turn(incarnation, &mut out)?;
+                self.perform(incarnation, &mut out)?;
                 self.failures = 0;
             }
-            self.answer_health(&life.machine);
+            self.answer_health(&incarnation.machine);
             if self.is_done() {
                 self.reset();
                 return Ok(());
@@ -192,11 +192,11 @@ impl<P: Platform> Desk<P> {
         }
     }
 
-    fn turn(&mut self, life: &mut Life<P::Database>, out: &mut Output) -> Result<(), DatabaseError<P>> {
+    fn turn(&mut self, incarnation: &mut Incarnation<P::Database>, out: &mut Output) -> Result<(), DatabaseError<P>> {
         for event in &self.batch {
             debug!("{event}");
         }
-        let Life { database, machine, alarm } = life;
+        let Incarnation { database, machine, alarm } = incarnation;
         let now = self.platform.now();
         self.platform.turn_begins(now, &self.batch);
         turn(machine, alarm, database, now, self.batch.drain(..), out)?;
@@ -217,11 +217,11 @@ impl<P: Platform> Desk<P> {
     fn is_done(&self) -> bool {
         let Some(until) = self.closing else { return false };
         let is_idle = self.fetches.is_empty() && self.callbacks.is_empty();
-        let is_flushed = self.batch.is_empty() && self.patient.is_empty();
+        let is_flushed = self.batch.is_empty() && self.lingering.is_empty();
         is_flushed && (is_idle || self.platform.now() >= until)
     }
 
-    /// Stops and drops all that was done for the life that has ended.
+    /// Stops and drops all that was done for the incarnation that has ended.
     fn reset(&mut self) {
         let (fetches, callbacks) = (mem::take(&mut self.fetches), mem::take(&mut self.callbacks));
         if !fetches.is_empty() || !callbacks.is_empty() {
@@ -232,8 +232,8 @@ impl<P: Platform> Desk<P> {
         }
         self.responses.clear();
         self.batch.clear();
-        self.patient.clear();
-        self.patient_until = None;
+        self.lingering.clear();
+        self.linger_until = None;
         for answer in mem::take(&mut self.callers).into_values() {
             if answer.send(Err(CallError::StoreFailed)).is_err() {
                 debug!("nobody waits for this answer any more");
@@ -242,7 +242,7 @@ impl<P: Platform> Desk<P> {
     }
 
     /// After a failed commit nobody can tell what is stored, so the database is asked.
-    async fn restore(&mut self, mut problem: String) -> Result<Life<P::Database>, GaveUp> {
+    async fn restore(&mut self, mut problem: String) -> Result<Incarnation<P::Database>, GaveUp> {
         loop {
             self.failures += 1;
             if self.failures >= MAX_FAILURES {
@@ -251,8 +251,8 @@ impl<P: Platform> Desk<P> {
             let delay_ms = RESTORE_DELAY_MS << (self.failures - 1);
             warn!("the database failed: {problem}; opening it again in {delay_ms} ms");
             self.platform.sleep(delay_ms).await;
-            match Life::restore(&self.platform, &self.config) {
-                Ok(life) => return Ok(life),
+            match Incarnation::restore(&self.platform, &self.config) {
+                Ok(incarnation) => return Ok(incarnation),
                 Err(error) => problem = error.to_string(),
             }
         }
@@ -261,7 +261,7 @@ impl<P: Platform> Desk<P> {
     /// When the next turn is due if nothing arrives before: by the machine, by what waits for company, or to close.
     fn due(&self, machine: &Machine) -> Option<Timestamp> {
         let wake = machine.next_wake().map(|(at, _)| at);
-        [wake, self.patient_until, self.closing].into_iter().flatten().min()
+        [wake, self.linger_until, self.closing].into_iter().flatten().min()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes out, after its commit: each effect is started here and awaited elsewhere.
 
-use super::{Database, DatabaseError, Delivery, Desk, Fetch, Life, Platform, Response};
+use super::{Database, DatabaseError, Delivery, Desk, Fetch, Incarnation, Platform, Response};
 use futures_util::future::{AbortHandle, abortable};
 use proxy_fetch::{
     Attempt, Callback, CallbackResult, Caller, Effect, Event, Failure, FetchResult, Outcome, Output, Payload, Reply,
@@ -18,18 +18,22 @@ pub(super) enum Ended {
 impl<P: Platform> Desk<P> {
     /// Performs all effects of a committed turn. If the database cannot be read on the way, the rest is performed all
     /// the same: callers get the answers that are theirs.
-    pub(super) fn perform(&mut self, life: &mut Life<P::Database>, out: &mut Output) -> Result<(), DatabaseError<P>> {
+    pub(super) fn perform(
+        &mut self,
+        incarnation: &mut Incarnation<P::Database>,
+        out: &mut Output,
+    ) -> Result<(), DatabaseError<P>> {
         let mut read = Ok(());
         for effect in out.drain_effects() {
             debug!("{effect}");
             let done = match effect {
-                Effect::Fetch { attempt, timeout_ms } => self.fetch(&mut life.database, attempt, timeout_ms),
+                Effect::Fetch { attempt, timeout_ms } => self.fetch(&mut incarnation.database, attempt, timeout_ms),
                 Effect::Abort { attempt } => {
                     self.abort(attempt);
                     Ok(())
                 }
                 Effect::Deliver { attempt, outcome, duration_ms } => {
-                    self.deliver(&mut life.database, attempt, outcome, duration_ms)
+                    self.deliver(&mut incarnation.database, attempt, outcome, duration_ms)
                 }
                 Effect::Reply { caller, reply } => {
                     self.reply(caller, reply);

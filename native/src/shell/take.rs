@@ -25,7 +25,7 @@ impl<P: Platform> Desk<P> {
             let due = self.due(machine);
             let is_due = due.is_some_and(|at| at <= now);
             if is_due || self.closing.is_some() || !self.batch.is_empty() || !self.health.is_empty() {
-                self.join_patient();
+                self.join_lingering();
                 if machine.next_wake().is_some_and(|(at, _)| at <= now) {
                     self.batch.push(Event::Tick);
                 }
@@ -48,13 +48,13 @@ impl<P: Platform> Desk<P> {
     }
 
     /// Lets the events that wait for company into the batch if it has some, or if their time is up.
-    fn join_patient(&mut self) {
-        let out_of_patience = self.patient_until.is_some_and(|until| until <= self.platform.now());
-        if !self.batch.is_empty() || out_of_patience || self.closing.is_some() {
-            self.patient_until = None;
+    fn join_lingering(&mut self) {
+        let linger_is_over = self.linger_until.is_some_and(|until| until <= self.platform.now());
+        if !self.batch.is_empty() || linger_is_over || self.closing.is_some() {
+            self.linger_until = None;
             // What happened first comes first; but nothing comes before a stop, since it could start a fetch.
             let stops = self.batch.iter().take_while(|event| **event == Event::Stop).count();
-            self.batch.splice(stops..stops, self.patient.drain(..));
+            self.batch.splice(stops..stops, self.lingering.drain(..));
         }
     }
 
@@ -111,12 +111,12 @@ impl<P: Platform> Desk<P> {
                 Event::Delivered { attempt, result }
             }
         };
-        match event.patience_ms() {
+        match event.linger_ms() {
             0 => self.batch.push(event),
-            patience_ms => {
-                let until = self.platform.now().plus_ms(patience_ms);
-                self.patient_until = Some(self.patient_until.map_or(until, |earlier| earlier.min(until)));
-                self.patient.push(event);
+            linger_ms => {
+                let until = self.platform.now().plus_ms(linger_ms);
+                self.linger_until = Some(self.linger_until.map_or(until, |earlier| earlier.min(until)));
+                self.lingering.push(event);
             }
         }
     }

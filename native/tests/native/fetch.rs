@@ -1,10 +1,10 @@
-//! The fetch leaf against upstreams written by hand: each way to misbehave has its name, and its end.
+//! The fetch adapter against upstreams written by hand: each way to misbehave has its name, and its end.
 
 use crate::support::soon;
 use futures_util::future::BoxFuture;
 use proxy_fetch::{Config, Failure, Payload, RequestId, Ulid};
 use proxy_fetch_native::{
-    leaf::{Clients, Fetcher, Lookup},
+    adapters::{Clients, Fetcher, Lookup},
     shell::{Fetch, Response},
 };
 use std::{

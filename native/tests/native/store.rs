@@ -4,7 +4,7 @@ use proxy_fetch::{
     Alarm, Caller, Config, Event, Key, Machine, Output, Payload, Request, Store, Table, Timestamp, Ulid, turn,
 };
 use proxy_fetch_native::{
-    leaf::{Sqlite, StoreError},
+    adapters::{Sqlite, StoreError},
     shell::Database,
 };
 use std::{fs, path::Path};

@@ -1,6 +1,6 @@
-//! The workload, and the ways to simulate it. A request's life in all of them: its caller asks, the object accepts and
-//! replies, starts it when one of five slots is free, the upstream takes its time, the response comes, and the origin
-//! is called back and answers; attempt and callback have a time-out each.
+//! The workload, and the ways to simulate it. A request's lifecycle in all of them: its caller asks, the object accepts
+//! and replies, starts it when one of five slots is free, the upstream takes its time, the response comes, and the
+//! origin is called back and answers; attempt and callback have a time-out each.
 
 mod calendar;
 mod heap;

@@ -49,9 +49,9 @@ pub(super) struct ExploreArgs {
     #[arg(long, default_value_t = 0)]
     faults: u8,
     /// Kinds of fault, with commas, or all. repeat: an answered call comes again. stale: an attempt or a callback is
-    /// reported that is under way no longer (given up, of an earlier life, or reported before). early: an alarm comes 1 ms
-    /// early. late: one comes 60 s late, or at the expiry of the oldest request. twice: one comes again. idle: one that
-    /// finds nothing is taken by itself. cancel: a caller gives a request up.
+    /// reported that is under way no longer (given up, of an earlier incarnation, or reported before). early: an alarm
+    /// comes 1 ms early. late: one comes 60 s late, or at the expiry of the oldest request. twice: one comes again.
+    /// idle: one that finds nothing is taken by itself. cancel: a caller gives a request up.
     #[arg(long, default_value = "all")]
     kinds: Kinds,
     /// Time of an attempt in the host, in ms.
@@ -60,8 +60,8 @@ pub(super) struct ExploreArgs {
     /// Requests are sent at most once.
     #[arg(long)]
     at_most_once: bool,
-    /// Count only states as one that are equal in everything. By default they may differ in when they are, and in the past
-    /// of requests where it no longer matters.
+    /// Count only states as one that are equal in everything. By default they may differ in when they are, and in the
+    /// past of requests where it no longer matters.
     #[arg(long)]
     exact: bool,
     /// Stop at paths of this length.

@@ -1,5 +1,5 @@
-//! The command line: what is asked for, and exit codes. 0: no law is broken, or nothing differs; 1: one is, or something
-//! does; 2: wrong input.
+//! The command line: what is asked for, and exit codes. 0: no law is broken, or nothing differs; 1: one is, or
+//! something does; 2: wrong input.
 
 #[cfg(feature = "lenses")]
 mod checks;
@@ -53,7 +53,7 @@ enum Command {
     Shrink(ShrinkArgs),
     /// Run a scenario file and print its trace.
     Scenario(ScenarioArgs),
-    /// Run the native host's shell on madsim, harmed as the seed says, and print what its host recorded.
+    /// Run the native host's shell on madsim under a nemesis, as the seed says, and print what its host recorded.
     #[cfg(feature = "lenses")]
     Shell(ShellArgs),
     /// Plant all bugs into a copy of the workspace, build it, and show which law finds each of them.
@@ -206,7 +206,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Explore(_) | Command::Scenario(_) | Command::Verify(_) => None,
     };
     if let Command::Run(RunArgs { machine: Machine::Queue, steer: true, .. }) = &cli.command {
-        eprintln!("error: --steer is not for --machine queue, whose runs leave no marks");
+        eprintln!("error: --steer is not for --machine queue, whose runs collect no features");
         return ExitCode::from(2);
     }
     if let Command::Run(RunArgs { start, seeds, .. }) = &cli.command

@@ -45,8 +45,8 @@ impl<W: World> Sim<W> {
         hosted.alarm = Some(at_ms);
         hosted.alarm_token += 1;
         hosted.alarm_lost = false;
-        // Seen on workerd: an alarm set by its handler to the time of the one that runs is stored and never fires. A time
-        // in the past counts as the present.
+        // Seen on workerd: an alarm set by its handler to the time of the one that runs is stored and never fires. A
+        // time in the past counts as the present.
         let lost = commit.consumes_alarm && hosted.alarm_ran == Some(at_ms.max(commit.now_ms));
         if lost {
             self.say("platform", || "the alarm that was set is the one that runs: it is lost".into());
@@ -112,7 +112,7 @@ impl<W: World> Sim<W> {
         let Some(instance) = &mut hosted.instance else { return };
         instance.alarm = Some(if is_stored { AlarmRun::Stored } else { AlarmRun::Extra });
         let interleaved = !instance.inbox.is_empty() || !instance.pending.is_empty();
-        let id = super::InstanceId { object, life: instance.life };
+        let id = super::InstanceId { object, incarnation: instance.incarnation };
         if hangs {
             hosted.alarm_hangs_until = now + HANDLER_LIMIT;
             self.queue.push(now + HANDLER_LIMIT, Happening::HangEnds { instance: id });
@@ -152,8 +152,8 @@ impl<W: World> Sim<W> {
         self.queue.push(at, Happening::Alarm { object, token });
     }
 
-    /// A handler that ran but whose end is not durable runs again: soon, or, if it was its commit that failed, after the
-    /// wait of a retry that does not count.
+    /// A handler that ran but whose end is not durable runs again: soon, or, if it was its commit that failed, after
+    /// the wait of a retry that does not count.
     pub(super) fn alarm_after_reset(&mut self, world: &mut W, object: ObjectId, fault: Fault) {
         let hosted = &mut self.objects[object as usize];
         if !std::mem::take(&mut hosted.alarm_running) || hosted.alarm.is_none() {

@@ -27,17 +27,17 @@
 //! 1. An event reaches the object: a call ([`Sim::call`]), work of its own that comes back ([`Sim::resume`]), or its
 //!    alarm. A call or an alarm constructs an instance if none lives (F11, F19); its first turn begins with
 //!    [`Object::START`].
-//! 2. The event waits for company: [`Object::patience_ms`] or [`Sizes::gather_us`], whichever is longer, but no longer
+//! 2. The event waits for company: [`Object::linger_ms`] or [`Sizes::gather_us`], whichever is longer, but no longer
 //!    than any other that waits would. With [`Sizes::serial_commits`] all wait for the commit that is under way.
-//! 3. [`Object::turn`] takes all that wait, at one time of the object's clock. The alarm comes before or after what else
-//!    waits. An exception (F5) may take its place. If the storage refuses the commit at once (F3), the object is told by
-//!    [`Turn::commit_fails`], sets [`Turn::failed`] and is reset.
+//! 3. [`Object::turn`] takes all that wait, at one time of the object's clock. The alarm comes before or after what
+//!    else waits. An exception (F5) may take its place. If the storage refuses the commit at once (F3), the object is
+//!    told by [`Turn::commit_fails`], sets [`Turn::failed`] and is reset.
 //! 4. Writes and alarm are one commit, which takes its time. There may be a crash before (F2); the commit may be slow
 //!    (F4) or fail (F3), and then the object is reset.
 //! 5. The commit is durable: writes and alarm are stored, and [`World::committed`] sees them.
 //! 6. Its effects leave one by one: [`World::perform`]. A crash may come before each of them and after the last (F1). A
-//!    turn that neither wrote nor set an alarm needs no commit: its effects leave at once, or after the commits that are
-//!    under way, and then [`World::committed`] sees an empty one.
+//!    turn that neither wrote nor set an alarm needs no commit: its effects leave at once, or after the commits that
+//!    are under way, and then [`World::committed`] sees an empty one.
 //! 7. When no commit is under way, memory should be what is stored: [`World::settled`].
 //!
 //! A reset ([`Sim::reset`], or any fault that ends an instance) tells [`World::fault`]; of the commits under way the

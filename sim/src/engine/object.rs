@@ -4,7 +4,7 @@ use super::{Commit, Fault, InstanceId, ObjectId, Sim};
 use std::fmt;
 
 /// A durable object: a pure machine and the few lines of host around it that take a turn.
-#[allow(unused_variables, reason = "most events need no patience")]
+#[allow(unused_variables, reason = "most events do not linger")]
 pub trait Object: Sized {
     /// What a constructor is given besides its storage.
     type Settings;
@@ -41,7 +41,7 @@ pub trait Object: Sized {
     fn note(event: &Self::Event) -> Self::Note;
 
     /// How long an event may wait for company, in ms; not at all unless the object says so.
-    fn patience_ms(event: &Self::Event) -> u64 {
+    fn linger_ms(event: &Self::Event) -> u64 {
         0
     }
 }
@@ -93,8 +93,8 @@ pub trait World: Sized {
     /// An instance is gone, with all it held: timers, running work, waiting calls.
     fn lost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {}
 
-    /// The memory of the instance's machine is gone, with all calls that it had not answered, and a new machine takes its
-    /// place; what the instance had started runs on, and will be reported to the new one (F10).
+    /// The memory of the instance's machine is gone, with all calls that it had not answered, and a new machine takes
+    /// its place; what the instance had started runs on, and will be reported to the new one (F10).
     fn ghost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {}
 
     /// A fault hits the object.

@@ -8,13 +8,13 @@ use std::{collections::VecDeque, fmt};
 /// An object's number: those of a run are 0, 1, … in the order of [`Sim::add_object`].
 pub type ObjectId = u32;
 
-/// One life of an object in memory.
+/// One incarnation of an object in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InstanceId {
     /// The object.
     pub object: ObjectId,
-    /// Its how-manieth instance, from 1.
-    pub life: u32,
+    /// Which of its instances it is, from 1.
+    pub incarnation: u32,
 }
 
 /// Why a call did not reach an object.
@@ -86,7 +86,7 @@ pub(super) enum Happening<M> {
 }
 
 pub(super) struct Instance<W: World> {
-    pub life: u32,
+    pub incarnation: u32,
     pub machine: W::Object,
     pub inbox: Vec<<W::Object as Object>::Event>,
     pub is_new: bool,
@@ -127,7 +127,7 @@ pub(super) struct Hosted<W: World> {
     /// Whether a fault left the object without an alarm that will fire.
     pub alarm_lost: bool,
     pub skew_ms: i64,
-    pub lives: u32,
+    pub incarnations: u32,
     pub turns: u64,
     pub commits: u64,
     pub alarms: u64,
@@ -170,11 +170,11 @@ pub mod purpose {
     pub const TURN: u16 = 1;
     /// What comes after a commit, by its number from 1.
     pub const COMMIT: u16 = 2;
-    /// The end of a life, by its number.
+    /// The end of an incarnation, by its number.
     pub const RESET: u16 = 3;
     /// An alarm that is stored, by the number of commits that stored one or ran one before.
     pub const ALARM_STORED: u16 = 4;
-    /// An alarm that fires, by the same number; and for the how-manieth time.
+    /// An alarm that fires, by the same number; and how often it has fired before.
     pub const ALARM_FIRED: u16 = 5;
     /// A construction, by its number from 0.
     pub const CONSTRUCT: u16 = 6;
@@ -220,7 +220,7 @@ impl<W: World> Sim<W> {
             alarm_hangs_until: 0,
             alarm_lost: false,
             skew_ms: 0,
-            lives: 0,
+            incarnations: 0,
             turns: 0,
             commits: 0,
             alarms: 0,
@@ -259,8 +259,8 @@ impl<W: World> Sim<W> {
         self.true_ms().saturating_add_signed(self.objects[object as usize].skew_ms)
     }
 
-    /// Lets something happen after `delay` µs of true time. What is due at one time happens in the order in which it was
-    /// asked for.
+    /// Lets something happen after `delay` µs of true time. What is due at one time happens in the order in which it
+    /// was asked for.
     pub fn after(&mut self, delay: Micros, message: W::Message) {
         self.queue.push(self.now + delay, Happening::Message(message));
     }
@@ -312,17 +312,23 @@ impl<W: World> Sim<W> {
     /// Whether this instance still lives.
     #[must_use]
     pub fn is_alive(&self, id: InstanceId) -> bool {
-        self.objects[id.object as usize].instance.as_ref().is_some_and(|instance| instance.life == id.life)
+        self.objects[id.object as usize]
+            .instance
+            .as_ref()
+            .is_some_and(|instance| instance.incarnation == id.incarnation)
     }
 
     /// The living instance of the object.
     #[must_use]
     pub fn instance(&self, object: ObjectId) -> Option<InstanceId> {
-        self.objects[object as usize].instance.as_ref().map(|instance| InstanceId { object, life: instance.life })
+        self.objects[object as usize]
+            .instance
+            .as_ref()
+            .map(|instance| InstanceId { object, incarnation: instance.incarnation })
     }
 
-    /// A call to the object: an incoming event, which constructs an instance if there is none. The object takes its turn
-    /// later, never within this call.
+    /// A call to the object: an incoming event, which constructs an instance if there is none. The object takes its
+    /// turn later, never within this call.
     ///
     /// # Errors
     /// [`CallError`]; nothing reached the object.
@@ -358,8 +364,8 @@ impl<W: World> Sim<W> {
     }
 
     fn deliver(&mut self, id: InstanceId, event: <W::Object as Object>::Event) {
-        let patience_us = W::Object::patience_ms(&event) * 1_000;
-        let at = self.now + patience_us.max(self.sizes.gather_us);
+        let linger_us = W::Object::linger_ms(&event) * 1_000;
+        let at = self.now + linger_us.max(self.sizes.gather_us);
         if let Some(instance) = &mut self.objects[id.object as usize].instance {
             instance.inbox.push(event);
         }
@@ -389,8 +395,8 @@ impl<W: World> Sim<W> {
         true
     }
 
-    /// Closes a connection that has been opened; the one that has waited longest takes its place. Nothing happens if the
-    /// instance is gone: its connections went with it.
+    /// Closes a connection that has been opened; the one that has waited longest takes its place. Nothing happens if
+    /// the instance is gone: its connections went with it.
     pub fn disconnect(&mut self, id: InstanceId) {
         if !self.is_alive(id) {
             return;
@@ -414,7 +420,7 @@ impl<W: World> Sim<W> {
 
 impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "object {} life {}", self.object, self.life)
+        write!(f, "object {} incarnation {}", self.object, self.incarnation)
     }
 }
 

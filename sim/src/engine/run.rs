@@ -56,7 +56,10 @@ impl<W: World> Sim<W> {
         let serial = self.sizes.serial_commits;
         let now_ms = self.clock_ms(id.object);
         let hosted = &mut self.objects[id.object as usize];
-        let Some(instance) = hosted.instance.as_mut().filter(|i| i.life == id.life && i.turn_at == at) else { return };
+        let Some(instance) = hosted.instance.as_mut().filter(|i| i.incarnation == id.incarnation && i.turn_at == at)
+        else {
+            return;
+        };
         instance.turn_at = Micros::MAX;
         if serial && !instance.pending.is_empty() {
             instance.turn_when_clear = true;
@@ -171,7 +174,8 @@ impl<W: World> Sim<W> {
     /// Makes durable what is due, and releases its effects.
     fn commits_done(&mut self, world: &mut W, id: InstanceId) {
         loop {
-            let Some(instance) = self.objects[id.object as usize].instance.as_mut().filter(|i| i.life == id.life)
+            let Some(instance) =
+                self.objects[id.object as usize].instance.as_mut().filter(|i| i.incarnation == id.incarnation)
             else {
                 return;
             };
@@ -286,12 +290,13 @@ impl<W: World> Sim<W> {
     /// durable, without their effects. Nothing happens if there is no instance.
     pub fn reset(&mut self, world: &mut W, object: ObjectId, fault: Fault) {
         let Some(instance) = &mut self.objects[object as usize].instance else { return };
-        let id = InstanceId { object, life: instance.life };
+        let id = InstanceId { object, incarnation: instance.incarnation };
         let pending = std::mem::take(&mut instance.pending);
         self.say("object", || format!("LOST: {}", describe(fault)));
         world.fault(self, object, fault);
         let hosted = &self.objects[object as usize];
-        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::RESET, object, u64::from(hosted.lives), 0));
+        let mut draw =
+            self.decisions.at(&self.draws, Place::new(purpose::RESET, object, u64::from(hosted.incarnations), 0));
         let survive = draw.below("commits_survive", pending.len() as u64 + 1) as usize;
         for mut commit in pending.into_iter().take(survive) {
             if matches!(commit.fate, Fate::Fails(_)) {
@@ -308,8 +313,8 @@ impl<W: World> Sim<W> {
         self.alarm_after_reset(world, object, fault);
     }
 
-    /// F10: the machine panics, and is restored in its place. What it committed becomes durable, without the effects that
-    /// had not left; the turn is lost.
+    /// F10: the machine panics, and is restored in its place. What it committed becomes durable, without the effects
+    /// that had not left; the turn is lost.
     fn ghost(&mut self, world: &mut W, id: InstanceId, alarm: Option<AlarmRun>) {
         let object = id.object;
         let hosted = &mut self.objects[object as usize];
@@ -376,14 +381,14 @@ impl<W: World> Sim<W> {
             }
         };
         hosted.throws_in_a_row = 0;
-        hosted.lives += 1;
+        hosted.incarnations += 1;
         let went_back = skew < hosted.skew_ms;
         if skew_bound > 0 {
             hosted.skew_ms = skew;
         }
-        let id = InstanceId { object, life: hosted.lives };
+        let id = InstanceId { object, incarnation: hosted.incarnations };
         hosted.instance = Some(super::platform::Instance {
-            life: id.life,
+            incarnation: id.incarnation,
             machine,
             inbox: Vec::new(),
             is_new: true,
@@ -394,7 +399,7 @@ impl<W: World> Sim<W> {
             connections: 0,
             waiting: std::collections::VecDeque::new(),
         });
-        self.say("object", || format!("constructed, life {}", id.life));
+        self.say("object", || format!("constructed, incarnation {}", id.incarnation));
         if skew_bound > 0 && went_back {
             world.fault(self, object, Fault::CLOCK_MOVES);
         }

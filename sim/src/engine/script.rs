@@ -12,7 +12,7 @@ use std::{
     rc::Rc,
 };
 
-/// Where in a run something is decided: what for, by whom, about what, for the how-manieth time.
+/// Where in a run something is decided: what for, by whom, about what, and which time it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// What is decided. The engine's purposes are below 100, a world's from 100.
@@ -21,7 +21,7 @@ pub struct Place {
     pub actor: u32,
     /// About what.
     pub item: u64,
-    /// For the how-manieth time.
+    /// Which time it is, from 0 or 1 as the decision counts.
     pub attempt: u32,
 }
 
@@ -50,7 +50,7 @@ pub struct Script(pub BTreeMap<Place, BTreeMap<String, Value>>);
 
 /// Whether decisions are recorded or played.
 #[derive(Debug)]
-enum Tape {
+enum Mode {
     Records(RefCell<Script>),
     Plays {
         script: Script,
@@ -61,48 +61,48 @@ enum Tape {
 
 /// The decisions of a run: drawn from a seed, and recorded if that is asked for; or played.
 #[derive(Clone, Debug, Default)]
-pub struct Decisions(Option<Rc<Tape>>);
+pub struct Decisions(Option<Rc<Mode>>);
 
 /// The decisions at one place. What is decided first may say what else is.
 #[derive(Debug)]
 pub struct Decision {
     draw: Draw,
     place: Place,
-    tape: Option<Rc<Tape>>,
+    mode: Option<Rc<Mode>>,
 }
 
 impl Decisions {
     /// They are drawn, and recorded for [`Decisions::recorded`].
     #[must_use]
     pub fn recording() -> Self {
-        Self(Some(Rc::new(Tape::Records(RefCell::default()))))
+        Self(Some(Rc::new(Mode::Records(RefCell::default()))))
     }
 
     /// They are those of the script, and plain where it has none.
     #[must_use]
     pub fn playing(script: Script) -> Self {
-        Self(Some(Rc::new(Tape::Plays { script, played: RefCell::default() })))
+        Self(Some(Rc::new(Mode::Plays { script, played: RefCell::default() })))
     }
 
     /// Whether they are played.
     #[must_use]
     pub fn are_played(&self) -> bool {
-        self.0.as_ref().is_some_and(|tape| matches!(**tape, Tape::Plays { .. }))
+        self.0.as_ref().is_some_and(|mode| matches!(**mode, Mode::Plays { .. }))
     }
 
     /// What was recorded until now.
     #[must_use]
     pub fn recorded(&self) -> Script {
         match self.0.as_deref() {
-            Some(Tape::Records(script)) => script.borrow().clone(),
-            Some(Tape::Plays { .. }) | None => Script::default(),
+            Some(Mode::Records(script)) => script.borrow().clone(),
+            Some(Mode::Plays { .. }) | None => Script::default(),
         }
     }
 
     /// What is played and was not asked for until now: without it the run would be the same.
     #[must_use]
     pub fn unplayed(&self) -> Script {
-        let Some(Tape::Plays { script, played }) = self.0.as_deref() else { return Script::default() };
+        let Some(Mode::Plays { script, played }) = self.0.as_deref() else { return Script::default() };
         let played = played.borrow();
         let mut rest = script.clone();
         for (place, decided) in &mut rest.0 {
@@ -115,7 +115,7 @@ impl Decisions {
     /// The decisions at this place.
     pub(super) fn at(&self, draws: &Draws, place: Place) -> Decision {
         let draw = draws.at(place.purpose, place.actor, place.item, place.attempt);
-        Decision { draw, place, tape: self.0.clone() }
+        Decision { draw, place, mode: self.0.clone() }
     }
 }
 
@@ -123,10 +123,10 @@ impl Decision {
     /// Whether it happens. Plain: it does not, unless it always does.
     pub fn chance(&mut self, name: &str, chance: Chance) -> bool {
         let drawn = self.draw.chance(chance);
-        match self.tape.as_deref() {
+        match self.mode.as_deref() {
             None => drawn,
-            Some(Tape::Plays { .. }) => chance == Chance::ALWAYS || self.played(name).is_some(),
-            Some(Tape::Records(_)) => {
+            Some(Mode::Plays { .. }) => chance == Chance::ALWAYS || self.played(name).is_some(),
+            Some(Mode::Records(_)) => {
                 if drawn {
                     self.record(name, Value::Yes);
                 }
@@ -143,13 +143,13 @@ impl Decision {
     /// A number from `low` to `high`, both included. Plain: the lowest.
     pub fn between(&mut self, name: &str, low: u64, high: u64) -> u64 {
         let drawn = self.draw.between(low, high);
-        match self.tape.as_deref() {
+        match self.mode.as_deref() {
             None => drawn,
-            Some(Tape::Plays { .. }) => match self.played(name) {
+            Some(Mode::Plays { .. }) => match self.played(name) {
                 Some(Value::Number(number)) => (*number).clamp(low, high.max(low)),
                 Some(Value::Yes | Value::Word(_)) | None => low,
             },
-            Some(Tape::Records(_)) => {
+            Some(Mode::Records(_)) => {
                 if drawn != low {
                     self.record(name, Value::Number(drawn));
                 }
@@ -169,15 +169,15 @@ impl Decision {
     /// If there is none.
     pub fn pick<T: Copy + fmt::Debug>(&mut self, name: &str, items: &[T]) -> T {
         let drawn = self.draw.pick(items);
-        match self.tape.as_deref() {
+        match self.mode.as_deref() {
             None => drawn,
-            Some(Tape::Plays { .. }) => match self.played(name) {
+            Some(Mode::Plays { .. }) => match self.played(name) {
                 Some(Value::Word(word)) => {
                     items.iter().copied().find(|item| &format!("{item:?}") == word).unwrap_or(items[0])
                 }
                 Some(Value::Yes | Value::Number(_)) | None => items[0],
             },
-            Some(Tape::Records(_)) => {
+            Some(Mode::Records(_)) => {
                 let word = format!("{drawn:?}");
                 if word != format!("{:?}", items[0]) {
                     self.record(name, Value::Word(word));
@@ -188,18 +188,18 @@ impl Decision {
     }
 
     fn played(&self, name: &str) -> Option<&Value> {
-        match self.tape.as_deref() {
-            Some(Tape::Plays { script, played }) => {
+        match self.mode.as_deref() {
+            Some(Mode::Plays { script, played }) => {
                 let value = script.0.get(&self.place)?.get(name)?;
                 played.borrow_mut().insert((self.place, name.to_owned()));
                 Some(value)
             }
-            Some(Tape::Records(_)) | None => None,
+            Some(Mode::Records(_)) | None => None,
         }
     }
 
     fn record(&self, name: &str, value: Value) {
-        if let Some(Tape::Records(script)) = self.tape.as_deref() {
+        if let Some(Mode::Records(script)) = self.mode.as_deref() {
             script.borrow_mut().0.entry(self.place).or_default().insert(name.to_owned(), value);
         }
     }

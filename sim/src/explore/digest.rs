@@ -12,9 +12,9 @@
 //!   machine uses a ULID's time for the expiry (see below) and its number for the jitter of its retries; the space
 //!   chooses the randomness of each so that there is no jitter (see `space.rs`).
 //! - How far away a deadline is that cannot come while anything is under way: an expiry, or the end of a window of
-//!   remembering, farther away than all that is left to do in the scope may take ([`Scope::busy_ms`]). The order of such
-//!   windows is kept, since an alarm that ends the last one ends those before it; and the distances between expiries,
-//!   as long as an alarm may come as late as the first.
+//!   remembering, farther away than all that is left to do in the scope may take ([`Scope::busy_ms`]). The order of
+//!   such windows is kept, since an alarm that ends the last one ends those before it; and the distances between
+//!   expiries, as long as an alarm may come as late as the first.
 //! - How a finished request ended, after how many attempts, and what was sent for it. The machine reads that of
 //!   a finished row only to answer `status`, which is no part of a scope, and `cancel` (then it is kept); the laws look
 //!   at the fetches and callbacks of live requests only. Those that may be reported once more are kept.
@@ -24,7 +24,7 @@
 
 use super::{
     scope::{Kind, Scope},
-    state::{Life, State},
+    state::{Incarnation, State},
 };
 use crate::proxy::ledger::{Entry, Stored};
 use proxy_fetch::{Failure, Outcome, Phase, Timestamp, expires_at, limits};
@@ -103,8 +103,8 @@ impl State {
         // The next ULID is greater: that matters within one ms.
         let is_of_now = meta.last_id >> 80 >= u128::from(self.now.0);
         (is_of_now, (!merged).then_some(meta.last_id)).hash(&mut into);
-        match &self.life {
-            Some(Life { machine, alarm }) => {
+        match &self.incarnation {
+            Some(Incarnation { machine, alarm }) => {
                 let wake = machine.next_wake().map(|(at, _)| at);
                 (alarm.at(), machine.in_flight_len(), machine.live_len()).hash(&mut into);
                 // At rest it is the end of a window.

@@ -31,11 +31,11 @@ pub struct Scope {
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A call that was answered comes again under the same id: its reply was lost, or it came twice. (A call whose reply
-    /// was lost by a crash may always be repeated.)
+    /// A call that was answered comes again under the same id: its reply was lost, or it came twice. (A call whose
+    /// reply was lost by a crash may always be repeated.)
     Repeat,
-    /// The end of an attempt or a callback is reported that is no longer under way: of an earlier life, given up, or
-    /// reported before.
+    /// The end of an attempt or a callback is reported that is no longer under way: of an earlier incarnation, given
+    /// up, or reported before.
     Stale,
     /// An alarm comes 1 ms early.
     Early,
@@ -139,8 +139,8 @@ impl fmt::Display for Scope {
 
 impl Scope {
     /// How long so many requests can be under way from some moment on, in ms: each attempt after the other, with its
-    /// lease and the delay after it; then their callbacks, once more for each crash; and each alarm that is late by what
-    /// the platform promises.
+    /// lease and the delay after it; then their callbacks, once more for each crash; and each alarm that is late by
+    /// what the platform promises.
     pub(super) fn busy_ms(&self, requests: usize, crashes: u8, faults: u8) -> u64 {
         let attempt = u64::from(self.timeout_ms) + limits::LEASE_GRACE_MS + 2 * super::space::RETRY_DELAY_MS;
         let callback = limits::CALLBACK_TIMEOUT_MS + limits::LEASE_GRACE_MS;

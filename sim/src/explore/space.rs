@@ -142,7 +142,7 @@ impl ProxySpace {
             }
             What::Alarm(when) => self.alarm(&mut state, when, fate)?,
             What::Crash => {
-                if fate != Fate::Done || state.life.is_none() {
+                if fate != Fate::Done || state.incarnation.is_none() {
                     return Ok(None);
                 }
                 let Some(left) = state.budget.crashes.checked_sub(1) else { return Ok(None) };

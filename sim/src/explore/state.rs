@@ -23,7 +23,7 @@ pub(super) type Lines = Arc<Mutex<Vec<String>>>;
 
 /// One instance in memory.
 #[derive(Clone, Debug)]
-pub struct Life {
+pub struct Incarnation {
     pub(super) machine: Machine,
     pub(super) alarm: Alarm,
 }
@@ -45,7 +45,7 @@ pub struct State {
     pub now: Timestamp,
     pub(super) rows: Rows,
     pub(super) alarm: Option<Timestamp>,
-    pub(super) life: Option<Life>,
+    pub(super) incarnation: Option<Incarnation>,
     /// Callbacks under way.
     pub(super) calling: BTreeSet<Attempt>,
     /// Responses that the host holds.
@@ -69,8 +69,8 @@ impl State {
         ledger.max_live = 2 * usize::from(scope.requests);
         ledger.max_in_flight = usize::from(scope.slots);
         let mut laws = Laws::default();
-        // There is no moment from which on faults cease: the bound of L2 counts from the expiry alone, and a late alarm may
-        // add what it is late.
+        // There is no moment from which on faults cease: the bound of L2 counts from the expiry alone, and a late alarm
+        // may add what it is late.
         let recovery_ms = 60_000 * (u64::from(scope.faults) + u64::from(scope.crashes));
         let healed = laws.observe(&ledger, &Observation::Healed { now: Timestamp(0), recovery_ms });
         assert!(healed.is_ok(), "nothing has happened yet");
@@ -79,7 +79,7 @@ impl State {
             now: START,
             rows: Rows::new(),
             alarm: None,
-            life: None,
+            incarnation: None,
             calling: BTreeSet::new(),
             held: BTreeSet::new(),
             arrived: 0,

@@ -5,7 +5,7 @@
 
 use super::{
     action::Fate,
-    state::{Life, State},
+    state::{Incarnation, State},
 };
 use crate::{
     laws::Violation,
@@ -68,29 +68,29 @@ impl State {
         fate: Fate,
     ) -> Result<Did, Broken> {
         let mut events = Vec::with_capacity(2);
-        let mut life = match self.life.take() {
-            Some(life) => life,
+        let mut incarnation = match self.incarnation.take() {
+            Some(incarnation) => incarnation,
             None => {
                 let machine = Machine::restore(config.clone(), restorable(&self.rows));
                 let machine = machine.map_err(|error| violation("S13", format!("restore failed: {error}")))?;
                 self.say(|| "constructed".into());
                 self.observe(&Observation::Started)?;
                 events.push(Event::Start);
-                Life { machine, alarm: Alarm::UNKNOWN }
+                Incarnation { machine, alarm: Alarm::UNKNOWN }
             }
         };
         if let Some(at) = fired {
-            life.alarm = Alarm::stored(at);
+            incarnation.alarm = Alarm::stored(at);
         }
         events.push(event);
         let notes: Vec<Note> = events.iter().map(<ProxyObject as crate::engine::Object>::note).collect();
         events.iter().for_each(|event| self.say(|| format!("< {event}")));
         let mut disk = Disk { fails: fate == Fate::CommitFails, committed: None };
         let mut out = Output::default();
-        let done = turn(&mut life.machine, &mut life.alarm, &mut disk, self.now, events, &mut out);
+        let done = turn(&mut incarnation.machine, &mut incarnation.alarm, &mut disk, self.now, events, &mut out);
         let effects = out.take_effects();
         self.effects = effects.len().min(usize::from(u8::MAX)) as u8;
-        self.life = Some(life);
+        self.incarnation = Some(incarnation);
         if done.is_err() {
             self.say(|| "the commit fails".into());
             // For `turn` to leave nothing: whatever is here leaves.
@@ -244,7 +244,7 @@ impl State {
     /// The instance is gone, with all that it held and all that it ran.
     pub(super) fn lose(&mut self) -> Result<(), Broken> {
         self.say(|| "LOST".into());
-        self.life = None;
+        self.incarnation = None;
         self.held.clear();
         self.calling.clear();
         for entry in 0..self.ledger.entries.len() {
@@ -258,8 +258,8 @@ impl State {
 
     /// Compares memory with what is stored, where it changed.
     fn settle(&mut self) -> Result<(), Broken> {
-        let Some(life) = &self.life else { return Ok(()) };
-        let seen = Observation::Settled { machine: &life.machine, rows: None };
+        let Some(incarnation) = &self.incarnation else { return Ok(()) };
+        let seen = Observation::Settled { machine: &incarnation.machine, rows: None };
         self.laws.observe(&self.ledger, &seen)
     }
 
@@ -267,9 +267,9 @@ impl State {
     pub(super) fn look(&self) -> Result<(), Broken> {
         let mut laws = self.laws.clone();
         let Self { now, rows, alarm, .. } = self;
-        if let Some(life) = &self.life {
-            life.machine.check();
-            let seen = Observation::Settled { machine: &life.machine, rows: Some(rows) };
+        if let Some(incarnation) = &self.incarnation {
+            incarnation.machine.check();
+            let seen = Observation::Settled { machine: &incarnation.machine, rows: Some(rows) };
             laws.observe(&self.ledger, &seen)?;
         }
         if !self.is_at_rest() {

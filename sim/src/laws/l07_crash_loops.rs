@@ -1,4 +1,5 @@
-//! A request that kills the instance each time it runs ends after its last attempt; a new life takes back every slot.
+//! A request that kills the instance each time it runs ends after its last attempt; a new incarnation takes back every
+//! slot.
 
 use super::promised::expires_at;
 use super::{
@@ -19,7 +20,11 @@ impl Law for CrashLoops {
         if step.chosen() != Some(Outcome::Interrupted) {
             return Ok(());
         }
-        ensure!(turn.live.is_first_of_life(), "{} ended as interrupted, but no life began", Who(step.entry));
+        ensure!(
+            turn.live.is_first_of_incarnation(),
+            "{} ended as interrupted, but no incarnation began",
+            Who(step.entry)
+        );
         let Some(row) = step.row_before() else { return Ok(()) };
         let may_start_again = row.attempts <= row.policy.max_retries()
             && turn.time.plus_ms(backoff_ms(&row.policy, step.entry.id, row.attempts)) < expires_at(step.entry.id);
@@ -28,17 +33,17 @@ impl Law for CrashLoops {
     }
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
-        if !turn.live.is_first_of_life() {
+        if !turn.live.is_first_of_incarnation() {
             return Ok(());
         }
         let epoch = turn.ledger.meta.epoch;
         for (_, at) in turn.live.in_flight() {
             let entry = &turn.ledger.entries[*at];
-            let is_of_this_life =
+            let is_of_this_incarnation =
                 entry.row().is_some_and(|row| matches!(row.phase, Phase::InFlight { epoch: of, .. } if of == epoch));
             ensure!(
-                is_of_this_life,
-                "life {epoch} began, and {} holds a slot of another: {}",
+                is_of_this_incarnation,
+                "incarnation {epoch} began, and {} holds a slot of another: {}",
                 Who(entry),
                 Shown(Some(&entry.stored))
             );
@@ -73,7 +78,7 @@ mod tests {
         last_attempt().delivering(1, Outcome::Interrupted).commits();
         let mut story = Story::<CrashLoops>::new();
         story.in_flight(1, 1).commits();
-        assert_broken(story.delivering(1, Outcome::Interrupted).commit(), "no life began");
+        assert_broken(story.delivering(1, Outcome::Interrupted).commit(), "no incarnation began");
         let mut story = Story::<CrashLoops>::new();
         story.in_flight(1, 1).commits().lose();
         assert_broken(story.delivering(1, Outcome::Interrupted).commit(), "it may start again");

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_that_ends_takes_none() {
+    fn an_incarnation_that_ends_takes_none() {
         let mut story = Story::<NoIdleSlot>::new();
         story.ledger.stopping = true;
         story.queued(1, 0, 0).commits();

@@ -1,7 +1,8 @@
 //! What is live, by what it waits for: kept once for all laws, from committed rows alone.
 //!
 //! Rows of a version that the program does not know stay in the ledger as they were, but nothing can happen to them:
-//! they leave this index when the next life of the object begins, and come back with the first life that can read them.
+//! they leave this index when the next incarnation of the object begins, and come back with the first incarnation that
+//! can read them.
 
 use super::promised::{self as limits, expires_at};
 use crate::proxy::ledger::{Commit, Entry, Ledger, Note, Stored};
@@ -33,7 +34,7 @@ pub struct Live {
     due: Option<Timestamp>,
     due_before: Option<Timestamp>,
     epoch: u64,
-    is_first_of_life: bool,
+    is_first_of_incarnation: bool,
     /// The object's own bound on requests in flight.
     slots: usize,
 }
@@ -43,9 +44,9 @@ impl Live {
     pub(super) fn apply(&mut self, ledger: &Ledger, commit: &Commit<'_>) {
         // A damaged object row may lead to an epoch that was there before.
         self.slots = slots(ledger);
-        self.is_first_of_life = ledger.meta.epoch != self.epoch || commit.notes.first() == Some(&Note::Start);
+        self.is_first_of_incarnation = ledger.meta.epoch != self.epoch || commit.notes.first() == Some(&Note::Start);
         self.epoch = ledger.meta.epoch;
-        if self.is_first_of_life {
+        if self.is_first_of_incarnation {
             self.drop_unknown_versions(ledger);
             self.take_up(ledger, commit);
         }
@@ -135,7 +136,7 @@ impl Live {
         }
     }
 
-    /// Only when a life begins: tampering is not observed, and the running machine does not notice it either.
+    /// Only when an incarnation begins: tampering is not observed, and the running machine does not notice it either.
     fn drop_unknown_versions(&mut self, ledger: &Ledger) {
         for (at, entry) in ledger.entries.iter().enumerate() {
             let is_replaced = entry.row().is_some_and(|row| row.request_id.as_str().is_empty());
@@ -186,10 +187,10 @@ impl Live {
         self.time
     }
 
-    /// Whether the last commit was the first of a life of the object.
+    /// Whether the last commit was the first of an incarnation of the object.
     #[must_use]
-    pub const fn is_first_of_life(&self) -> bool {
-        self.is_first_of_life
+    pub const fn is_first_of_incarnation(&self) -> bool {
+        self.is_first_of_incarnation
     }
 
     /// When the object must be woken at the latest, as of the last commit: the next deadline or poll.
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_an_unknown_version_leave_it_with_the_next_life() {
+    fn rows_of_an_unknown_version_leave_it_with_the_next_incarnation() {
         let mut story = story();
         story.in_flight(1, 1).queued(2, 0, 9).commits();
         story.ledger.entries.iter_mut().for_each(|entry| entry.tampered = true);

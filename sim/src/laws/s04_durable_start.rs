@@ -1,4 +1,4 @@
-//! A fetch leaves only after "in flight, this attempt, this life" is durable, and each attempt leaves once.
+//! A fetch leaves only after "in flight, this attempt, this incarnation" is durable, and each attempt leaves once.
 
 use super::{Law, Move, Turn, Verdict, ensure, view::Who};
 use crate::proxy::ledger::{Entry, Fetch, Ledger};
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_of_another_life_may_not() {
+    fn an_attempt_of_another_incarnation_may_not() {
         let mut story = Story::<DurableStart>::new();
         story.in_flight(1, 1).commits().lose();
         assert_broken(story.fetch_leaves(1, 1), "left in epoch 2; what is durable is attempt 1 in epoch 1");

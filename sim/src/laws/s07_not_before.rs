@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_lost_life() {
+    fn after_a_lost_incarnation() {
         let mut story = Story::<NotBefore>::new();
         story.in_flight(1, 1).in_flight(2, 1).commits().delivering(2, response(200)).commits().lose();
         let policy = story.options.check().expect("valid");

@@ -1,5 +1,5 @@
-//! Only a report that names the stored attempt of this life ends it, or its deadline, a cancel, or a new life; and what
-//! follows is what the report says.
+//! Only a report that names the stored attempt of this incarnation ends it, or its deadline, a cancel, or a new
+//! incarnation; and what follows is what the report says.
 
 use super::promised::{expires_at, is_retryable};
 use super::{
@@ -153,14 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_another_life_does_not() {
+    fn a_report_of_another_incarnation_does_not() {
         let mut story = in_flight();
         let late = Note::Fetched(proxy_fetch::Attempt { epoch: 0, ..story.attempt(1, 1) }, OK);
         assert_broken(story.note(late).delivering(1, response(200)).commit(), "was ended by nothing");
     }
 
     #[test]
-    fn deadlines_and_new_lives_do() {
+    fn deadlines_and_new_incarnations_do() {
         in_flight().at(35_000).queued(1, 1, 36_000).commits();
         in_flight().at(AGE).delivering(1, Outcome::Expired).commits();
         in_flight().lose().queued(1, 1, 9).commits();

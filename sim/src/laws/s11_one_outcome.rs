@@ -22,7 +22,7 @@ impl Law for OneOutcome {
             && outcome_of(&entry.stored) != Some(before)
             && entry.stored != Stored::Forgotten
         {
-            let is_lost = before.has_response() && turn.live.is_first_of_life() && step.row_before().is_some();
+            let is_lost = before.has_response() && turn.live.is_first_of_incarnation() && step.row_before().is_some();
             ensure!(
                 is_lost || entry.tampered,
                 "the outcome of {} was {before}; now it is {}",
@@ -66,7 +66,7 @@ impl Law for OneOutcome {
             attempt.epoch
         );
         let calls = entry.callbacks.iter().filter(|other| other.attempt.epoch == attempt.epoch).count();
-        ensure!(calls == 1, "{} is called back {calls} times in one life", Who(entry));
+        ensure!(calls == 1, "{} is called back {calls} times in one incarnation", Who(entry));
         ensure!(
             entry.callbacks.len() == 1 || entry.restarts > 0,
             "{} is called back {} times without a restart",
@@ -86,7 +86,7 @@ impl Law for OneOutcome {
             Who(entry)
         );
         // What was told may be told again; only a response may be followed by another outcome. A response of an earlier
-        // life may also arrive after that other outcome: the network is slow.
+        // incarnation may also arrive after that other outcome: the network is slow.
         let other = entry.told.iter().find(|other| *other != outcome && !other.has_response());
         let is_late = outcome.has_response()
             && entry.callbacks.last().is_some_and(|last| last.outcome != *outcome)
@@ -156,9 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn one_callback_in_a_life() {
+    fn one_callback_in_an_incarnation() {
         let mut story = called();
-        assert_broken(story.callback_leaves(1, 1, response(200)), "2 times in one life");
+        assert_broken(story.callback_leaves(1, 1, response(200)), "2 times in one incarnation");
         story.lose().delivering(1, response(200)).commits();
         let mut story = called();
         story.lose().at(1).delivering(1, response(200)).commits();

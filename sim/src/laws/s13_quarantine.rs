@@ -22,7 +22,7 @@ impl Law for Quarantine {
             (Some(Stored::Finished(row)), Stored::Forgotten) => {
                 entry.tampered
                     && !entry.state_readable
-                    && turn.live.is_first_of_life()
+                    && turn.live.is_first_of_incarnation()
                     && turn.time < row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS)
                     && turn.ledger.max_finished > 0
                     && turn.live.remembered_len() + turn.commit.changes.len() <= turn.ledger.max_finished

@@ -14,7 +14,7 @@ impl Law for IdleTick {
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         let writes = turn.commit.writes.len();
-        if writes == 0 || !turn.is_only_ticks() || turn.live.is_first_of_life() {
+        if writes == 0 || !turn.is_only_ticks() || turn.live.is_first_of_incarnation() {
             return Ok(());
         }
         let is_due = turn.live.due_before().is_some_and(|due| due <= turn.time);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_life_writes() {
+    fn a_new_incarnation_writes() {
         in_flight().lose().note(Note::Tick).queued(1, 1, 9).commits();
     }
 

@@ -8,7 +8,7 @@ use proxy_fetch::Outcome;
 const WRITES_PER_STEP: usize = 6 * MAX_DUE_PER_STEP;
 /// Requests that expire in one step: so many deadlines, and the event's own.
 const EXPIRED_PER_STEP: usize = MAX_DUE_PER_STEP + 1;
-/// What the first step of a life adds for each request that was under way.
+/// What the first step of an incarnation adds for each request that was under way.
 const WRITES_OF_A_RESTART: usize = 4 * (MAX_CALLBACKS + MAX_IN_FLIGHT);
 /// And for each row that cannot be read: its bytes, and the rows that take its place or go.
 const WRITES_PER_UNREADABLE: usize = 4;
@@ -39,13 +39,13 @@ impl Law for Bounded {
         if writes > WRITES_PER_STEP * notes {
             let unreadable = turn.ledger.entries.iter().filter(|entry| entry.tampered).count();
             let restart = WRITES_OF_A_RESTART + WRITES_PER_UNREADABLE * unreadable;
-            let most = WRITES_PER_STEP * notes + if turn.live.is_first_of_life() { restart } else { 0 };
+            let most = WRITES_PER_STEP * notes + if turn.live.is_first_of_incarnation() { restart } else { 0 };
             ensure!(writes <= most, "{notes} events wrote {writes} rows; the bound is {most}");
         }
         let (expired, most) = (std::mem::take(&mut self.expired), EXPIRED_PER_STEP * notes);
-        // A new life takes up all that the last one left.
+        // A new incarnation takes up all that the last one left.
         ensure!(
-            expired <= most || turn.live.is_first_of_life(),
+            expired <= most || turn.live.is_first_of_incarnation(),
             "{expired} requests expired in {notes} events; the bound is {most}"
         );
         let (remembered, most) = (turn.live.remembered_len(), turn.ledger.max_finished);
@@ -118,7 +118,7 @@ mod tests {
         // The first note is of the story's own start.
         let mut one = many(false);
         assert_broken(one.commit(), "66 requests expired in 1 events; the bound is 65");
-        assert_eq!(many(true).commit(), Ok(()), "a new life takes up all");
+        assert_eq!(many(true).commit(), Ok(()), "a new incarnation takes up all");
         let mut one = many(false);
         assert_eq!(one.note(Note::Tick).commit(), Ok(()), "two events");
     }

@@ -13,7 +13,7 @@ pub struct UnknownVersions {
 impl Law for UnknownVersions {
     const ID: &'static str = "S24";
 
-    /// The first turn of the next life is the one that may destroy it.
+    /// The first turn of the next incarnation is the one that may destroy it.
     fn tampered(&mut self, key: Key, bytes: &[u8]) -> Verdict {
         self.keep(key, bytes);
         Ok(())
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(story.end(), Ok(()));
     }
 
-    /// The first turn of a life may destroy it before the object rests for the first time.
+    /// The first turn of an incarnation may destroy it before the object rests for the first time.
     #[test]
     fn one_that_was_never_seen_at_rest_stays_too() {
         let mut story = Story::<UnknownVersions>::new();

@@ -263,7 +263,7 @@ impl<L: Law + Default> Story<L> {
         self
     }
 
-    /// The instance is lost; the next commit is the first of a new life.
+    /// The instance is lost; the next commit is the first of a new incarnation.
     pub fn lose(&mut self) -> &mut Self {
         self.epoch += 1;
         self.ledger.running = 0;

@@ -65,7 +65,7 @@ pub const LENSES: &[Lens] = &[
     Lens { name: "soak", machine: Object, unit: "seeds", budget: 2, soon: 0, look: |budget| seeds(Profile::Soak, budget) },
     Lens { name: "reference", machine: Object, unit: "sequences", budget: 500, soon: 10, look: judged },
     Lens { name: "queue", machine: Queue, unit: "seeds", budget: 3_000, soon: 400, look: queued },
-    Lens { name: "shell", machine: Shell, unit: "seeds", budget: 100, soon: 100, look: harmed },
+    Lens { name: "shell", machine: Shell, unit: "seeds", budget: 100, soon: 100, look: shell_seeds },
 ];
 
 /// Bugs that show themselves only where several things meet, and how many seeds of the swarm they are given.
@@ -174,7 +174,7 @@ fn queued(budget: u64) -> Option<Kill> {
 }
 
 /// Runs the native host's shell on madsim, seed after seed.
-fn harmed(budget: u64) -> Option<Kill> {
+fn shell_seeds(budget: u64) -> Option<Kill> {
     (0..budget).find_map(|seed| {
         let Violation { law, what } = shell::run_seed(seed).err()?;
         Some(Kill::new(law, what, seed + 1, shell::repeat_command(seed)))

@@ -60,8 +60,8 @@ impl Crates {
         Ok(Self { roots: roots.collect() })
     }
 
-    /// The root files of the crates that this file may belong to: those that lie nearest above it. A library and a program
-    /// side by side may both have it, so both are named.
+    /// The root files of the crates that this file may belong to: those that lie nearest above it. A library and a
+    /// program side by side may both have it, so both are named.
     pub(super) fn roots_of(&self, file: &Path) -> Vec<&Path> {
         if let Some(root) = self.roots.iter().find(|root| *root == file) {
             return vec![root];
@@ -90,7 +90,7 @@ pub(super) mod tests {
         let roots =
             |file| crates.roots_of(Path::new(file)).into_iter().map(|root| root.to_string_lossy()).collect::<Vec<_>>();
         assert_eq!(roots("src/lib.rs"), ["src/lib.rs"]);
-        assert_eq!(roots("src/machine/life.rs"), ["src/lib.rs", "src/main.rs"]);
+        assert_eq!(roots("src/machine/lifecycle.rs"), ["src/lib.rs", "src/main.rs"]);
         assert_eq!(roots("src/bin/tool.rs"), ["src/bin/tool.rs"]);
         assert_eq!(roots("sim/src/engine/run.rs"), ["sim/src/lib.rs"]);
         assert_eq!(roots("sim/examples/lock/object.rs"), ["sim/examples/lock/main.rs"]);

@@ -110,7 +110,7 @@ pub fn impossible(fault: Fault, state: State) -> Option<&'static str> {
 /// What reaches the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Entering {
-    /// The first turn of a life.
+    /// The first turn of an incarnation.
     Start,
     /// An alarm.
     Tick,
@@ -124,7 +124,7 @@ pub enum Entering {
     Status,
     /// The end of its last attempt.
     Fetched,
-    /// The end of an attempt that is not its last, or of another life.
+    /// The end of an attempt that is not its last, or of another incarnation.
     FetchedLate,
     /// The end of its callback.
     Delivered,
@@ -148,20 +148,20 @@ impl Entering {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Start => "start of a life",
+            Self::Start => "start of an incarnation",
             Self::Tick => "alarm",
             Self::Enqueue => "enqueue",
             Self::Conflict => "enqueue of another request under its id",
             Self::Cancel => "cancel",
             Self::Status => "status",
             Self::Fetched => "end of the attempt",
-            Self::FetchedLate => "end of an earlier attempt, or of an earlier life's",
+            Self::FetchedLate => "end of an earlier attempt, or of an earlier incarnation's",
             Self::Delivered => "end of the callback",
         }
     }
 
-    /// Why it cannot reach a request in this state; `None` if it can. Of a call and its request, "idle" is that there is
-    /// no such request.
+    /// Why it cannot reach a request in this state; `None` if it can. Of a call and its request, "idle" is that there
+    /// is no such request.
     #[must_use]
     pub const fn impossible(self, state: State) -> Option<&'static str> {
         use State::{Delivering, Finished, Idle, InFlight, Queued, Waiting};

@@ -86,8 +86,8 @@ impl ProxyWorld {
         Payload::decode(&sim.storage(super::world::OBJECT).get(&key)?).ok()
     }
 
-    /// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no redirect) it is
-    /// not made: that is most of the time.
+    /// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no redirect)
+    /// it is not made: that is most of the time.
     fn first_hop(
         &self,
         sim: &Sim<Self>,
@@ -347,8 +347,8 @@ impl ProxyWorld {
         }
     }
 
-    /// A fetch whose machine is gone ends: the next machine of the instance is told, and its connection is free. Whether
-    /// it was such a fetch.
+    /// A fetch whose machine is gone ends: the next machine of the instance is told, and its connection is free.
+    /// Whether it was such a fetch.
     fn orphan_ends(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) -> bool {
         let task = &mut self.tasks[number as usize];
         let (attempt, instance) = (task.attempt, task.instance);
@@ -463,9 +463,9 @@ impl ProxyWorld {
     }
 
     /// F9: the instance that is replaced runs on for a while, and fetches that waited for a connection get one.
-    pub(super) fn zombies(&mut self, sim: &mut Sim<Self>, life: u32) {
+    pub(super) fn zombies(&mut self, sim: &mut Sim<Self>, incarnation: u32) {
         const RUNS_ON: Micros = 30 * SECOND;
-        let mut draw = sim.decide(purpose::ZOMBIE, 0, u64::from(life), 0);
+        let mut draw = sim.decide(purpose::ZOMBIE, 0, u64::from(incarnation), 0);
         if !draw.chance("runs_on", self.plan.world.zombie) || self.healthy {
             return;
         }

@@ -250,7 +250,7 @@ pub struct Ledger {
     pub running: usize,
     /// Whether the run's profile has no faults.
     pub calm: bool,
-    /// Whether the host has told the object of its coming end: in this life nothing more is to start.
+    /// Whether the host has told the object of its coming end: in this incarnation nothing more is to start.
     pub stopping: bool,
     /// The object's bound on live requests.
     pub max_live: usize,

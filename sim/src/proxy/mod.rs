@@ -2,9 +2,9 @@
 
 mod callers;
 pub mod coverage;
+pub mod features;
 mod host;
 pub mod ledger;
-pub mod marks;
 pub mod names;
 pub mod object;
 pub mod plan;

@@ -82,7 +82,7 @@ impl Object for ProxyObject {
         }
     }
 
-    fn patience_ms(event: &Event) -> u64 {
-        event.patience_ms()
+    fn linger_ms(event: &Event) -> u64 {
+        event.linger_ms()
     }
 }

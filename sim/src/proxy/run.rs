@@ -2,8 +2,8 @@
 
 use super::{
     coverage::Coverage,
+    features::{Feature, Features},
     ledger::Stored,
-    marks::{Mark, Marks},
     names::Names,
     object::ProxyObject,
     plan::{Plan, Profile},
@@ -38,15 +38,15 @@ pub struct Watch {
     pub digests: bool,
     /// Keep the decisions.
     pub script: bool,
-    /// Keep the marks.
-    pub marks: bool,
+    /// Keep the features.
+    pub features: bool,
     /// Stop after this step.
     pub until: Option<u64>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { laws: true, only: None, lines: false, digests: false, script: false, marks: false, until: None }
+        Self { laws: true, only: None, lines: false, digests: false, script: false, features: false, until: None }
     }
 }
 
@@ -69,8 +69,8 @@ pub struct Report {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Faults by the states that they hit.
     pub coverage: Coverage,
-    /// What it went through, by number, if marks were kept.
-    pub marks: Vec<Mark>,
+    /// What it went through, by number, if features were kept.
+    pub features: Vec<Feature>,
     /// What the seed drew, in a line.
     pub mix: String,
     /// The trace, if it was kept, with requests by their names.
@@ -109,7 +109,7 @@ pub fn run_plan(seed: u64, plan: Plan, watch: Watch) -> Report {
     sim.add_object(plan.config.clone(), Storage::default());
     let laws = watch.laws.then(|| watch.only.map_or_else(Laws::new, Laws::only));
     let mut world = ProxyWorld::new(plan, laws);
-    world.marks = watch.marks.then(Marks::default);
+    world.features = watch.features.then(Features::default);
     world.begin(&mut sim);
     let done = catch_unwind(AssertUnwindSafe(|| {
         let at_rest = sim.run(&mut world, watch.until.unwrap_or(MAX_STEPS));
@@ -150,7 +150,7 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
         violation: world.violation,
         outcomes,
         coverage: world.coverage,
-        marks: world.marks.map_or_else(Vec::new, Marks::list),
+        features: world.features.map_or_else(Vec::new, Features::list),
         mix,
         lines,
         script: sim.decisions.recorded(),

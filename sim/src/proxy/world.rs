@@ -5,9 +5,9 @@
 use super::{
     callers::Call,
     coverage::{Coverage, Sometimes},
+    features::Features,
     host::Task,
     ledger::{Ask, Change, Commit, Ledger, Observation, Planned},
-    marks::Marks,
     object::ProxyObject,
     plan::{Plan, purpose},
 };
@@ -25,10 +25,10 @@ use std::{
 /// The one object of this world.
 pub(super) const OBJECT: ObjectId = 0;
 
-/// Comparing all of memory with all that is stored is due when a life has begun, and after so many turns …
+/// Comparing all of memory with all that is stored is due when an incarnation has begun, and after so many turns …
 const LOOK_THOROUGHLY_EVERY: u64 = 256;
 /// … but it costs as much as there is, so it waits until so many steps per request were done since the last time. That
-/// bounds its share of a step, however long the run and however short the lives.
+/// bounds its share of a step, however long the run and however short the incarnations.
 const STEPS_PER_REQUEST: u64 = 4;
 
 /// What happens outside the object.
@@ -105,7 +105,7 @@ pub struct ProxyWorld {
     /// How often faults hit which states.
     pub coverage: Coverage,
     /// What a campaign that steers goes by, if it asks.
-    pub(super) marks: Option<Marks>,
+    pub(super) features: Option<Features>,
     /// The first broken law, with its step.
     pub violation: Option<(u64, Violation)>,
     pub(super) laws: Option<Laws>,
@@ -144,7 +144,7 @@ impl ProxyWorld {
             plan,
             ledger,
             coverage: Coverage::default(),
-            marks: None,
+            features: None,
             violation: None,
             laws,
             calls: Vec::new(),
@@ -259,11 +259,11 @@ impl ProxyWorld {
     }
 
     /// F27 and F33: while no instance lives, a stored row changes.
-    fn tamper(&mut self, sim: &mut Sim<Self>, life: u32) {
+    fn tamper(&mut self, sim: &mut Sim<Self>, incarnation: u32) {
         if self.healthy {
             return;
         }
-        let mut draw = sim.decide(purpose::TAMPER, 0, u64::from(life), 0);
+        let mut draw = sim.decide(purpose::TAMPER, 0, u64::from(incarnation), 0);
         let (corrupt, foreign) =
             (draw.chance("corrupt", self.plan.world.row_corrupt), draw.chance("foreign", self.plan.world.row_foreign));
         if !corrupt && !foreign {
@@ -401,14 +401,14 @@ impl engine::World for ProxyWorld {
         let now = Timestamp(commit.now_ms);
         let mut changes = std::mem::take(&mut self.changes);
         self.entered(&commit.notes);
-        self.mark_events(sim.now(), now, &commit.notes);
+        self.note_events(sim.now(), now, &commit.notes);
         self.ledger.apply(now, &commit.writes, &mut changes);
         self.sometimes(now, &changes);
         if commit.is_unconfirmed {
             self.coverage.sometimes(Sometimes::UnconfirmedSurvives);
         }
         self.ledger.alarm_lost = sim.alarm_is_lost(OBJECT);
-        if self.laws.is_some() || self.marks.is_some() {
+        if self.laws.is_some() || self.features.is_some() {
             let seen = Commit {
                 now,
                 notes: &commit.notes,
@@ -417,14 +417,14 @@ impl engine::World for ProxyWorld {
                 alarm: commit.alarm.map(Timestamp),
                 changes: &changes,
             };
-            self.mark_changes(&seen, commit.is_unconfirmed);
+            self.note_changes(&seen, commit.is_unconfirmed);
             self.observe(sim, &Observation::Committed(&seen));
         }
         self.changes = changes;
     }
 
     fn settled(&mut self, sim: &mut Sim<Self>, _object: ObjectId) {
-        // Cheap each time; everything when a life has begun, now and then, and at the end.
+        // Cheap each time; everything when an incarnation has begun, now and then, and at the end.
         self.settled += 1;
         self.look_is_due |= self.settled.is_multiple_of(LOOK_THOROUGHLY_EVERY);
         let steps = sim.recorder.steps;
@@ -442,14 +442,14 @@ impl engine::World for ProxyWorld {
     }
 
     fn lost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {
-        self.zombies(sim, instance.life);
-        self.life_ends(sim);
-        self.tamper(sim, instance.life);
+        self.zombies(sim, instance.incarnation);
+        self.incarnation_ends(sim);
+        self.tamper(sim, instance.incarnation);
     }
 
     fn ghost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {
         self.orphan_work();
-        self.life_ends(sim);
+        self.incarnation_ends(sim);
         self.started(sim, instance);
     }
 
@@ -459,8 +459,8 @@ impl engine::World for ProxyWorld {
 }
 
 impl ProxyWorld {
-    /// What a life of the object held in memory is gone.
-    fn life_ends(&mut self, sim: &mut Sim<Self>) {
+    /// What an incarnation of the object held in memory is gone.
+    fn incarnation_ends(&mut self, sim: &mut Sim<Self>) {
         self.lose_work(sim);
         self.fail_calls(sim);
         for entry in &mut self.ledger.entries {

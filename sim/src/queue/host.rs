@@ -3,7 +3,7 @@
 use super::{
     broker::Heard,
     coverage::{Fault, State},
-    ledger::{Delivered, Life, Seen},
+    ledger::{Delivered, Incarnation, Seen},
     plan::purpose,
     world::{Happening, QueueWorld, micros},
 };
@@ -19,10 +19,10 @@ const KILLED_AFTER_MS: u64 = 15 * 60 * 1_000;
 /// The host's time for a callback.
 const CALLBACK_TIMEOUT_MS: u64 = 30_000;
 
-/// An isolate, in one of its lives.
+/// An isolate, in one of its incarnations.
 #[derive(Debug)]
 pub(super) struct Isolate {
-    life: Life,
+    incarnation: Incarnation,
     consumer: Consumer,
 }
 
@@ -52,13 +52,13 @@ pub(super) struct Invocation {
 
 impl QueueWorld {
     pub(super) fn new_isolate(&mut self) -> Isolate {
-        self.lives += 1;
-        Isolate { life: self.lives, consumer: Consumer::new(self.plan.max_remembered) }
+        self.incarnations += 1;
+        Isolate { incarnation: self.incarnations, consumer: Consumer::new(self.plan.max_remembered) }
     }
 
     /// The consumers' states, for people.
     pub(super) fn consumers(&self) -> Vec<String> {
-        self.isolates.iter().map(|isolate| format!("life {}: {}", isolate.life, isolate.consumer)).collect()
+        self.isolates.iter().map(|isolate| format!("isolate {}: {}", isolate.incarnation, isolate.consumer)).collect()
     }
 
     /// An isolate that can take one more batch, drawn.
@@ -80,7 +80,7 @@ impl QueueWorld {
         delivered: Vec<Delivered>,
     ) {
         let batch = self.ledger.batches.len() as u64;
-        let life = self.isolates[isolate].life;
+        let incarnation = self.isolates[isolate].incarnation;
         let read = |message: &Delivered| Message::from_bytes(&self.bytes_now(message.request).0);
         let messages: Vec<_> = delivered.iter().map(read).collect();
         let heads = delivered.iter().zip(&messages).map(|(message, read)| Delivery {
@@ -100,7 +100,7 @@ impl QueueWorld {
         }
         let heard = vec![Heard::Nothing; copies.len()];
         let messages = messages.into_iter().map(Result::ok).collect();
-        if !self.see(sim, Seen::Batch { life, source, messages: delivered }) {
+        if !self.see(sim, Seen::Batch { incarnation, source, messages: delivered }) {
             return;
         }
         let mut draw = sim.draws.at(purpose::BATCH, 0, batch, 0);
@@ -137,12 +137,12 @@ impl QueueWorld {
     /// One step of an isolate's consumer, and all that follows from it.
     fn step(&mut self, sim: &mut Sim<Self>, isolate: usize, event: Event) {
         let batch = event.batch();
-        let life = self.isolates[isolate].life;
-        sim.say(format!("life {life}"), || format!("< {event}"));
+        let incarnation = self.isolates[isolate].incarnation;
+        sim.say(format!("isolate {incarnation}"), || format!("< {event}"));
         let mut out = std::mem::take(&mut self.out);
         self.isolates[isolate].consumer.step(Timestamp(sim.true_ms()), event, &mut out);
         for effect in out.drain(..) {
-            sim.say(format!("life {life}"), || format!("> {effect}"));
+            sim.say(format!("isolate {incarnation}"), || format!("> {effect}"));
             let at = effect.at();
             sim.recorder.mix(at.batch << 8 ^ u64::from(at.index));
             if self.see(sim, Seen::Step { event: batch, effect: at.batch }) {
@@ -380,8 +380,8 @@ impl QueueWorld {
     }
 
     pub(super) fn crash(&mut self, sim: &mut Sim<Self>, isolate: usize) {
-        let life = self.isolates[isolate].life;
-        sim.say(format!("life {life}"), || "CRASHES".into());
+        let incarnation = self.isolates[isolate].incarnation;
+        sim.say(format!("isolate {incarnation}"), || "CRASHES".into());
         let batches: Vec<u64> =
             self.invocations.iter().filter(|(_, other)| other.isolate == isolate).map(|(batch, _)| *batch).collect();
         self.isolates[isolate] = self.new_isolate();

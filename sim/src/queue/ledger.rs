@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The number of a request in its run.
 pub type Number = usize;
-/// The number of a life of an isolate; no two lives share one.
-pub type Life = u32;
+/// The number of an incarnation of an isolate; no two incarnations share one.
+pub type Incarnation = u32;
 
 /// Something that can be seen from outside. Its time is [`Ledger::now`].
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +24,8 @@ pub enum Seen {
     Acknowledged { request: Number },
     /// A copy is gone otherwise than by an ack: deleted by the platform.
     Deleted { request: Number },
-    /// A batch is delivered to a life.
-    Batch { life: Life, source: Source, messages: Vec<Delivered> },
+    /// A batch is delivered to an incarnation.
+    Batch { incarnation: Incarnation, source: Source, messages: Vec<Delivered> },
     /// A step took an event of this batch and left an effect for that one.
     Step { event: u64, effect: u64 },
     /// A fetch left.
@@ -143,7 +143,7 @@ pub struct Attempt {
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Whose.
-    pub life: Life,
+    pub incarnation: Incarnation,
     /// Where from.
     pub source: Source,
     /// When it was delivered.
@@ -156,7 +156,7 @@ pub struct Batch {
     pub closed: bool,
 }
 
-/// What one life of an isolate can know of one request.
+/// What one incarnation of an isolate can know of one request.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// The platform's counts of the deliveries that it got.
@@ -188,7 +188,7 @@ pub struct Ledger {
     pub batches: Vec<Batch>,
     /// When faults ceased.
     pub healed: Option<Timestamp>,
-    pub(super) known: BTreeMap<(Life, Number), Known>,
+    pub(super) known: BTreeMap<(Incarnation, Number), Known>,
 }
 
 impl Ledger {
@@ -223,14 +223,14 @@ impl Ledger {
         &self.entries[self.message(at).is.request]
     }
 
-    /// What the life that got this message can know of its request.
+    /// What the incarnation that got this message can know of its request.
     #[must_use]
     pub fn known(&self, at: Handle) -> Known {
-        self.known.get(&(self.batch(at).life, self.message(at).is.request)).cloned().unwrap_or_default()
+        self.known.get(&(self.batch(at).incarnation, self.message(at).is.request)).cloned().unwrap_or_default()
     }
 
     fn known_mut(&mut self, at: Handle) -> &mut Known {
-        let key = (self.batch(at).life, self.message(at).is.request);
+        let key = (self.batch(at).incarnation, self.message(at).is.request);
         self.known.entry(key).or_default()
     }
 
@@ -240,10 +240,11 @@ impl Ledger {
         self.entries.len() <= self.max_remembered
     }
 
-    /// Whether a life that has ended this message's request must still know that: there is room, and the dedupe window
-    /// is not over. The window is counted from the end, which is not later than the expiry.
+    /// Whether an incarnation that has ended this message's request must still know that: there is room, and the dedupe
+    /// window is not over. The window is counted from the end, which is not later than the expiry.
     ///
-    /// Afterwards it may know it, and ack a copy at once; or it has forgotten it, and works on the copy as on a new one.
+    /// Afterwards it may know it, and ack a copy at once; or it has forgotten it, and works on the copy as on a new
+    /// one.
     #[must_use]
     pub fn must_be_remembered(&self, at: Handle) -> bool {
         use super::laws::promised::{DEDUPE_WINDOW_MS, expires_at};
@@ -271,7 +272,7 @@ impl Ledger {
             Seen::Stored { request } => self.entries[*request].copies += 1,
             Seen::Acknowledged { request } => self.entries[*request].acknowledged = true,
             Seen::Deleted { request } => self.entries[*request].deleted += 1,
-            Seen::Batch { life, source, messages } => self.begin(*life, *source, messages),
+            Seen::Batch { incarnation, source, messages } => self.begin(*incarnation, *source, messages),
             Seen::Fetch { at, id: _, attempt, timeout_ms: _ } => {
                 let now = self.now;
                 let message = self.message_mut(*at);
@@ -328,14 +329,14 @@ impl Ledger {
         }
     }
 
-    fn begin(&mut self, life: Life, source: Source, messages: &[Delivered]) {
+    fn begin(&mut self, incarnation: Incarnation, source: Source, messages: &[Delivered]) {
         let number = self.batches.len() as u64;
         let fresh =
             |is: &Delivered| Message { is: *is, fetch: None, callback: None, since: Timestamp(0), decided: None };
         let messages_of_batch = messages.iter().map(fresh).collect();
-        self.forget_overdue(life);
+        self.forget_overdue(incarnation);
         let begun = self.now;
-        self.batches.push(Batch { life, source, begun, messages: messages_of_batch, open: true, closed: false });
+        self.batches.push(Batch { incarnation, source, begun, messages: messages_of_batch, open: true, closed: false });
         for (index, message) in (0..).zip(messages) {
             let at = Handle { batch: number, index };
             self.entries[message.request].was_unread |= message.unread.is_some();
@@ -351,10 +352,10 @@ impl Ledger {
         }
     }
 
-    /// Batches that a life has not heard the end of are over for it after 15 minutes.
-    fn forget_overdue(&mut self, life: Life) {
+    /// Batches that an incarnation has not heard the end of are over for it after 15 minutes.
+    fn forget_overdue(&mut self, incarnation: Incarnation) {
         let deadline = |batch: &Batch| batch.begun.plus_ms(super::laws::promised::BATCH_LIMIT_MS);
-        let over = |batch: &Batch| batch.life == life && !batch.closed && deadline(batch) <= self.now;
+        let over = |batch: &Batch| batch.incarnation == incarnation && !batch.closed && deadline(batch) <= self.now;
         let over: Vec<(u64, Timestamp)> = (0..)
             .zip(&self.batches)
             .filter(|(_, batch)| over(batch))

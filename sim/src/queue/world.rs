@@ -85,7 +85,7 @@ pub struct QueueWorld {
     pub(super) bytes: Vec<Vec<u8>>,
     pub(super) copies: Vec<Copy>,
     pub(super) isolates: Vec<Isolate>,
-    pub(super) lives: u32,
+    pub(super) incarnations: u32,
     pub(super) invocations: BTreeMap<u64, Invocation>,
     pub(super) out: Vec<Effect>,
     pub(super) pumps: u64,
@@ -112,7 +112,7 @@ impl QueueWorld {
             bytes: Vec::new(),
             copies: Vec::new(),
             isolates: Vec::new(),
-            lives: 0,
+            incarnations: 0,
             invocations: BTreeMap::new(),
             out: Vec::new(),
             pumps: 0,
@@ -321,7 +321,7 @@ impl Object for NoObject {
 
     fn note(_: &&'static str) {}
 
-    fn patience_ms(_: &&'static str) -> u64 {
+    fn linger_ms(_: &&'static str) -> u64 {
         0
     }
 }

@@ -98,7 +98,7 @@ pub fn rows(model: &Model, stored: &Stored) -> Result<(), Difference> {
     same("the number of rows", &all, &stored.rows)
 }
 
-/// What runs in this life, and whose responses the host has to hold.
+/// What runs in this incarnation, and whose responses the host has to hold.
 pub fn running(model: &Model, platform: &Platform) -> Result<(), Difference> {
     let running: BTreeSet<_> = model.running().into_iter().collect();
     same("running fetches", &running, &platform.running)?;

@@ -1,5 +1,6 @@
 //! A reference model of the machine, and a judge that runs both side by side: generated operations and faults run on a
-//! small platform, and each reply, fetch, callback, abort, row and alarm is compared with what a few plain lists predict.
+//! small platform, and each reply, fetch, callback, abort, row and alarm is compared with what a few plain lists
+//! predict.
 //!
 //! It shares no code with the simulated world and its laws: another opinion of the same promises.
 
@@ -7,7 +8,7 @@ mod asks;
 mod compare;
 pub mod inputs;
 mod judge;
-mod life;
+mod lifecycle;
 mod model;
 mod ops;
 mod platform;

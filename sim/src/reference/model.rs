@@ -1,6 +1,6 @@
 //! The reference model: what must follow from what happens, told from the laws and the design with a few plain lists
-//! and no cleverness. It shares no decision with the core, and has the promised numbers written down again. Here are the
-//! lists and the order of a step; `asks` has what callers are answered, `life` what becomes of a request.
+//! and no cleverness. It shares no decision with the core, and has the promised numbers written down again. Here are
+//! the lists and the order of a step; `asks` has what callers are answered, `lifecycle` what becomes of a request.
 //!
 //! Two things it cannot know, and takes over from what is stored: a delay's jitter, for which it knows the bounds
 //! (S7), and the stored alarm, for which it knows from when and until when it may stand (L1, L3).
@@ -67,7 +67,7 @@ pub enum State {
     InFlight {
         lease_until: u64,
     },
-    /// `until`: of the callback that this life has sent.
+    /// `until`: of the callback that this incarnation has sent.
     Delivering {
         outcome: Outcome,
         until: Option<u64>,
@@ -147,7 +147,7 @@ pub struct Model {
     pub finished: Vec<Ended>,
     /// Requests that ended because nobody could read their payload: it is kept.
     pub unread: Vec<Ulid>,
-    /// Whether this life of the object has taken a step.
+    /// Whether this incarnation of the object has taken a step.
     pub begun: bool,
     pub stopping: bool,
     /// Every attempt whose fetch left.
@@ -205,13 +205,13 @@ impl Model {
         }));
     }
 
-    /// Attempts whose fetches run in this life.
+    /// Attempts whose fetches run in this incarnation.
     pub fn running(&self) -> Vec<Attempt> {
         let live = self.live.iter().filter(|one| self.begun && matches!(one.state, State::InFlight { .. }));
         live.map(|one| self.attempt(one)).collect()
     }
 
-    /// Attempts whose callbacks run in this life, with their outcomes.
+    /// Attempts whose callbacks run in this incarnation, with their outcomes.
     pub fn calls(&self) -> Vec<(Attempt, Outcome)> {
         let call = |one: &Live| match one.state {
             State::Delivering { outcome, until: Some(_) } if self.begun => Some((self.attempt(one), outcome)),
@@ -255,7 +255,7 @@ impl Model {
         let before = std::mem::take(&mut out.changed);
         self.forget(now, out);
         if !self.begun {
-            self.begin_life(now, seen, out);
+            self.begin_incarnation(now, seen, out);
         }
         match told {
             Told::Start => {}

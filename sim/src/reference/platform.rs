@@ -67,7 +67,7 @@ pub struct Happened {
     pub leave: bool,
 }
 
-/// The stored rows, as another life would read them.
+/// The stored rows, as another incarnation would read them.
 #[derive(Debug, Default)]
 pub struct Stored {
     pub meta: Meta,
@@ -104,7 +104,7 @@ pub struct Platform {
     known: Alarm,
     pub running: BTreeSet<Attempt>,
     pub calls: BTreeMap<Attempt, Outcome>,
-    /// Attempts whose responses are in this life's memory.
+    /// Attempts whose responses are in this incarnation's memory.
     pub held: BTreeSet<Attempt>,
 }
 

@@ -1,15 +1,15 @@
 //! Scenario files: a plan as plain text (TOML) that a person can read, write, diff and keep.
 //!
 //! A file holds what is not plain: requests by name with what differs from the defaults, and decisions by place. What
-//! it does not say does not happen, or is the least or the first of its kind; no seed plays a part. `scenarios/README.md`
-//! lists all keys.
+//! it does not say does not happen, or is the least or the first of its kind; no seed plays a part.
+//! `scenarios/README.md` lists all keys.
 
 mod error;
 mod file;
-mod known;
 mod places;
 mod read;
 mod says;
+mod schema;
 mod shrink;
 mod simplify;
 mod write;

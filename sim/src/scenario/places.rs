@@ -23,7 +23,7 @@ pub fn place_text(place: Place) -> String {
     match purpose {
         engine::TURN => format!("turn {item}"),
         engine::COMMIT => format!("commit {item}"),
-        engine::RESET => format!("end of life {item}"),
+        engine::RESET => format!("end of incarnation {item}"),
         engine::ALARM_STORED => format!("alarm {item} stored"),
         engine::ALARM_FIRED if attempt == AFTER_RESET => format!("alarm {item} after a reset"),
         engine::ALARM_FIRED if attempt > 0 => format!("alarm {item} fires again {attempt}"),
@@ -42,8 +42,8 @@ pub fn place_text(place: Place) -> String {
         }
         world::CALLBACK if actor == 0 => format!("callback r{item}#{attempt}"),
         world::CALLBACK => format!("callback r{item}#{attempt} told"),
-        world::ZOMBIE => format!("after life {item}"),
-        world::TAMPER => format!("rows after life {item}"),
+        world::ZOMBIE => format!("after incarnation {item}"),
+        world::TAMPER => format!("rows after incarnation {item}"),
         _ => format!("{purpose} {actor} {item} {attempt}"),
     }
 }
@@ -65,7 +65,7 @@ pub fn parse_place(text: &str) -> Option<Place> {
     Some(match words.as_slice() {
         ["turn", item] => Place::new(engine::TURN, 0, number(item)?, 0),
         ["commit", item] => Place::new(engine::COMMIT, 0, number(item)?, 0),
-        ["end", "of", "life", item] => Place::new(engine::RESET, 0, number(item)?, 0),
+        ["end", "of", "incarnation", item] => Place::new(engine::RESET, 0, number(item)?, 0),
         ["alarm", item, "stored"] => Place::new(engine::ALARM_STORED, 0, number(item)?, 0),
         ["alarm", item, "after", "a", "reset"] => Place::new(engine::ALARM_FIRED, 0, number(item)?, AFTER_RESET),
         ["alarm", item, "fires", "again", again] => {
@@ -108,8 +108,8 @@ pub fn parse_place(text: &str) -> Option<Place> {
             let (planned, number) = attempt(request)?;
             Place::new(world::CALLBACK, 1, planned, number)
         }
-        ["after", "life", item] => Place::new(world::ZOMBIE, 0, number(item)?, 0),
-        ["rows", "after", "life", item] => Place::new(world::TAMPER, 0, number(item)?, 0),
+        ["after", "incarnation", item] => Place::new(world::ZOMBIE, 0, number(item)?, 0),
+        ["rows", "after", "incarnation", item] => Place::new(world::TAMPER, 0, number(item)?, 0),
         _ => return None,
     })
 }

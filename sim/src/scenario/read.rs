@@ -3,8 +3,8 @@
 use super::{
     error::ScenarioError,
     file::{MALFORMED, Scenario},
-    known,
     places::{parse_place, request_of},
+    schema,
 };
 use crate::{
     engine::{Eviction, Fault, Micros, Place, Script, Sizes},
@@ -118,11 +118,11 @@ impl<'de> Deserialize<'de> for Ms {
             type Value = Ms;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a time in ms, 0 to {}", known::MOST_MS)
+                write!(f, "a time in ms, 0 to {}", schema::MOST_MS)
             }
 
             fn visit_f64<E: Error>(self, ms: f64) -> Result<Ms, E> {
-                known::us_of(ms).map(Ms).map_err(E::custom)
+                schema::us_of(ms).map(Ms).map_err(E::custom)
             }
 
             #[allow(clippy::cast_precision_loss, reason = "bounded right after")]
@@ -279,7 +279,7 @@ pub(super) fn parse(text: &str) -> Result<Scenario, ScenarioError> {
     let mut script = Script::default();
     for (place, decided) in file.decisions {
         for (key, value) in decided {
-            let read = known::read(place.0, key.as_ref(), value.as_ref());
+            let read = schema::read(place.0, key.as_ref(), value.as_ref());
             let span =
                 if matches!(&read, Err(what) if what.starts_with("unknown")) { key.span() } else { value.span() };
             let (name, value) = read.map_err(|what| ScenarioError::at(text, Some(span), &what))?;

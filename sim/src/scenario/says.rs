@@ -18,7 +18,7 @@ const LAWS: &[(&str, &str)] = &[
     ("S7", "no attempt starts before its delay is over, and the delay is no shorter than backoff and Retry-After"),
     ("S8", "attempts are counted as they start, and are at most the retries asked for and one more"),
     ("S9", "a request expires 30 minutes after it was accepted: nothing starts after that, and it ends as expired"),
-    ("S10", "only a report of the stored attempt of this life counts"),
+    ("S10", "only a report of the stored attempt of this incarnation counts"),
     ("S11", "a request has one outcome, which never changes; it is told once, or with crashes at least once"),
     ("S12", "of those that may start the smallest ULID, which is the oldest, starts first"),
     ("S13", "nothing makes the machine panic or stick, and the bytes of an unreadable row are kept"),
@@ -40,7 +40,10 @@ const LAWS: &[(&str, &str)] = &[
     ("L4", "nobody waits for ever: neither for a slot nor to be called back"),
     ("L5", "a slot is free by the end of its lease, whatever the remote does"),
     ("L6", "the turn of an alarm stores the next one"),
-    ("L7", "a request that kills the instance ends after its last attempt, and a new life takes back every slot"),
+    (
+        "L7",
+        "a request that kills the instance ends after its last attempt, and a new incarnation takes back every slot",
+    ),
     ("L8", "no slot is idle while a request may start"),
     ("calm", "without faults: one fetch, one callback, no waiting while a slot is free"),
 ];

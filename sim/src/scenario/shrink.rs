@@ -231,7 +231,7 @@ impl Work {
         })?;
         self.take_out_unplayed()?;
         self.small.thin_out(self.plan().resets.clone(), |plan, left| plan.resets = left.to_vec())?;
-        self.take_out_lives()?;
+        self.take_out_incarnations()?;
         self.small.thin_out(self.plan().storage_full.clone(), |plan, left| plan.storage_full = left.to_vec())?;
         self.small.thin_out(decisions(self.plan()), set_decisions)?;
         self.take_out_with_turns()

@@ -186,12 +186,13 @@ impl Work {
         Ok(())
     }
 
-    /// Resets taken out together with a life: what is decided about the lives after it is decided about those before them.
-    pub(super) fn take_out_lives(&mut self) -> Result<(), TimeUp> {
+    /// Resets taken out together with an incarnation: what is decided about the incarnations after it is decided about
+    /// those before them.
+    pub(super) fn take_out_incarnations(&mut self) -> Result<(), TimeUp> {
         for index in (0..self.plan().resets.len()).rev() {
             self.attempt(|plan| {
                 plan.resets.remove(index);
-                move_all(plan, one_life_less);
+                move_all(plan, one_incarnation_less);
             })?;
         }
         Ok(())
@@ -234,7 +235,7 @@ impl Work {
         Ok(())
     }
 
-    /// What is decided at a numbered turn, commit, alarm or life, decided at an earlier one.
+    /// What is decided at a numbered turn, commit, alarm or incarnation, decided at an earlier one.
     fn move_places(&mut self) -> Result<(), TimeUp> {
         let mut places: Vec<Place> = self
             .plan()
@@ -325,10 +326,10 @@ fn move_all(plan: &mut Plan, to: impl Fn(Place) -> Place) {
     plan.script = Some(Script(script.0.into_iter().map(|(place, decided)| (to(place), decided)).collect()));
 }
 
-/// The place about the life before, if it is about a life.
-fn one_life_less(place: Place) -> Place {
-    let is_life = matches!(place.purpose, purpose::RESET | purpose::CONSTRUCT | world::ZOMBIE | world::TAMPER);
-    Place { item: place.item.saturating_sub(u64::from(is_life)), ..place }
+/// The place about the incarnation before, if it is about an incarnation.
+fn one_incarnation_less(place: Place) -> Place {
+    let is_incarnation = matches!(place.purpose, purpose::RESET | purpose::CONSTRUCT | world::ZOMBIE | world::TAMPER);
+    Place { item: place.item.saturating_sub(u64::from(is_incarnation)), ..place }
 }
 
 /// Whether the place is about an attempt of a request, as a whole.

@@ -2,9 +2,9 @@
 
 use super::{
     file::{MALFORMED, Scenario},
-    known::{ms_value, rank, written},
     places::place_text,
     says::law_says,
+    schema::{ms_value, rank, written},
 };
 use crate::{
     engine::{Eviction, Fault, Micros, Place, Script, Value},

@@ -1,7 +1,7 @@
 //! A caller for each request: it repeats what got no answer, under the same id; some ask twice, ask how it is, or give
 //! up.
 
-use super::{OBJECT, SECOND, ask, between, chance, ms, one_of, witness::Shared};
+use super::{OBJECT, SECOND, ask, between, chance, ms, one_of, oracle::Shared};
 use crate::proxy::ledger::Planned;
 use madsim::{net::Endpoint, time::sleep};
 use proxy_fetch::{Callback, Options, Request};

@@ -3,20 +3,21 @@
 use super::{
     callers::Wish,
     now,
-    witness::{SLACK_MS, Witness, outcome_of},
+    oracle::{Oracle, SLACK_MS, outcome_of},
 };
 use crate::proxy::ledger::{Ask, Entry, Observation, Planned};
 use proxy_fetch::{Attempt, Outcome, Reply, Timestamp, Ulid, json::CallbackItem};
 use proxy_fetch_native::shell::{CallError, GaveUp, Health, MAX_FAILURES, Mailbox};
 use serde_json::Value;
 
-/// How much later than told the shell may end where the disk has failed, in ms: it restores before it hears of the stop.
+/// How much later than told the shell may end where the disk has failed, in ms: it restores before it hears of the
+/// stop.
 const CLOSING_SLACK_MS: u64 = 20_000;
 /// So long after a failure of the disk it counts for that: the longest grace, and all restores.
 const AFTER_A_FAILURE_MS: u64 = 60_000;
 
 /// The process from outside.
-impl Witness {
+impl Oracle {
     pub fn listens(&mut self, mailbox: Mailbox) {
         self.mailbox = Some(mailbox);
     }
@@ -64,7 +65,7 @@ impl Witness {
                 self.totals.disks_given_up += 1;
             }
         }
-        self.life_ended();
+        self.incarnation_ended();
     }
 
     /// Told of the stop, with something under way.
@@ -74,7 +75,7 @@ impl Witness {
 }
 
 /// Calls and their answers.
-impl Witness {
+impl Oracle {
     pub fn replied(&mut self, ask: Ask, reply: &Reply) {
         self.observe(&Observation::Replied { ask, reply });
     }
@@ -123,7 +124,7 @@ impl Witness {
 }
 
 /// The other nodes.
-impl Witness {
+impl Oracle {
     pub fn wished(&mut self, planned: Planned, wish: Wish) {
         self.wishes.insert(planned, wish);
     }
@@ -167,7 +168,7 @@ impl Witness {
 }
 
 /// The end.
-impl Witness {
+impl Oracle {
     pub fn healed(&mut self) {
         self.mood.heal();
         // Until the shell opens the database again, or the process starts again.
@@ -199,7 +200,7 @@ impl Witness {
         self.totals.failed_callbacks += self.failed_callbacks.len() as u64;
         self.totals.runs += 1;
         self.totals.calm_runs += u64::from(self.is_calm());
-        self.tape.verify(&mut self.totals);
+        self.recording.verify(&mut self.totals);
     }
 
     fn check_end(&self, entry: &Entry) {

@@ -1,8 +1,8 @@
 //! The production shell on madsim's runtime: callers, object, upstream and origin are nodes with messages between them.
 //!
-//! The object's node runs the native host's own loop (`native/src/shell`); only the leaves under it are simulated. It is
-//! killed, stopped, paused and restarted at random moments, its disk is slow and fails, links are cut, and the laws are
-//! those of every other run. At the end of each seed the simulator does again what the shell did, step by step.
+//! The object's node runs the native host's own loop (`native/src/shell`); only the adapters under it are simulated. It
+//! is killed, stopped, paused and restarted at random moments, its disk is slow and fails, links are cut, and the laws
+//! are those of every other run. At the end of each seed the simulator does again what the shell did, step by step.
 //!
 //! A broken law is a panic whose text begins with the law's name, since it may be seen from anywhere below the shell.
 #![allow(clippy::unwrap_used, reason = "messages and nodes of its own making; a panic ends the run, and is reported")]
@@ -10,17 +10,17 @@
 mod callers;
 mod disk;
 mod guard;
-mod harm;
 mod judge;
+mod nemesis;
+mod oracle;
 mod origin;
 mod platform;
 mod process;
+mod recording;
 mod run;
-mod tape;
 mod threads;
 mod totals;
 mod upstream;
-mod witness;
 
 pub use run::{REQUESTS, repeat_command, run_seed, scenario};
 pub use totals::Totals;

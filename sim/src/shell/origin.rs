@@ -1,6 +1,6 @@
 //! The origin: it is called back, writes it down and says so, mostly.
 
-use super::{ORIGIN, answer, chance, receive, witness::Shared};
+use super::{ORIGIN, answer, chance, oracle::Shared, receive};
 use madsim::net::Endpoint;
 use proxy_fetch::json::parse_callback;
 use serde_json::json;

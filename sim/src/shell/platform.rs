@@ -4,9 +4,9 @@ use super::{
     ORIGIN, UPSTREAM, ask, chance,
     disk::{Disk, DiskError},
     ms, now,
+    oracle::{Oracle, Shared, message_of},
     process::config,
     threads::Threads,
-    witness::{Shared, Witness, message_of},
 };
 use madsim::{
     net::Endpoint,
@@ -51,12 +51,12 @@ impl Simulated {
         Self(Arc::new(Process { world, net, number, is_calm, threads, under_way, asked }))
     }
 
-    pub fn see<T>(&self, look: impl FnOnce(&mut Witness) -> T) -> T {
+    pub fn see<T>(&self, look: impl FnOnce(&mut Oracle) -> T) -> T {
         self.0.world.see(look)
     }
 
     /// `None`: the process is gone, and what it does is seen by nobody.
-    pub fn see_alive<T>(&self, look: impl FnOnce(&mut Witness) -> T) -> Option<T> {
+    pub fn see_alive<T>(&self, look: impl FnOnce(&mut Oracle) -> T) -> Option<T> {
         self.see(|it| it.is_alive(self.0.number).then(|| look(it)))
     }
 
@@ -81,15 +81,15 @@ impl Simulated {
             return;
         }
         let under_way = self.0.under_way.load(Ordering::Relaxed);
-        assert_eq!(under_way, 0, "S3: fetches or callbacks of an ended life run on {when}");
+        assert_eq!(under_way, 0, "S3: fetches or callbacks of an ended incarnation run on {when}");
     }
 }
 
 /// A fetch or a callback that has left; dropped, it is cut off.
 struct UnderWay {
     platform: Simulated,
-    /// The life that sent it.
-    life: u64,
+    /// The incarnation that sent it.
+    incarnation: u64,
     attempt: Attempt,
     is_fetch: bool,
     is_over: bool,
@@ -98,18 +98,18 @@ struct UnderWay {
 impl UnderWay {
     fn new(platform: &Simulated, attempt: Attempt, is_fetch: bool) -> Self {
         platform.0.under_way.fetch_add(1, Ordering::Relaxed);
-        let life = platform.see(|it| it.life);
-        Self { platform: platform.clone(), life, attempt, is_fetch, is_over: false }
+        let incarnation = platform.see(|it| it.incarnation);
+        Self { platform: platform.clone(), incarnation, attempt, is_fetch, is_over: false }
     }
 
     fn fetched(mut self, result: &FetchResult) {
         self.is_over = true;
-        self.platform.see(|it| it.fetch_ended(self.life, self.attempt, Some(result)));
+        self.platform.see(|it| it.fetch_ended(self.incarnation, self.attempt, Some(result)));
     }
 
     fn called_back(mut self, result: CallbackResult) {
         self.is_over = true;
-        self.platform.see(|it| it.callback_ended(self.life, self.attempt, Some(result)));
+        self.platform.see(|it| it.callback_ended(self.incarnation, self.attempt, Some(result)));
     }
 }
 
@@ -120,8 +120,8 @@ impl Drop for UnderWay {
             return;
         }
         self.platform.see(|it| match self.is_fetch {
-            true => it.fetch_ended(self.life, self.attempt, None),
-            false => it.callback_ended(self.life, self.attempt, None),
+            true => it.fetch_ended(self.incarnation, self.attempt, None),
+            false => it.callback_ended(self.incarnation, self.attempt, None),
         });
     }
 }

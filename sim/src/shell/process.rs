@@ -2,7 +2,7 @@
 //! do not.
 
 use super::{
-    OBJECT, ReturnTo, SECOND, answer, between, callers::Wish, ms, platform::Simulated, receive, witness::Shared,
+    OBJECT, ReturnTo, SECOND, answer, between, callers::Wish, ms, oracle::Shared, platform::Simulated, receive,
 };
 use crate::proxy::ledger::{Ask, Planned};
 use madsim::{

@@ -4,9 +4,10 @@ use super::{
     OBJECT, OBJECT_NODE, ORIGIN, SECOND, Totals, UPSTREAM, callers, chance,
     disk::Mood,
     guard::Payload,
-    harm::{harm_the_network, harm_the_process},
-    now, origin, process, upstream,
-    witness::Shared,
+    nemesis::{disturb_the_network, disturb_the_process},
+    now,
+    oracle::Shared,
+    origin, process, upstream,
 };
 use crate::{
     campaign::bug_option,
@@ -54,12 +55,12 @@ fn violation(text: &str) -> Violation {
 /// The panic that ended it; if a law was broken, its text begins with the law's name.
 pub async fn scenario() -> Result<(Totals, Vec<String>), Payload> {
     let world = Shared::default();
-    world.guard.clone().run(harmed(world)).await
+    world.guard.clone().run(under_nemesis(world)).await
 }
 
-async fn harmed(world: Shared) -> (Totals, Vec<String>) {
+async fn under_nemesis(world: Shared) -> (Totals, Vec<String>) {
     let began = now();
-    // The strict forms of the laws want a run without harm.
+    // The strict forms of the laws want a run without a nemesis.
     let is_calm = chance(15);
     let mood = if is_calm { Mood::calm() } else { Mood::random() };
     world.see(|it| {
@@ -72,15 +73,15 @@ async fn harmed(world: Shared) -> (Totals, Vec<String>) {
     let calls: Vec<_> =
         (0..REQUESTS).map(|planned| callers.spawn(world.watched(callers::run(planned, world.clone())))).collect();
     if !is_calm {
-        let network = spawn(world.watched(harm_the_network(world.clone())));
-        harm_the_process(world.clone()).await;
+        let network = spawn(world.watched(disturb_the_network(world.clone())));
+        disturb_the_process(world.clone()).await;
         network.await.unwrap();
     }
     world.see(|it| it.healed());
     for call in calls {
         call.await.unwrap();
     }
-    // L2 bounds each request's life; twice that is an end that never comes.
+    // L2 bounds each request's lifecycle; twice that is an end that never comes.
     for _ in 0..7_200 {
         if world.see(|it| it.is_at_rest()) {
             break;
@@ -90,7 +91,7 @@ async fn harmed(world: Shared) -> (Totals, Vec<String>) {
     world.see(|it| {
         it.ended(REQUESTS);
         it.totals.simulated_ms = now().ms_since(began);
-        (it.totals, mem::take(&mut it.tape.lines))
+        (it.totals, mem::take(&mut it.recording.lines))
     })
 }
 

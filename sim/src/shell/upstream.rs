@@ -1,8 +1,9 @@
 //! The upstream: it acts on every request that reaches it, and answers as it pleases.
 
 use super::{
-    SECOND, UPSTREAM, answer, between, ms, receive,
-    witness::{Shared, attempt_of, body_of},
+    SECOND, UPSTREAM, answer, between, ms,
+    oracle::{Shared, attempt_of, body_of},
+    receive,
 };
 use madsim::{
     net::Endpoint,

@@ -1,12 +1,12 @@
 //! Campaigns that steer: runs that reached something rare are varied further.
 //!
-//! What a run reached are its marks: places of the coverage, and how near to each deadline things came ([`marks`]). Half
-//! of the runs are drawn from their seeds as in any campaign. The others go after a mark that few runs left, and take the
-//! cheapest run that left it: parts of its plan are put into a drawn one, or its plan is changed a little, half the time
-//! with its decisions kept. Plans are made in rounds from what earlier rounds reached, so the result does not depend on
-//! the number of threads.
+//! What a run reached are its features: places of the coverage, and how near to each deadline things came
+//! ([`features`]). Half of the runs are drawn from their seeds as in any campaign. The others go after a feature that
+//! few runs left, and take the cheapest run that left it: parts of its plan are put into a drawn one, or its plan is
+//! changed a little, half the time with its decisions kept. Plans are made in rounds from what earlier rounds reached,
+//! so the result does not depend on the number of threads.
 //!
-//! [`marks`]: crate::proxy::marks
+//! [`features`]: crate::proxy::features
 
 mod corpus;
 mod vary;
@@ -49,12 +49,12 @@ pub fn repeat_command(start: u64, seed: u64, profile: Profile) -> String {
     command
 }
 
-/// Runs a campaign that steers, in rounds: if it fails fast, the round in which a law was broken is the last. Of the laws
-/// it checks all, or only one, by its id. Says what was found, and the first run that broke a law. `progress` is told how
-/// many runs are done.
+/// Runs a campaign that steers, in rounds: if it fails fast, the round in which a law was broken is the last. Of the
+/// laws it checks all, or only one, by its id. Says what was found, and the first run that broke a law. `progress` is
+/// told how many runs are done.
 pub fn run(campaign: Campaign, only: Option<&'static str>, progress: impl Fn(u64)) -> (Summary, Option<Steered>) {
     let Campaign { start, seeds: runs, profile, jobs, fail_fast } = campaign;
-    let watch = Watch { only, marks: true, ..Watch::default() };
+    let watch = Watch { only, features: true, ..Watch::default() };
     let (mut summary, mut first, mut corpus) = (Summary::default(), None, Corpus::default());
     let mut done = 0;
     while done < runs && !(fail_fast && first.is_some()) {
@@ -131,7 +131,7 @@ mod tests {
     /// Its plan and the seed of its decisions are all of a run, however the runs before it led there.
     #[test]
     fn a_run_repeats_alone() {
-        let (watch, mut corpus) = (Watch { marks: true, ..Watch::default() }, Corpus::default());
+        let (watch, mut corpus) = (Watch { features: true, ..Watch::default() }, Corpus::default());
         let mut varied = 0;
         for round in 0..3 {
             let plan = |number: u64| {

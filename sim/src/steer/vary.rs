@@ -7,8 +7,8 @@ use crate::{
     engine::{Chance, Draw, Fault, MINUTE, Micros, SECOND},
     proxy::{
         Plan, Profile,
+        features::Feature,
         ledger::Ask,
-        marks::Mark,
         plan::{PlannedRequest, WorldFaults},
     },
 };
@@ -22,8 +22,8 @@ pub(super) struct Material<'a> {
     pub fresh: &'a Plan,
     /// Another that was kept.
     pub other: &'a Plan,
-    /// The mark of the parent's run that is gone after.
-    pub mark: &'a Mark,
+    /// The feature of the parent's run that is gone after.
+    pub feature: &'a Feature,
 }
 
 /// The parent with so many changes.
@@ -38,8 +38,8 @@ pub(super) fn vary(parent: &Plan, with: &Material<'_>, changes: u64, draw: &mut 
         match draw.below(10) {
             0 | 1 => mix(&mut plan, if draw.below(2) == 0 { with.fresh } else { with.other }, draw),
             2 | 3 => change_rate(&mut plan, with.fresh, draw),
-            4 => happen_at(&mut plan, with.mark, draw),
-            5 => nudge(&mut plan, with.mark, draw),
+            4 => happen_at(&mut plan, with.feature, draw),
+            5 => nudge(&mut plan, with.feature, draw),
             6 => crowd(&mut plan, draw),
             7 => thin_out(&mut plan, draw),
             8 => change_request(&mut plan, with, draw),
@@ -122,9 +122,9 @@ fn change_rate(plan: &mut Plan, fresh: &Plan, draw: &mut Draw) {
 }
 
 /// What a caller asks comes at the very ms of the deadline that it was compared with, or 1 ms off.
-fn nudge(plan: &mut Plan, mark: &Mark, draw: &mut Draw) {
-    let Some(ask) = mark.ask else { return happen_at(plan, mark, draw) };
-    let by_ms = draw.pick(&[-1, 0, 0, 1]) - mark.late_ms;
+fn nudge(plan: &mut Plan, feature: &Feature, draw: &mut Draw) {
+    let Some(ask) = feature.ask else { return happen_at(plan, feature, draw) };
+    let by_ms = draw.pick(&[-1, 0, 0, 1]) - feature.late_ms;
     let (Ask::Enqueue { planned, .. }
     | Ask::Conflicting { planned }
     | Ask::Cancel { planned }
@@ -139,10 +139,10 @@ fn nudge(plan: &mut Plan, mark: &Mark, draw: &mut Draw) {
     }
 }
 
-/// Something happens at the moment of this mark or of its deadline, or very near it.
-fn happen_at(plan: &mut Plan, mark: &Mark, draw: &mut Draw) {
-    let deadline = mark.at.saturating_add_signed(mark.late_ms.saturating_mul(-1_000));
-    let moment = if draw.below(2) == 0 { mark.at } else { deadline };
+/// Something happens at the moment of this feature or of its deadline, or very near it.
+fn happen_at(plan: &mut Plan, feature: &Feature, draw: &mut Draw) {
+    let deadline = feature.at.saturating_add_signed(feature.late_ms.saturating_mul(-1_000));
+    let moment = if draw.below(2) == 0 { feature.at } else { deadline };
     let off = draw.pick(&[0, 1, 1_000, plan.network_us, plan.sizes.commit_us_max, SECOND]);
     let at = if draw.below(2) == 0 { moment.saturating_sub(draw.below(off + 1)) } else { moment + draw.below(off + 1) };
     let what = draw.below(6);
@@ -261,8 +261,8 @@ mod tests {
     fn varied(profile: Profile) -> impl Iterator<Item = (u64, Plan, Plan)> {
         (0..200).map(move |seed| {
             let [parent, fresh, other] = [seed, seed + 1_000, seed + 2_000].map(|seed| Plan::draw(seed, profile));
-            let mark = Mark { number: 0, at: parent.heal_at / 2, late_ms: 7, ask: None };
-            let with = Material { fresh: &fresh, other: &other, mark: &mark };
+            let feature = Feature { number: 0, at: parent.heal_at / 2, late_ms: 7, ask: None };
+            let with = Material { fresh: &fresh, other: &other, feature: &feature };
             let plan = vary(&parent, &with, 1 + seed % 3, &mut Draws::new(seed).at(1, 0, 0, 0));
             (seed, parent, plan)
         })

@@ -1,16 +1,17 @@
 //! Takes the turns again that a host recorded ([`proxy_fetch::Recorded`]), and compares what the machine does now with
 //! what it did then: each effect, the alarm, and, where the object was restored again, the rows that were on the disk.
 //!
-//! A log may hold anything else; what counts are lines with `proxy-fetch record <object> <hex>`. Objects are told apart.
+//! A log may hold anything else; what counts are lines with `proxy-fetch record <object> <hex>`. Objects are told
+//! apart.
 //!
-//! A record is written in the turn, before its commit is durable, so the disk may lack the last turns of a life that was
-//! killed. It must be as after one of its turns (law S2), and no turn may be lost whose effects the world has seen: a
-//! response or a callback's answer says that its fetch or its callback had left (laws S4 and S11).
+//! A record is written in the turn, before its commit is durable, so the disk may lack the last turns of an incarnation
+//! that was killed. It must be as after one of its turns (law S2), and no turn may be lost whose effects the world has
+//! seen: a response or a callback's answer says that its fetch or its callback had left (laws S4 and S11).
 
-mod life;
+mod incarnation;
 
 use crate::proxy::storage::Rows;
-use life::Life;
+use incarnation::Incarnation;
 use proxy_fetch::{Config, Key, Recorded, Table, Ulid};
 use std::{
     collections::BTreeMap,
@@ -47,19 +48,19 @@ pub struct Verified {
 /// What was found of one object, up to its first difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Lives: how often the object was restored.
-    pub lives: u64,
+    /// Incarnations: how often the object was restored.
+    pub incarnations: u64,
     /// Turns that were taken again.
     pub turns: u64,
     /// Events that they took in.
     pub events: u64,
     /// Effects that left them.
     pub effects: u64,
-    /// Restarts whose rows were compared with those that the life before had written.
+    /// Restarts whose rows were compared with those that the incarnation before had written.
     pub restarts: u64,
     /// Rows that were compared then.
     pub rows: u64,
-    /// Turns at the ends of lives that were recorded, but not on the disk.
+    /// Turns at the ends of incarnations that were recorded, but not on the disk.
     pub lost: u64,
     /// The first difference.
     pub difference: Option<Difference>,
@@ -70,9 +71,9 @@ pub struct Findings {
 pub struct Difference {
     /// The line of the log, from 1.
     pub line: usize,
-    /// The object's how-manieth life in the log, from 1.
-    pub life: u64,
-    /// The turn in that life, from 1; 0: the restart itself.
+    /// Which of the object's incarnations in the log, from 1.
+    pub incarnation: u64,
+    /// The turn in that incarnation, from 1; 0: the restart itself.
     pub turn: u64,
     /// What differs, line by line.
     pub what: Vec<String>,
@@ -113,7 +114,7 @@ pub fn verify(mut log: impl BufRead) -> Result<Verified, LogError> {
 #[derive(Default)]
 struct Track {
     findings: Findings,
-    life: Option<Life>,
+    incarnation: Option<Incarnation>,
 }
 
 impl Track {
@@ -123,24 +124,24 @@ impl Track {
             return Ok(());
         }
         match entry {
-            Recorded::Life { config, rows } => {
+            Recorded::Incarnation { config, rows } => {
                 let rows = rows.into_iter().map(stored).collect::<Result<Rows, String>>()?;
                 self.begin(line, config, rows);
             }
             Recorded::Turn { now, fired, events, effects, alarm } => {
-                let Some(life) = &mut self.life else {
-                    return Err("a turn is recorded before the life that took it".into());
+                let Some(incarnation) = &mut self.incarnation else {
+                    return Err("a turn is recorded before the incarnation that took it".into());
                 };
                 let (taken, sent) = (events.len() as u64, effects.len() as u64);
-                match life.turn(now, fired, events, &effects, alarm) {
+                match incarnation.turn(now, fired, events, &effects, alarm) {
                     Ok(()) => {
                         self.findings.turns += 1;
                         self.findings.events += taken;
                         self.findings.effects += sent;
                     }
                     Err(what) => {
-                        let (life, turn) = (self.findings.lives, life.turns);
-                        self.findings.difference = Some(Difference { line, life, turn, what });
+                        let (incarnation, turn) = (self.findings.incarnations, incarnation.turns);
+                        self.findings.difference = Some(Difference { line, incarnation, turn, what });
                     }
                 }
             }
@@ -149,22 +150,22 @@ impl Track {
     }
 
     fn begin(&mut self, line: usize, config: Config, rows: Rows) {
-        self.findings.lives += 1;
-        if let Some(life) = self.life.take() {
-            match life.left(&rows) {
+        self.findings.incarnations += 1;
+        if let Some(incarnation) = self.incarnation.take() {
+            match incarnation.left(&rows) {
                 Ok(lost) => {
                     self.findings.restarts += 1;
                     self.findings.rows += rows.len() as u64;
                     self.findings.lost += lost;
                 }
                 Err(what) => {
-                    let life = self.findings.lives;
-                    self.findings.difference = Some(Difference { line, life, turn: 0, what });
+                    let incarnation = self.findings.incarnations;
+                    self.findings.difference = Some(Difference { line, incarnation, turn: 0, what });
                     return;
                 }
             }
         }
-        self.life = Some(Life::begin(config, rows));
+        self.incarnation = Some(Incarnation::begin(config, rows));
     }
 }
 
@@ -195,8 +196,8 @@ impl fmt::Display for Verified {
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lives, turns, events, effects, restarts, rows, lost, difference } = self;
-        write!(f, "lives={lives} turns={turns} events={events} effects={effects} ")?;
+        let Self { incarnations, turns, events, effects, restarts, rows, lost, difference } = self;
+        write!(f, "incarnations={incarnations} turns={turns} events={events} effects={effects} ")?;
         write!(f, "restarts={restarts} rows={rows} lost={lost}: ")?;
         match difference {
             None => f.write_str("identical"),
@@ -207,10 +208,10 @@ impl fmt::Display for Findings {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, life, turn, what } = self;
+        let Self { line, incarnation, turn, what } = self;
         match turn {
-            0 => write!(f, "at line {line}, the restart that begins life {life}:")?,
-            turn => write!(f, "at line {line}, turn {turn} of life {life}:")?,
+            0 => write!(f, "at line {line}, the restart that begins incarnation {incarnation}:")?,
+            turn => write!(f, "at line {line}, turn {turn} of incarnation {incarnation}:")?,
         }
         for line in what {
             write!(f, "\n  {line}")?;

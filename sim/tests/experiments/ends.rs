@@ -140,7 +140,7 @@ fn eviction() {
     let (timers, heartbeat) = ("a timer pending every second", "a fetch pending, and an alarm every 30 s");
     let after = "after 150 s without a call the object";
     for (seed, eviction) in (0..SEEDS).flat_map(|seed| [(seed, Eviction::Idle), (seed, Eviction::Busy)]) {
-        let life = |what: &str, found: &mut Findings, steps: Vec<Step>, plan: Vec<Vec<Step>>| {
+        let incarnation = |what: &str, found: &mut Findings, steps: Vec<Step>, plan: Vec<Vec<Step>>| {
             let mut rig = Rig::new(seed);
             rig.sim.faults.eviction = eviction;
             let object = rig.object(plan);
@@ -163,20 +163,20 @@ fn eviction() {
             let question = format!("{idle}: after {seconds} s without a call the object");
             found.say(question, if stays { "is still in memory" } else { "is evicted" });
         }
-        life(idle, &mut found, vec![], vec![]);
+        incarnation(idle, &mut found, vec![], vec![]);
         for (what, steps, plan) in [
             (bare, vec![fetch()], vec![]),
             (wait_until, vec![fetch()], vec![]),
             (heartbeat, vec![fetch(), Step::Alarm(30_000)], vec![vec![Step::Alarm(30_000)]]),
         ] {
-            let (rig, object) = life(what, &mut found, steps, plan);
+            let (rig, object) = incarnation(what, &mut found, steps, plan);
             let pending = rig.room.cut_off == 0;
             found.say(format!("{what}: the fetch"), if pending { "is still pending" } else { "is cut off" });
             let runs = rig.has(object, "finally");
             found.say(format!("{what}: a finally after the await"), if runs { "runs" } else { "does not run" });
         }
         let ticks = (0..150).fold(vec![note("last tick")], |then, _| vec![Step::Timer(1_000, then)]);
-        let (rig, object) = life(timers, &mut found, ticks, vec![]);
+        let (rig, object) = incarnation(timers, &mut found, ticks, vec![]);
         let last = if rig.has(object, "last tick") { "runs" } else { "never runs" };
         found.say(format!("{timers}: the last of 150 timers"), last);
 

@@ -126,7 +126,7 @@ impl Object for Subject {
         matches!(event, Event::Alarm)
     }
 
-    fn patience_ms(_: &Event) -> u64 {
+    fn linger_ms(_: &Event) -> u64 {
         0
     }
 }

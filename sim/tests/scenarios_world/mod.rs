@@ -1,5 +1,5 @@
 //! What the tests of scenarios and of records share: scenario files, the world that plays them on the simulated
-//! platform under all laws, and a tape of what the object does.
+//! platform under all laws, and a recording of what the object does.
 
 // Each test binary uses its own part.
 #![allow(dead_code)]
@@ -7,7 +7,7 @@
 pub mod calls;
 pub mod file;
 pub mod json;
-pub mod tape;
+pub mod recording;
 pub mod verdict;
 pub mod world;
 

@@ -4,7 +4,7 @@
 use super::{
     calls::Call,
     file::{Action, Answer, AnswerKind, Callback, Scenario},
-    tape::{Settings, Tape, Taped},
+    recording::{RecordedObject, Recording, Settings},
 };
 use proxy_fetch::{
     AllowedCallback, Attempt, CallbackResult, Config, Effect, Event, Failure, FetchResult, Hop, Key, Outcome, Payload,
@@ -40,7 +40,7 @@ pub struct Played {
     /// Wrong replies, broken laws.
     pub problems: Vec<String>,
     /// What the object recorded.
-    pub tape: Vec<String>,
+    pub recording: Vec<String>,
 }
 
 /// A request of a scenario.
@@ -121,9 +121,9 @@ pub fn play(seed: u64, scenario: &Scenario, faults: Faults) -> Played {
         callbacks: vec![AllowedCallback::Binding { binding: "ORIGIN".into(), method: None }],
         ..Config::default()
     };
-    let tape = Tape::default();
+    let recording = Recording::default();
     let mut sim = Sim::new(seed, START_MS, faults, Sizes::default(), Recorder::default());
-    sim.add_object(Settings { config: config.clone(), tape: tape.clone() }, Storage::default());
+    sim.add_object(Settings { config: config.clone(), recording: recording.clone() }, Storage::default());
     let mut stage = Stage::new(scenario.clone(), config);
     for (number, step) in scenario.steps.iter().enumerate() {
         sim.after(step.at_ms * 1_000, Message::Step(number));
@@ -135,8 +135,8 @@ pub fn play(seed: u64, scenario: &Scenario, faults: Faults) -> Played {
     } else if stage.problems.is_empty() {
         stage.problems.push(format!("the run has not come to rest after {MAX_STEPS} steps"));
     }
-    let tape = tape.take();
-    Played { requests: stage.requests, at_once: stage.at_once, problems: stage.problems, tape }
+    let recording = recording.take();
+    Played { requests: stage.requests, at_once: stage.at_once, problems: stage.problems, recording }
 }
 
 impl Stage {
@@ -326,7 +326,7 @@ fn nth<T>(list: &[T], n: usize) -> &T {
 }
 
 impl World for Stage {
-    type Object = Taped;
+    type Object = RecordedObject;
     type Message = Message;
 
     fn receive(&mut self, sim: &mut Sim<Self>, message: Message) {
@@ -365,7 +365,7 @@ impl World for Stage {
         }
     }
 
-    fn committed(&mut self, sim: &mut Sim<Self>, _: ObjectId, commit: &engine::Commit<Taped>) {
+    fn committed(&mut self, sim: &mut Sim<Self>, _: ObjectId, commit: &engine::Commit<RecordedObject>) {
         let now = Timestamp(commit.now_ms);
         let mut changes: Vec<Change> = Vec::new();
         self.ledger.apply(now, &commit.writes, &mut changes);
@@ -388,8 +388,8 @@ impl World for Stage {
     }
 
     fn settled(&mut self, sim: &mut Sim<Self>, _: ObjectId) {
-        let Some(taped) = sim.machine(OBJECT) else { return };
-        let machine = &taped.object.machine;
+        let Some(recorded) = sim.machine(OBJECT) else { return };
+        let machine = &recorded.object.machine;
         machine.check();
         let rows = sim.storage(OBJECT).read().clone();
         let seen = Observation::Settled { machine, rows: Some(&rows) };

@@ -232,9 +232,9 @@ impl World {
                 let answered =
                     turn.events.iter().any(|e| matches!(e, Event::Delivered { attempt: a, .. } if a == attempt));
                 self.require(Law::S4, stored || answered, || format!("{effect} is not stored: {row:?}"));
-                let life = self.life;
-                let again = self.entries[&attempt.id].delivered.iter().any(|(one, _)| *one == life);
-                self.require(Law::S11, !again, || format!("{effect}: for the second time in one life"));
+                let incarnation = self.incarnation;
+                let again = self.entries[&attempt.id].delivered.iter().any(|(one, _)| *one == incarnation);
+                self.require(Law::S11, !again, || format!("{effect}: for the second time in one incarnation"));
             }
             Effect::Reply { reply: Reply::Accepted { id }, .. } => {
                 let live = next.live.contains_key(id) && self.payload(*id).is_some();

@@ -31,7 +31,7 @@ pub enum Law {
     L2,
     L3,
     L8,
-    /// What follows the end of an attempt: a retry or which outcome (design, "A request's life").
+    /// What follows the end of an attempt: a retry or which outcome (design, "A request's lifecycle").
     Verdict,
     /// Each response that the host holds is delivered or aborted by name.
     Held,
@@ -79,7 +79,7 @@ pub struct Entry {
     pub sent: Vec<(Attempt, Option<End>)>,
     /// No attempt may start before.
     pub earliest: u64,
-    /// Callbacks that really left, with the life of the host.
+    /// Callbacks that really left, with the incarnation of the host.
     pub delivered: Vec<(u32, Outcome)>,
     pub finished: Option<FinishedRow>,
 }

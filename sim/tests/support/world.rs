@@ -31,8 +31,8 @@ pub struct World {
     pub held: BTreeSet<Attempt>,
     pub history: Vec<Attempt>,
     /// How many instances of the host there were.
-    pub life: u32,
-    /// No step yet in this life.
+    pub incarnation: u32,
+    /// No step yet in this incarnation.
     pub fresh: bool,
     pub before: Snapshot,
     pub hits: BTreeMap<&'static str, u32>,
@@ -71,7 +71,7 @@ impl World {
             calls: BTreeMap::new(),
             held: BTreeSet::new(),
             history: Vec::new(),
-            life: 0,
+            incarnation: 0,
             fresh: true,
             before: Snapshot::default(),
             hits: BTreeMap::new(),
@@ -184,7 +184,7 @@ impl World {
         self.machine = self.mem.restore(&self.config).unwrap();
         self.before = Snapshot::of(&self.machine);
         self.alarm = Alarm::UNKNOWN;
-        self.life += 1;
+        self.incarnation += 1;
         self.fresh = true;
         self.running.clear();
         self.calls.clear();
@@ -328,8 +328,8 @@ impl World {
                     let held = self.held.remove(attempt);
                     self.require(Law::Held, held || !outcome.has_response(), || format!("{effect}: nothing is held"));
                     self.calls.insert(*attempt, *outcome);
-                    let life = self.life;
-                    self.entries.get_mut(&attempt.id).unwrap().delivered.push((life, *outcome));
+                    let incarnation = self.incarnation;
+                    self.entries.get_mut(&attempt.id).unwrap().delivered.push((incarnation, *outcome));
                 }
                 Effect::Reply { reply: Reply::Accepted { id }, .. } => {
                     self.entries.get_mut(id).unwrap().acknowledged = true;

@@ -69,7 +69,7 @@ export class Experiment extends Subject {
     this.note(`alarm at ${Date.now()}`);
     const url = await this.ctx.storage.get('await');
     if (!url) return;
-    // Only the first life waits.
+    // Only the first incarnation waits.
     await this.ctx.storage.delete('await');
     await fetch(url);
   }

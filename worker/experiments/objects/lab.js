@@ -43,7 +43,7 @@ export class Subject extends DurableObject {
     return this.sql.exec('SELECT note FROM notes').toArray().map((row) => row.note);
   }
 
-  /** Which life of the object this is, what it has in memory and in storage. */
+  /** Which incarnation of the object this is, what it has in memory and in storage. */
   async look() {
     const { instance, remembered } = this;
     return { instance, remembered, notes: this.notes(), alarm: await this.ctx.storage.getAlarm() };

@@ -92,13 +92,13 @@ export interface ProxyFetchStatus {
 
 /** How an instance of the object is. */
 export interface ProxyFetchStats {
-  /** Which life of the object this is. */
+  /** Which incarnation of the object this is. */
   epoch: number;
   /** Requests that have not ended. */
   live: number;
   /** Of these, requests in flight. */
   inFlight: number;
-  /** Fetches that run in this life. */
+  /** Fetches that run in this incarnation. */
   fetching: number;
   /** When its alarm is, if that is known. */
   alarm?: Date;

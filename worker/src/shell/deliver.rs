@@ -1,6 +1,6 @@
 //! Callbacks of the object: each is a task that reports once.
 
-use super::{Life, Shell, text};
+use super::{Incarnation, Shell, text};
 use crate::deliver::call;
 use proxy_fetch::{Attempt, CallbackResult, Event, Outcome};
 use wasm_bindgen::JsValue;
@@ -11,12 +11,13 @@ use worker::{
 
 impl Shell {
     /// Called in the turn that stored the outcome, so that the gate holds the call until the commit.
-    pub(super) fn deliver(&self, life: &mut Life, attempt: Attempt, outcome: Outcome, duration_ms: u64) {
+    pub(super) fn deliver(&self, incarnation: &mut Incarnation, attempt: Attempt, outcome: Outcome, duration_ms: u64) {
         // The response goes with the call, or nobody can be told.
-        let flight = life.flights.remove(&attempt).filter(|_| outcome.has_response());
-        let called = life.payload(attempt.id).ok_or_else(|| JsValue::from_str("the request cannot be read"));
-        let called = called
-            .and_then(|payload| call(&life.origins, &payload, attempt.number, outcome, duration_ms, flight.as_ref()));
+        let flight = incarnation.flights.remove(&attempt).filter(|_| outcome.has_response());
+        let called = incarnation.payload(attempt.id).ok_or_else(|| JsValue::from_str("the request cannot be read"));
+        let called = called.and_then(|payload| {
+            call(&incarnation.origins, &payload, attempt.number, outcome, duration_ms, flight.as_ref())
+        });
         match called {
             Ok(promise) => {
                 let shell = self.clone();
@@ -33,7 +34,7 @@ impl Shell {
             }
             Err(error) => {
                 console_warn!("proxy-fetch: the callback of {}: {}", attempt.id, text(&error));
-                life.inbox.push(Event::Delivered { attempt, result: CallbackResult::Failed });
+                incarnation.inbox.push(Event::Delivered { attempt, result: CallbackResult::Failed });
             }
         }
     }

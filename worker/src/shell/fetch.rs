@@ -1,6 +1,6 @@
 //! Fetches of the object: each attempt is a task that reports once.
 
-use super::{Life, Shell};
+use super::{Incarnation, Shell};
 use crate::{
     fetch::{fly, take_off},
     glue::Flight,
@@ -9,21 +9,21 @@ use proxy_fetch::{Attempt, Event, Failure, FetchResult, Hop};
 use worker::wasm_bindgen_futures::spawn_local;
 
 impl Shell {
-    pub(super) fn fetch(&self, life: &mut Life, attempt: Attempt, timeout_ms: u32) {
-        let config = life.machine.config();
-        let first = match life.payload(attempt.id) {
+    pub(super) fn fetch(&self, incarnation: &mut Incarnation, attempt: Attempt, timeout_ms: u32) {
+        let config = incarnation.machine.config();
+        let first = match incarnation.payload(attempt.id) {
             Some(payload) => Hop::first(config, attempt.id, &payload).map(|hop| (payload, hop)),
             None => Err(Failure::Unreadable),
         };
         let (payload, hop) = match first {
             Ok(first) => first,
             Err(failure) => {
-                life.inbox.push(Event::Fetched { attempt, result: FetchResult::Failed(failure) });
+                incarnation.inbox.push(Event::Fetched { attempt, result: FetchResult::Failed(failure) });
                 return;
             }
         };
         let flight = Flight::new(timeout_ms);
-        life.flights.insert(attempt, flight.clone());
+        incarnation.flights.insert(attempt, flight.clone());
         // The first hop is called in the turn that stored the start, so that the gate holds it until the commit.
         let landing = take_off(&flight, config, &hop, &payload);
         let shell = self.clone();
@@ -37,13 +37,13 @@ impl Shell {
 
     fn landed(&self, attempt: Attempt, result: FetchResult) {
         {
-            let mut life = self.0.borrow_mut();
-            if !life.flights.contains_key(&attempt) {
+            let mut incarnation = self.0.borrow_mut();
+            if !incarnation.flights.contains_key(&attempt) {
                 // Aborted: there is nothing to report.
                 return;
             }
             if matches!(result, FetchResult::Failed(_)) {
-                life.flights.remove(&attempt);
+                incarnation.flights.remove(&attempt);
             }
         }
         self.ended(Event::Fetched { attempt, result });

@@ -33,26 +33,26 @@ const MAX_ROUNDS: u32 = 8;
 /// Payloads kept in memory after they were stored, so that they are not read back; in bytes, all of them together.
 const MAX_KEPT_BYTES: usize = 8 * 1_024 * 1_024;
 
-/// One life of the object in memory. Clones are the same one.
+/// One incarnation of the object in memory. Clones are the same one.
 #[derive(Clone)]
-pub struct Shell(Rc<RefCell<Life>>);
+pub struct Shell(Rc<RefCell<Incarnation>>);
 
 /// How the object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// Which life of the object this is.
+    /// Which incarnation of the object this is.
     pub epoch: u64,
     /// Requests that have not ended.
     pub live: usize,
     /// Of these, requests in flight.
     pub in_flight: usize,
-    /// Fetches that run in this life.
+    /// Fetches that run in this incarnation.
     pub fetching: usize,
     /// When the stored alarm is, if that is known.
     pub alarm: Option<Timestamp>,
 }
 
-struct Life {
+struct Incarnation {
     /// Its id, for the record.
     object: String,
     ctx: JsValue,
@@ -67,8 +67,8 @@ struct Life {
     /// Events for the next turn.
     inbox: Vec<Event>,
     /// Events that may wait for company.
-    patient: Vec<Event>,
-    patience_runs: bool,
+    lingering: Vec<Event>,
+    linger_runs: bool,
     /// Whether a turn was taken that the runtime has not gone around since.
     gathering: bool,
     callers: BTreeMap<Caller, oneshot::Sender<Reply>>,
@@ -90,10 +90,10 @@ impl Shell {
         let sql = Sql::open(storage).map_err(words)?;
         let rows = sql.rows().map_err(words)?;
         if record {
-            record::life(&object, &config, &rows);
+            record::incarnation(&object, &config, &rows);
         }
         let machine = Machine::restore(config, rows).map_err(|error| error.to_string())?;
-        Ok(Self(Rc::new(RefCell::new(Life {
+        Ok(Self(Rc::new(RefCell::new(Incarnation {
             object,
             ctx,
             origins: Origins::new(&env),
@@ -104,8 +104,8 @@ impl Shell {
             out: Output::default(),
             record,
             inbox: vec![Event::Start],
-            patient: Vec::new(),
-            patience_runs: false,
+            lingering: Vec::new(),
+            linger_runs: false,
             gathering: false,
             callers: BTreeMap::new(),
             last_caller: 0,
@@ -118,8 +118,8 @@ impl Shell {
     /// Puts calls in, which share one turn. Each reply comes after its commit.
     pub fn call(&self, calls: Vec<Call>) -> Vec<oneshot::Receiver<Reply>> {
         let receivers = {
-            let mut life = self.0.borrow_mut();
-            calls.into_iter().map(|call| life.enter(call)).collect()
+            let mut incarnation = self.0.borrow_mut();
+            calls.into_iter().map(|call| incarnation.enter(call)).collect()
         };
         self.turn_soon();
         receivers
@@ -128,9 +128,9 @@ impl Shell {
     /// The alarm fired, which was set for `scheduled` if that is known. Its turn is over when this returns.
     pub fn alarm(&self, scheduled: Option<Timestamp>) {
         {
-            let mut life = self.0.borrow_mut();
-            life.fired = scheduled;
-            life.inbox.push(Event::Tick);
+            let mut incarnation = self.0.borrow_mut();
+            incarnation.fired = scheduled;
+            incarnation.inbox.push(Event::Tick);
         }
         self.turn();
     }
@@ -138,13 +138,13 @@ impl Shell {
     /// How the object is.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let life = self.0.borrow();
+        let incarnation = self.0.borrow();
         Stats {
-            epoch: life.machine.epoch(),
-            live: life.machine.live_len(),
-            in_flight: life.machine.in_flight_len(),
-            fetching: life.flights.len(),
-            alarm: life.alarm.at(),
+            epoch: incarnation.machine.epoch(),
+            live: incarnation.machine.live_len(),
+            in_flight: incarnation.machine.in_flight_len(),
+            fetching: incarnation.flights.len(),
+            alarm: incarnation.alarm.at(),
         }
     }
 
@@ -156,27 +156,27 @@ impl Shell {
 
     /// Something that was under way has ended.
     fn ended(&self, event: Event) {
-        match event.patience_ms() {
+        match event.linger_ms() {
             0 => {
                 self.0.borrow_mut().inbox.push(event);
                 self.turn_soon();
             }
-            patience_ms => {
-                let mut life = self.0.borrow_mut();
-                life.patient.push(event);
-                if !mem::replace(&mut life.patience_runs, true) {
+            linger_ms => {
+                let mut incarnation = self.0.borrow_mut();
+                incarnation.lingering.push(event);
+                if !mem::replace(&mut incarnation.linger_runs, true) {
                     let shell = self.clone();
-                    later(u32::try_from(patience_ms).unwrap_or(u32::MAX), move || shell.out_of_patience());
+                    later(u32::try_from(linger_ms).unwrap_or(u32::MAX), move || shell.linger_is_over());
                 }
             }
         }
     }
 
-    fn out_of_patience(&self) {
+    fn linger_is_over(&self) {
         let is_needed = {
-            let mut life = self.0.borrow_mut();
-            life.patience_runs = false;
-            !life.patient.is_empty()
+            let mut incarnation = self.0.borrow_mut();
+            incarnation.linger_runs = false;
+            !incarnation.lingering.is_empty()
         };
         if is_needed {
             self.turn();
@@ -207,34 +207,36 @@ impl Shell {
     fn turn(&self) {
         // One reading for the whole turn, before anything is borrowed: the clock is the runtime's.
         let now = now();
-        let mut life = self.0.borrow_mut();
-        let life = &mut *life;
+        let mut incarnation = self.0.borrow_mut();
+        let incarnation = &mut *incarnation;
         // What an effect reports at once takes its own turn, and effects never report an effect's end for ever: each
         // such report ends an attempt or a callback.
-        while !life.inbox.is_empty() || !life.patient.is_empty() {
-            if life.turn(now).is_err() {
+        while !incarnation.inbox.is_empty() || !incarnation.lingering.is_empty() {
+            if incarnation.turn(now).is_err() {
                 return;
             }
-            self.perform(life);
+            self.perform(incarnation);
         }
-        if !mem::replace(&mut life.gathering, true) {
+        if !mem::replace(&mut incarnation.gathering, true) {
             let shell = self.clone();
             later(0, move || shell.gathered(0, 0));
         }
     }
 
-    fn perform(&self, life: &mut Life) {
-        for effect in life.out.take_effects() {
+    fn perform(&self, incarnation: &mut Incarnation) {
+        for effect in incarnation.out.take_effects() {
             match effect {
-                Effect::Fetch { attempt, timeout_ms } => self.fetch(life, attempt, timeout_ms),
+                Effect::Fetch { attempt, timeout_ms } => self.fetch(incarnation, attempt, timeout_ms),
                 Effect::Abort { attempt } => {
-                    if let Some(flight) = life.flights.remove(&attempt) {
+                    if let Some(flight) = incarnation.flights.remove(&attempt) {
                         flight.abort();
                     }
                 }
-                Effect::Deliver { attempt, outcome, duration_ms } => self.deliver(life, attempt, outcome, duration_ms),
+                Effect::Deliver { attempt, outcome, duration_ms } => {
+                    self.deliver(incarnation, attempt, outcome, duration_ms)
+                }
                 Effect::Reply { caller, reply } => {
-                    if let Some(sender) = life.callers.remove(&caller) {
+                    if let Some(sender) = incarnation.callers.remove(&caller) {
                         // A caller that has gone wants no reply.
                         drop(sender.send(reply));
                     }
@@ -256,7 +258,7 @@ pub enum Call {
     Status(String),
 }
 
-impl Life {
+impl Incarnation {
     fn enter(&mut self, call: Call) -> oneshot::Receiver<Reply> {
         self.last_caller += 1;
         let caller = Caller(self.last_caller);
@@ -270,10 +272,10 @@ impl Life {
         receiver
     }
 
-    /// One turn and its commit. A refused commit resets the object: nothing of this life goes on (law S25).
+    /// One turn and its commit. A refused commit resets the object: nothing of this incarnation goes on (law S25).
     fn turn(&mut self, now: Timestamp) -> Result<(), ()> {
         // What happened first comes first.
-        let mut events = mem::take(&mut self.patient);
+        let mut events = mem::take(&mut self.lingering);
         events.append(&mut self.inbox);
         if self.machine.next_wake().is_some_and(|(at, _)| at <= now) && !events.contains(&Event::Tick) {
             events.push(Event::Tick);

@@ -1,12 +1,12 @@
-//! The record of a life: a line in the log for what was restored and for each turn, so that the simulator can take the
-//! same turns (`cargo sim verify`).
+//! The record of an incarnation: a line in the log for what was restored and for each turn, so that the simulator can
+//! take the same turns (`cargo sim verify`).
 
 use proxy_fetch::{Alarm, Config, Effect, Event, Recorded, Row, Timestamp};
 use worker::console_log;
 
-pub(super) fn life(object: &str, config: &Config, rows: &[Row]) {
+pub(super) fn incarnation(object: &str, config: &Config, rows: &[Row]) {
     let rows = rows.iter().map(|row| (row.key.table as u8, row.key.id.0, row.value.clone())).collect();
-    write(object, &Recorded::Life { config: config.clone(), rows });
+    write(object, &Recorded::Incarnation { config: config.clone(), rows });
 }
 
 pub(super) fn turn(

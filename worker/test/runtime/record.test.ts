@@ -98,7 +98,7 @@ it('records what objects do, for the simulator', withBench({ PROXY_FETCH_RECORD:
   for (const ending of ['200', '500', 'timed_out', 'unknown', 'body_too_large', 'cancelled', 'threw']) {
     assert.ok(endings.includes(ending), `no request ended so: ${ending}`);
   }
-  // The next life records all rows that these have left.
+  // The next incarnation records all rows that these have left.
   await restart();
   for (const object of OBJECTS) await bench.call('GET', '/v1/stats', undefined, object);
   const records = await bench.until(async () => {

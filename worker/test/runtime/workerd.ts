@@ -69,7 +69,7 @@ export class Runtime {
   #worker: Worker;
   #child: ChildProcess | undefined;
   #port = 0;
-  /** What it printed, of all its lives. */
+  /** What it printed, of all its incarnations. */
   log = '';
 
   constructor(worker: Worker) {

@@ -1,9 +1,10 @@
 //! The laws of the Queue variant, each in a file of its own.
 //!
-//! Those of the durable object under their own names, as far as a consumer without storage can keep them: what one life
-//! of an isolate knows, it keeps; what no life can know is excused, precisely, in the law's file. And four of its own:
-//! Q1 (nothing is started that cannot end in its batch), Q2 (what follows from an event of a batch belongs to that
-//! batch), Q3 (a message is given back only for a reason), Q4 (a dead letter gets its outcome and nothing else).
+//! Those of the durable object under their own names, as far as a consumer without storage can keep them: what one
+//! incarnation of an isolate knows, it keeps; what no incarnation can know is excused, precisely, in the law's file.
+//! And four of its own: Q1 (nothing is started that cannot end in its batch), Q2 (what follows from an event of a batch
+//! belongs to that batch), Q3 (a message is given back only for a reason), Q4 (a dead letter gets its outcome and
+//! nothing else).
 //!
 //! A law looks at what is seen with the [`Ledger`] as it was before that.
 
@@ -73,7 +74,9 @@ pub fn ids() -> impl Iterator<Item = &'static str> {
 pub fn law_says(id: &str) -> Option<&'static str> {
     Some(match id {
         "S3" => "at most 5 messages of a batch are worked on at once",
-        "S6" => "a repeat of a request that a life works on, or has ended within the window, starts nothing there",
+        "S6" => {
+            "a repeat of a request that an incarnation works on, or has ended within the window, starts nothing there"
+        }
         "S7" => "after a failure the next attempt waits for the backoff and for Retry-After, and not much longer",
         "S8" => "attempts are counted as they start, and are at most the retries asked for and one more",
         "S9" => "a request expires 30 minutes after it was accepted: nothing starts after that, and it ends as expired",
@@ -143,6 +146,12 @@ impl fmt::Display for Who<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(ledger, at) = self;
         let message = ledger.message(*at);
-        write!(f, "r{} ({at}, delivery {} to life {})", message.is.request, message.is.delivery, ledger.batch(*at).life)
+        write!(
+            f,
+            "r{} ({at}, delivery {} to incarnation {})",
+            message.is.request,
+            message.is.delivery,
+            ledger.batch(*at).incarnation
+        )
     }
 }

@@ -1,7 +1,7 @@
-//! A repeat of a request that a life works on, or has ended within the window, starts nothing in that life; and it is
-//! not acked before the request has ended there.
+//! A repeat of a request that an incarnation works on, or has ended within the window, starts nothing in that
+//! incarnation; and it is not acked before the request has ended there.
 //!
-//! Other lives know nothing of it: there it is executed again, with the same `Idempotency-Key` (S16).
+//! Other incarnations know nothing of it: there it is executed again, with the same `Idempotency-Key` (S16).
 
 use super::{Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Seen};
@@ -51,11 +51,11 @@ mod tests {
     }
 
     #[test]
-    fn another_life_knows_nothing_of_it() {
+    fn another_incarnation_knows_nothing_of_it() {
         let mut story = Story::new(1);
         story.queue(&[0]);
         story.fetches(at(0, 0), 1);
-        story.life = 2;
+        story.incarnation = 2;
         story.queue_at(&[0], 2);
         story.fetches(at(1, 0), 2);
     }

@@ -1,6 +1,6 @@
-//! After a failure the next attempt waits: for the backoff, longer if a valid `Retry-After` says so, and not much longer
-//! than that. The delay that a message is given back with is as long, so that the platform keeps it when the memory of
-//! it is lost; within one life no repeat jumps it.
+//! After a failure the next attempt waits: for the backoff, longer if a valid `Retry-After` says so, and not much
+//! longer than that. The delay that a message is given back with is as long, so that the platform keeps it when the
+//! memory of it is lost; within one incarnation no repeat jumps it.
 //!
 //! What no consumer can know: when an attempt failed that died with its isolate. There the queue's own `retry_delay` is
 //! all the delay there is.

@@ -1,9 +1,9 @@
-//! A request is started at most `max_retries` + 1 times. Attempts are counted when they start: those that a life started
-//! itself, and one for each delivery that it did not see, so that a crash uses one up. The platform's count of
-//! deliveries is what survives it.
+//! A request is started at most `max_retries` + 1 times. Attempts are counted when they start: those that an
+//! incarnation started itself, and one for each delivery that it did not see, so that a crash uses one up. The
+//! platform's count of deliveries is what survives it.
 //!
-//! Over all lives the bound holds for a request of which there was one copy only: two copies in two lives are counted
-//! apart, and nobody can know.
+//! Over all incarnations the bound holds for a request of which there was one copy only: two copies in two incarnations
+//! are counted apart, and nobody can know.
 
 use super::{Law, Who, ensure, promised::most};
 use crate::queue::ledger::{Ledger, Seen};
@@ -90,7 +90,7 @@ mod tests {
         story.queue_at(&[0], 2);
         story.breaks("S8", |story| story.fetch(at(0, 0), 1));
         story.closed(0);
-        story.life = 2;
+        story.incarnation = 2;
         story.queue_at(&[0], 3);
         story.breaks("S8", |story| story.fetch(at(1, 0), 3));
         story.breaks("S8", |story| story.outcome(at(1, 0), 3, Outcome::Interrupted));
@@ -98,13 +98,13 @@ mod tests {
     }
 
     #[test]
-    fn a_single_copy_is_bounded_over_all_lives() {
+    fn a_single_copy_is_bounded_over_all_incarnations() {
         let mut story = Story::new(1);
         story.ledger.entries[0].options.max_retries = 0;
         story.stored(0);
         story.queue(&[0]);
         story.fetches(at(0, 0), 1);
-        story.life = 2;
+        story.incarnation = 2;
         // The platform would count to 2.
         story.queue(&[0]);
         story.breaks("S8", |story| story.fetch(at(1, 0), 1));

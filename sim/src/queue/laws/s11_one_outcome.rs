@@ -1,8 +1,9 @@
-//! One outcome is chosen, the right one, and told: a request is acked only after its callback has ended. An attempt that
-//! is to be made again is no outcome while a retry and time for it are left.
+//! One outcome is chosen, the right one, and told: a request is acked only after its callback has ended. An attempt
+//! that is to be made again is no outcome while a retry and time for it are left.
 //!
-//! Within one life the callback is sent once, unless its invocation was cut off; over all, once more for each extra copy
-//! and for each decision that the platform lost. Such a second callback may say something else than the first.
+//! Within one incarnation the callback is sent once, unless its invocation was cut off; over all, once more for each
+//! extra copy and for each decision that the platform lost. Such a second callback may say something else than the
+//! first.
 
 use super::{
     Fate, Law, Who, ensure,
@@ -54,7 +55,7 @@ fn is_the_first(ledger: &Ledger, at: Handle) -> Result<(), String> {
     ensure!(!twice, "{} is called back twice", Who(ledger, at));
     // One that it had acked it may have forgotten; S6 has the window.
     let once = known.finished || known.callbacks <= known.cut;
-    ensure!(once, "{} is called back {} times in one life", Who(ledger, at), known.callbacks + 1);
+    ensure!(once, "{} is called back {} times in one incarnation", Who(ledger, at), known.callbacks + 1);
     let excused = entry.lost + entry.copies.saturating_sub(1);
     let calls = entry.callbacks;
     ensure!(calls <= excused, "{} is called back {} times for {excused} losses", Who(ledger, at), calls + 1);
@@ -163,7 +164,7 @@ mod tests {
         story.fetches(at(0, 0), 1);
         story.fetched(at(0, 0), 404);
         story.delivers(at(0, 0), 1, 404);
-        story.life = 2;
+        story.incarnation = 2;
         story.queue_at(&[0], 2);
         story.fetches(at(1, 0), 2);
         story.fetched(at(1, 0), 200);
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn once_in_one_life_unless_it_was_cut_off() {
+    fn once_in_one_incarnation_unless_it_was_cut_off() {
         let mut story = Story::new(1);
         story.ledger.entries[0].copies = 9;
         story.queue(&[0]);

@@ -16,13 +16,13 @@ pub(super) const fn at(batch: u64, index: u32) -> Handle {
 
 pub(super) struct Story {
     pub ledger: Ledger,
-    pub life: u32,
+    pub incarnation: u32,
 }
 
 impl Story {
     pub fn new(requests: u64) -> Self {
         let ledger = Ledger { now: START, max_remembered: 100, ..Ledger::default() };
-        let mut story = Self { ledger, life: 1 };
+        let mut story = Self { ledger, incarnation: 1 };
         for number in 0..requests {
             let id = Ulid::from_parts(START.0, number.into());
             story.sees(Seen::Made { id, options: Options::default(), callback: true, unread: None });
@@ -77,7 +77,7 @@ impl Story {
 
     fn batch(&mut self, source: Source, requests: &[Number], delivery: u32, unread: Option<RowError>) {
         let messages = requests.iter().map(|request| Delivered { request: *request, delivery, unread }).collect();
-        self.sees(Seen::Batch { life: self.life, source, messages });
+        self.sees(Seen::Batch { incarnation: self.incarnation, source, messages });
     }
 
     pub fn fetch(&self, at: Handle, attempt: u8) -> Seen {

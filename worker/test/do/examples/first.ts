@@ -9,7 +9,7 @@ export class MyObject extends DurableObject<Cloudflare.Env> {
     return proxyFetch(this, `${this.env.REPORTS}/${report}`, 'MY_DO', 'onReport');
   }
 
-  /** Called with the outcome, in this life of the object or in a later one. */
+  /** Called with the outcome, in this incarnation of the object or in a later one. */
   async onReport({ requestId, response, error }: ProxyFetchItem): Promise<void> {
     const text = response ? `${response.status}: ${await response.text()}` : `none: ${error.code}`;
     this.ctx.storage.kv.put(requestId, text);

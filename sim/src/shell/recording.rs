@@ -9,16 +9,16 @@ use crate::{
 use proxy_fetch::{Config, Recorded};
 
 #[derive(Default)]
-pub struct Tape {
+pub struct Recording {
     pub lines: Vec<String>,
     /// Which stretch of the record this is, as an object of its own.
     stretch: u32,
 }
 
-impl Tape {
-    pub fn life(&mut self, config: Config, rows: &Rows) {
+impl Recording {
+    pub fn incarnation(&mut self, config: Config, rows: &Rows) {
         let rows = restorable(rows).map(|row| (row.key.table as u8, row.key.id.0, row.value)).collect();
-        self.push(&Recorded::Life { config, rows });
+        self.push(&Recorded::Incarnation { config, rows });
     }
 
     pub fn push(&mut self, entry: &Recorded) {

@@ -1,4 +1,4 @@
-//! A request's life: start, end of an attempt, retry, outcome, callback, end; and what the time brings.
+//! A request's lifecycle: start, end of an attempt, retry, outcome, callback, end; and what the time brings.
 //!
 //! Keeps S3, S4, S7-S12, S15, S16, L4, L5, L8.
 

@@ -1,4 +1,4 @@
-//! proxy-fetch's object on the engine, with a tape: it records its lives and turns as the worker does.
+//! proxy-fetch's object on the engine, with a recording: it records its incarnations and turns as the worker does.
 
 use proxy_fetch::{Config, Effect, Event, Recorded, Timestamp, Write};
 use proxy_fetch_sim::{
@@ -12,28 +12,28 @@ use proxy_fetch_sim::{
 use std::{cell::RefCell, rc::Rc};
 
 /// Lines of a log.
-pub type Tape = Rc<RefCell<Vec<String>>>;
+pub type Recording = Rc<RefCell<Vec<String>>>;
 
 /// The object's name in its records.
 pub const OBJECT_NAME: &str = "simulated";
 
-pub struct Taped {
+pub struct RecordedObject {
     pub object: ProxyObject,
     /// The alarm that is known to be stored.
     alarm: Option<Timestamp>,
-    tape: Tape,
+    recording: Recording,
 }
 
 pub struct Settings {
     pub config: Config,
-    pub tape: Tape,
+    pub recording: Recording,
 }
 
-fn record(tape: &Tape, entry: &Recorded) {
-    tape.borrow_mut().push(format!("proxy-fetch record {OBJECT_NAME} {}", entry.to_line()));
+fn record(recording: &Recording, entry: &Recorded) {
+    recording.borrow_mut().push(format!("proxy-fetch record {OBJECT_NAME} {}", entry.to_line()));
 }
 
-impl Object for Taped {
+impl Object for RecordedObject {
     type Settings = Settings;
     type Storage = Storage;
     type Write = Write;
@@ -46,9 +46,9 @@ impl Object for Taped {
 
     fn construct(settings: &Settings, storage: &Storage) -> Result<Self, String> {
         let rows = restorable(&storage.read()).map(|row| (row.key.table as u8, row.key.id.0, row.value)).collect();
-        record(&settings.tape, &Recorded::Life { config: settings.config.clone(), rows });
+        record(&settings.recording, &Recorded::Incarnation { config: settings.config.clone(), rows });
         let object = ProxyObject::construct(&settings.config, storage)?;
-        Ok(Self { object, alarm: None, tape: Rc::clone(&settings.tape) })
+        Ok(Self { object, alarm: None, recording: Rc::clone(&settings.recording) })
     }
 
     fn apply(storage: &mut Storage, write: &Write) -> u64 {
@@ -78,14 +78,14 @@ impl Object for Taped {
         self.alarm = turn.alarm.map(Timestamp).or(self.alarm);
         let effects = turn.effects.iter().map(ToString::to_string).collect();
         let (now, alarm) = (Timestamp(now_ms), self.alarm);
-        record(&self.tape, &Recorded::Turn { now, fired, events: taken, effects, alarm });
+        record(&self.recording, &Recorded::Turn { now, fired, events: taken, effects, alarm });
     }
 
     fn note(event: &Event) -> Note {
         ProxyObject::note(event)
     }
 
-    fn patience_ms(event: &Event) -> u64 {
-        ProxyObject::patience_ms(event)
+    fn linger_ms(event: &Event) -> u64 {
+        ProxyObject::linger_ms(event)
     }
 }

@@ -100,7 +100,7 @@ const ZOMBIE: &[(&str, Kind)] = &[("runs_on", Happens)];
 
 /// What can be decided there.
 #[must_use]
-pub fn known(place: Place) -> &'static [(&'static str, Kind)] {
+pub fn schema(place: Place) -> &'static [(&'static str, Kind)] {
     match (place.purpose, place.actor) {
         (engine::TURN, _) => TURN,
         (engine::COMMIT, _) => COMMIT,
@@ -124,11 +124,11 @@ pub fn known(place: Place) -> &'static [(&'static str, Kind)] {
 
 /// The name's place in the order of decisions, and its kind.
 fn kind(place: Place, name: &str) -> Option<(usize, Kind)> {
-    let listed = known(place).iter().position(|(known, _)| *known == name);
+    let listed = schema(place).iter().position(|(known, _)| *known == name);
     // When a fetch of a replaced instance gets its connection: there is one name for each of them.
     let is_task = || place.purpose == world::ZOMBIE && name.starts_with("task_") && name.ends_with("_us");
     match listed {
-        Some(at) => Some((at, known(place)[at].1)),
+        Some(at) => Some((at, schema(place)[at].1)),
         None => is_task().then_some((usize::MAX, Time)),
     }
 }
@@ -163,7 +163,7 @@ pub fn read(place: Place, key: &str, value: &toml::Value) -> Result<(String, Val
     let name = key.strip_suffix("_ms").map(|stem| format!("{stem}_us"));
     let name = name.filter(|name| kind(place, name).is_some()).unwrap_or_else(|| key.to_owned());
     let Some((_, kind)) = kind(place, &name).filter(|_| !key.ends_with("_us")) else {
-        let names: Vec<String> = known(place).iter().map(|(name, kind)| key_of(name, *kind)).collect();
+        let names: Vec<String> = schema(place).iter().map(|(name, kind)| key_of(name, *kind)).collect();
         return Err(format!("unknown key `{key}`{}", crate::nearest::nearest(key, names.iter().map(String::as_str))));
     };
     let decided = match (kind, value) {

@@ -1,4 +1,4 @@
-//! A recorded life, lived again turn by turn: the machine, what it knows of its alarm, and what it has stored.
+//! A recorded incarnation, lived again turn by turn: the machine, what it knows of its alarm, and what it has stored.
 
 use crate::proxy::panic_text;
 use crate::proxy::storage::{Rows, restorable};
@@ -16,8 +16,8 @@ use std::{
 /// Rows that are shown of a restart that differs.
 const SHOWN_ROWS: usize = 5;
 
-/// A life that is lived again.
-pub(super) struct Life {
+/// An incarnation that is lived again.
+pub(super) struct Incarnation {
     config: Config,
     /// Or why there is none.
     machine: Result<Machine, String>,
@@ -33,7 +33,7 @@ pub(super) struct Life {
     durable: u64,
 }
 
-/// What the life has written, and what stood there before, turn by turn.
+/// What the incarnation has written, and what stood there before, turn by turn.
 #[derive(Default)]
 struct Disk {
     rows: Rows,
@@ -76,8 +76,8 @@ impl Disk {
     }
 }
 
-impl Life {
-    /// A life that begins with these rows.
+impl Incarnation {
+    /// An incarnation that begins with these rows.
     pub(super) fn begin(config: Config, rows: Rows) -> Self {
         let machine = Machine::restore(config.clone(), restorable(&rows)).map_err(|error| error.to_string());
         Self {
@@ -191,7 +191,7 @@ impl Life {
         self.durable = self.durable.max(proof.copied().unwrap_or_default());
     }
 
-    /// Compares what the life has written with what the next one found; says how many turns the disk lacks.
+    /// Compares what the incarnation has written with what the next one found; says how many turns the disk lacks.
     pub(super) fn left(mut self, found: &Rows) -> Result<u64, Vec<String>> {
         let mut difference = None;
         let mut lost = 0;
@@ -212,7 +212,7 @@ impl Life {
         let kept = self.turns - lost;
         if kept < self.durable {
             let mut what = vec![format!(
-                "the rows are as after turn {kept} of the life before, though what turn {} sent was answered",
+                "the rows are as after turn {kept} of the incarnation before, though what turn {} sent was answered",
                 self.durable
             )];
             what.extend(difference.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! A request's life in the model: start, end of an attempt, retry, outcome, callback, end.
+//! A request's lifecycle in the model: start, end of an attempt, retry, outcome, callback, end.
 
 use super::inputs::{End, asked_ms, expires};
 use super::model::{Ended, Live, Model, Predicted, Seen, State};
@@ -22,7 +22,7 @@ impl Model {
     /// "The constructor bumps the epoch and treats each request that was in flight or delivering as a failed attempt:
     /// backoff, or the outcome 'interrupted' if none is left." But an outcome never changes (S11), so one that needs no
     /// response from the dead memory stands, and is delivered again.
-    pub(super) fn begin_life(&mut self, now: u64, seen: &dyn Seen, out: &mut Predicted) {
+    pub(super) fn begin_incarnation(&mut self, now: u64, seen: &dyn Seen, out: &mut Predicted) {
         self.begun = true;
         self.epoch += 1;
         out.changed = true;

@@ -1,12 +1,12 @@
 //! What is done to the nodes: kills, stops, pauses, a disk that breaks, links that are cut.
 
-use super::{OBJECT_NODE, SECOND, between, chance, ms, now, one_of, witness::Shared};
+use super::{OBJECT_NODE, SECOND, between, chance, ms, now, one_of, oracle::Shared};
 use madsim::{net::NetSim, runtime::Handle, time::sleep};
 
 const OTHERS: [&str; 3] = ["callers", "upstream", "origin"];
 
 /// Harms the object's process until it is enough. At the end it runs.
-pub async fn harm_the_process(world: Shared) {
+pub async fn disturb_the_process(world: Shared) {
     let handle = Handle::current();
     for _ in 0..between(6, 14) {
         sleep(ms(between(20, 6_000))).await;
@@ -78,7 +78,7 @@ async fn stop(handle: &Handle, world: &Shared) {
 }
 
 /// Harms links and the other nodes until it is enough. At the end all is well.
-pub async fn harm_the_network(world: Shared) {
+pub async fn disturb_the_network(world: Shared) {
     let (handle, net) = (Handle::current(), NetSim::current());
     let node = |name| handle.get_node(name).unwrap().id();
     let rate = one_of(&[0.0, 0.0, 0.02, 0.1]);

@@ -8,7 +8,7 @@ use super::{
     guard::Guard,
     now,
     process::config,
-    tape::Tape,
+    recording::Recording,
     totals::Totals,
 };
 use crate::{
@@ -40,14 +40,14 @@ pub(super) const SLACK_MS: u64 = 4;
 /// One world, shared by all its nodes.
 #[derive(Clone, Default)]
 pub struct Shared {
-    witness: Arc<Mutex<Witness>>,
+    oracle: Arc<Mutex<Oracle>>,
     pub guard: Guard,
 }
 
 impl Shared {
-    pub fn see<T>(&self, look: impl FnOnce(&mut Witness) -> T) -> T {
-        match self.witness.lock() {
-            Ok(mut witness) => look(&mut witness),
+    pub fn see<T>(&self, look: impl FnOnce(&mut Oracle) -> T) -> T {
+        match self.oracle.lock() {
+            Ok(mut oracle) => look(&mut oracle),
             // A law was broken while somebody looked: the run is over.
             Err(poisoned) => resume_unwind(Box::new(poisoned.to_string())),
         }
@@ -65,12 +65,12 @@ impl Shared {
 }
 
 #[derive(Default)]
-pub struct Witness {
+pub struct Oracle {
     /// The disk.
     pub rows: Rows,
     pub mood: Mood,
     pub totals: Totals,
-    pub tape: Tape,
+    pub recording: Recording,
     pub(super) ledger: Ledger,
     laws: Laws,
     pub(super) alarm: Option<Timestamp>,
@@ -81,8 +81,8 @@ pub struct Witness {
     pub(super) mailbox: Option<Mailbox>,
     /// Its database is open.
     is_open: bool,
-    /// How many lives of the machine there were; the last one goes on if `is_living`.
-    pub life: u64,
+    /// How many incarnations of the machine there were; the last one goes on if `is_living`.
+    pub incarnation: u64,
     is_living: bool,
     /// The turn under way, and whether it has committed.
     turn: Option<(Timestamp, Vec<Event>, bool)>,
@@ -109,7 +109,7 @@ pub struct Witness {
     fetched: BTreeMap<Attempt, FetchResult>,
     /// Callbacks that have ended, how and when; they may wait for company.
     called_back: BTreeMap<Attempt, (CallbackResult, Timestamp)>,
-    /// Ends that an earlier life of the process has not taken in; a later one may be told.
+    /// Ends that an earlier incarnation of the process has not taken in; a later one may be told.
     stale: BTreeSet<Attempt>,
     /// Fetches that the machine has given up, and when; they run until the network's threads hear of it.
     aborted: BTreeMap<Attempt, Timestamp>,
@@ -125,8 +125,8 @@ pub struct Witness {
     pub(super) failed_callbacks: BTreeSet<Ulid>,
 }
 
-/// Processes and lives.
-impl Witness {
+/// Processes and incarnations.
+impl Oracle {
     pub(super) fn observe(&mut self, seen: &Observation<'_>) {
         if let Err(violation) = self.laws.observe(&self.ledger, seen) {
             panic!("{violation}");
@@ -161,7 +161,7 @@ impl Witness {
 
     /// The shell opens the database. Says whether it can.
     pub fn open(&mut self) -> bool {
-        self.life_ended();
+        self.incarnation_ended();
         assert!(!self.is_open, "S25: the database is opened while it is open");
         if self.mood.is_broken() {
             self.totals.failed_opens += 1;
@@ -176,13 +176,13 @@ impl Witness {
         self.is_open = false;
     }
 
-    /// The machine is restored: a life begins.
+    /// The machine is restored: an incarnation begins.
     pub fn started(&mut self) {
-        self.life += 1;
+        self.incarnation += 1;
         self.is_living = true;
         // Its first turn is due at once.
         (self.alarm, self.wake, self.free_since) = (None, Some(now()), now());
-        self.tape.life(config(), &self.rows);
+        self.recording.incarnation(config(), &self.rows);
         self.observe(&Observation::Started);
     }
 
@@ -192,7 +192,7 @@ impl Witness {
         self.totals.kills_in_flight += u64::from(self.ledger.in_flight > 0);
         self.totals.kills_while_delivering += u64::from(self.ledger.delivering > 0);
         self.totals.kills_while_stopping += u64::from(self.closing.is_some() && !self.has_shell_ended);
-        self.life_ended();
+        self.incarnation_ended();
         (self.is_up, self.mailbox, self.mood.trap) = (false, None, None);
     }
 
@@ -202,7 +202,7 @@ impl Witness {
     }
 
     /// The machine and all that was under way for it are gone.
-    pub(super) fn life_ended(&mut self) {
+    pub(super) fn incarnation_ended(&mut self) {
         if !mem::take(&mut self.is_living) {
             return;
         }
@@ -234,7 +234,7 @@ impl Witness {
 }
 
 /// Turns.
-impl Witness {
+impl Oracle {
     pub fn turn_begins(&mut self, now: Timestamp, events: &[Event]) {
         if mem::take(&mut self.is_recovering) {
             self.failures = 0;
@@ -256,7 +256,7 @@ impl Witness {
                         ended, *result,
                         "S11: how the callback of {attempt} ended, and how the shell says it did"
                     );
-                    let waits_until = at.max(self.free_since).plus_ms(event.patience_ms() + SLACK_MS);
+                    let waits_until = at.max(self.free_since).plus_ms(event.linger_ms() + SLACK_MS);
                     assert!(now <= waits_until, "L5: the end of the callback of {attempt} at {at} waited until {now}");
                 }
                 Event::Stop => self.ledger.stopping = true,
@@ -306,9 +306,9 @@ impl Witness {
                 self.totals.failed_commits += 1;
                 self.totals.failed_commits_that_were_stored += u64::from(kept);
                 self.failed();
-                self.life_ended();
+                self.incarnation_ended();
                 if kept {
-                    self.tape.cut();
+                    self.recording.cut();
                 }
             }
             Fate::Dies { kept } => {
@@ -350,7 +350,7 @@ impl Witness {
         let Some((now, events, is_committed)) = self.turn.take() else { return };
         let lines = effects.iter().map(ToString::to_string).collect();
         let entry = Recorded::Turn { now, fired: None, events: events.clone(), effects: lines, alarm: alarm.at() };
-        self.tape.push(&entry);
+        self.recording.push(&entry);
         if !self.is_alive(process) {
             return;
         }
@@ -399,7 +399,7 @@ impl Witness {
 }
 
 /// Fetches and callbacks.
-impl Witness {
+impl Oracle {
     pub(super) fn entry(&self, id: Ulid) -> usize {
         match self.ledger.entry_of(id) {
             Some(entry) => entry,
@@ -428,9 +428,12 @@ impl Witness {
     }
 
     /// A fetch has ended; without a result it was cut off.
-    pub fn fetch_ended(&mut self, life: u64, attempt: Attempt, result: Option<&FetchResult>) {
-        if life != self.life || !self.is_living {
-            assert!(result.is_none() || !self.is_up, "S3: {attempt} ended, and the life that sent it had ended before");
+    pub fn fetch_ended(&mut self, incarnation: u64, attempt: Attempt, result: Option<&FetchResult>) {
+        if incarnation != self.incarnation || !self.is_living {
+            assert!(
+                result.is_none() || !self.is_up,
+                "S3: {attempt} ended, and the incarnation that sent it had ended before"
+            );
             return;
         }
         if self.aborted.remove(&attempt).is_some() {
@@ -456,7 +459,7 @@ impl Witness {
         self.observe(&Observation::FetchEnded { entry, attempt });
     }
 
-    /// A callback leaves. Which life it is of, only what is durable can say.
+    /// A callback leaves. Which incarnation it is of, only what is durable can say.
     pub fn callback_left(&mut self, item: &CallbackItem) -> Attempt {
         assert!(self.is_living, "S11: a callback of {} left, and the machine that sent it is gone", item.request_id);
         let outcome = outcome_of(item);
@@ -478,11 +481,11 @@ impl Witness {
     }
 
     /// A callback has ended; without a result it was cut off.
-    pub fn callback_ended(&mut self, life: u64, attempt: Attempt, result: Option<CallbackResult>) {
-        if life != self.life || !self.is_living {
+    pub fn callback_ended(&mut self, incarnation: u64, attempt: Attempt, result: Option<CallbackResult>) {
+        if incarnation != self.incarnation || !self.is_living {
             assert!(
                 result.is_none() || !self.is_up,
-                "S11: the callback of {attempt} ended after the life that sent it"
+                "S11: the callback of {attempt} ended after the incarnation that sent it"
             );
             return;
         }
@@ -508,7 +511,7 @@ fn is_all_but_retry_after(ended: Option<&FetchResult>, told: &FetchResult) -> bo
 
 /// The body that the upstream answers an attempt with.
 pub fn body_of(attempt: Attempt) -> String {
-    format!("{}#{} in life {}", attempt.id, attempt.number, attempt.epoch)
+    format!("{}#{} in incarnation {}", attempt.id, attempt.number, attempt.epoch)
 }
 
 /// The outcome that a callback tells of.

@@ -1,9 +1,12 @@
-//! Marks: small facts of a run, by which a campaign that steers tells a new kind of run from one more of the same.
+//! Features (the word of libFuzzer): small facts of a run, by which a campaign that steers tells a new kind of run from
+//! one more of the same.
 //!
 //! Each commit leaves some: which states its requests came from and went to, what the turn had taken in, and how far
-//! that was from each deadline. They are collected only where [`super::Watch::marks`] asks for it, and no law reads them.
+//! that was from each deadline. They are collected only where [`super::Watch::features`] asks for it, and no law reads
+//! them.
 
 use super::{
+    coverage::State,
     ledger::{Ask, Change, Commit, Entry, Ledger, Note, Stored},
     world::ProxyWorld,
 };
@@ -14,7 +17,7 @@ use proxy_fetch::{Attempt, FetchResult, Outcome, Phase, RequestRow, Timestamp, l
 /// Farther than so many binary digits of ms is all the same.
 const FARTHEST: u8 = 17;
 
-/// What a mark is about; the first byte of the 6 of its number.
+/// What a feature is about; the first byte of the 6 of its number.
 #[repr(u8)]
 enum About {
     /// A request's way from one state to another, and what the turn took in.
@@ -35,9 +38,9 @@ enum About {
     Many,
 }
 
-/// A mark, and where in its run it was left first.
+/// A feature, and where in its run it was left first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Feature {
     /// Its number, below 2^48.
     pub number: u64,
     /// When, in simulated µs.
@@ -48,8 +51,8 @@ pub struct Mark {
     pub ask: Option<Ask>,
 }
 
-impl Mark {
-    /// How many kinds of marks there are.
+impl Feature {
+    /// How many kinds of features there are.
     pub const KINDS: usize = About::Many as usize + 1;
 
     /// What it is about, from 0 on.
@@ -58,17 +61,25 @@ impl Mark {
         (self.number >> 40) as usize
     }
 
-    /// The smallest number that a mark of this kind may have.
+    /// From which state to which a commit brought a request, if it is about that: [`State::Idle`] before a request is
+    /// accepted and after it is forgotten.
+    #[must_use]
+    pub const fn transition(&self) -> Option<(State, State)> {
+        let [_, _, about, from, to, ..] = self.number.to_be_bytes();
+        if about == About::Way as u8 { Some((state_of(from), state_of(to))) } else { None }
+    }
+
+    /// The smallest number that a feature of this kind may have.
     #[must_use]
     pub const fn first_of_kind(kind: usize) -> u64 {
         (kind as u64) << 40
     }
 }
 
-/// The marks of a run that is under way.
+/// The features of a run that is under way.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
-    left: HashTable<Mark>,
+pub(super) struct Features {
+    left: HashTable<Feature>,
     /// The time of the present step.
     at: Micros,
     /// The alarm that the last commit left.
@@ -78,12 +89,12 @@ pub(super) struct Marks {
     in_commit: Vec<u16>,
 }
 
-impl Marks {
+impl Features {
     /// All that were left, by number.
-    pub(super) fn list(self) -> Vec<Mark> {
-        let mut marks: Vec<Mark> = self.left.into_iter().collect();
-        marks.sort_unstable_by_key(|mark| mark.number);
-        marks
+    pub(super) fn list(self) -> Vec<Feature> {
+        let mut features: Vec<Feature> = self.left.into_iter().collect();
+        features.sort_unstable_by_key(|feature| feature.number);
+        features
     }
 
     fn leave(&mut self, about: About, bytes: [u8; 5]) {
@@ -93,11 +104,12 @@ impl Marks {
     fn leave_at(&mut self, about: About, [a, b, c, d, e]: [u8; 5], late_ms: i64, ask: Option<Ask>) {
         let number = u64::from_be_bytes([0, 0, about as u8, a, b, c, d, e]);
         let at = self.at;
-        let entry = self.left.entry(hash(number), |mark| mark.number == number, |mark| hash(mark.number));
-        entry.or_insert_with(|| Mark { number, at, late_ms, ask });
+        let entry = self.left.entry(hash(number), |feature| feature.number == number, |feature| hash(feature.number));
+        entry.or_insert_with(|| Feature { number, at, late_ms, ask });
     }
 
-    /// What a turn took in, and how far it was from the deadlines that it found; before the ledger learns what it wrote.
+    /// What a turn took in, and how far it was from the deadlines that it found; before the ledger learns what it
+    /// wrote.
     fn events(&mut self, now: Timestamp, ledger: &Ledger, notes: &[Note], asked: impl Fn(u64) -> Ask) {
         for note in notes {
             let (entry, kind, ask) = match note {
@@ -189,18 +201,18 @@ impl Marks {
 
 impl ProxyWorld {
     /// Before the ledger learns what a turn wrote.
-    pub(super) fn mark_events(&mut self, at: Micros, now: Timestamp, notes: &[Note]) {
-        if let Some(marks) = &mut self.marks {
-            marks.at = at;
+    pub(super) fn note_events(&mut self, at: Micros, now: Timestamp, notes: &[Note]) {
+        if let Some(features) = &mut self.features {
+            features.at = at;
             let calls = &self.calls;
-            marks.events(now, &self.ledger, notes, |call| calls[call as usize].ask);
+            features.events(now, &self.ledger, notes, |call| calls[call as usize].ask);
         }
     }
 
     /// After the ledger has learnt what a commit wrote.
-    pub(super) fn mark_changes(&mut self, commit: &Commit<'_>, is_unconfirmed: bool) {
-        if let Some(marks) = &mut self.marks {
-            marks.changes(&self.ledger, commit, is_unconfirmed);
+    pub(super) fn note_changes(&mut self, commit: &Commit<'_>, is_unconfirmed: bool) {
+        if let Some(features) = &mut self.features {
+            features.changes(&self.ledger, commit, is_unconfirmed);
         }
     }
 }
@@ -231,6 +243,18 @@ const fn state(stored: &Stored) -> u8 {
         },
         Stored::Finished(row) => 48 + outcome_kind(row.outcome),
         Stored::Forgotten => 5,
+    }
+}
+
+/// The state that such a number stands for.
+const fn state_of(number: u8) -> State {
+    match number {
+        1 => State::Queued,
+        2 => State::Waiting,
+        3 | 4 => State::InFlight,
+        16..48 => State::Delivering,
+        48.. => State::Finished,
+        _ => State::Idle,
     }
 }
 
@@ -284,7 +308,7 @@ const fn distance(late_ms: i64) -> u8 {
     steps << 1 | (late_ms < 0) as u8
 }
 
-/// Spreads a mark's number (Fibonacci hashing).
+/// Spreads a feature's number (Fibonacci hashing).
 const fn hash(number: u64) -> u64 {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
 }
@@ -304,12 +328,12 @@ mod tests {
     fn marks_are_kept_where_they_are_asked_for_and_change_nothing() {
         for seed in 0..20 {
             let plain = run_seed(seed, Profile::Swarm, Watch::default());
-            let marked = run_seed(seed, Profile::Swarm, Watch { marks: true, ..Watch::default() });
-            assert_eq!(plain.marks, []);
-            assert_eq!((plain.digest, plain.coverage), (marked.digest, marked.coverage));
-            assert_eq!(marked.marks.is_empty(), marked.outcomes.is_empty(), "seed {seed}");
-            assert!(marked.marks.iter().all(|mark| mark.number < 1 << 48 && mark.at <= marked.simulated));
-            assert!(marked.marks.is_sorted_by(|one, next| one.number < next.number));
+            let watched = run_seed(seed, Profile::Swarm, Watch { features: true, ..Watch::default() });
+            assert_eq!(plain.features, []);
+            assert_eq!((plain.digest, plain.coverage), (watched.digest, watched.coverage));
+            assert_eq!(watched.features.is_empty(), watched.outcomes.is_empty(), "seed {seed}");
+            assert!(watched.features.iter().all(|feature| feature.number < 1 << 48 && feature.at <= watched.simulated));
+            assert!(watched.features.is_sorted_by(|one, next| one.number < next.number));
         }
     }
 }
