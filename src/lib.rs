@@ -93,6 +93,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod address;
+mod admission;
 mod backoff;
 mod config;
 mod event;

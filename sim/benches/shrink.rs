@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "a benchmark")]
 
 use proxy_fetch_sim::{
-    mutants::{self, planted},
+    bugs::{self, planted},
     proxy::{Plan, Profile, Watch, run_seed},
     scenario::shrink_run,
 };
@@ -45,7 +45,7 @@ fn main() {
     if planted().is_some() {
         return shrink();
     }
-    let copy = mutants::build("--bench", "shrink", "bench").unwrap_or_else(|error| panic!("{error}"));
+    let copy = bugs::build("--bench", "shrink", "bench").unwrap_or_else(|error| panic!("{error}"));
     println!("{:<26} {:>6} {:>8} {:>6} {:>6} {:>8}", "bug", "seeds", "before", "left", "runs", "ms");
     let (mut items, mut times) = (Vec::new(), Vec::new());
     for bug in BUGS {

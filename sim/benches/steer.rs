@@ -3,9 +3,9 @@
 #![allow(missing_docs, reason = "a benchmark")]
 
 use proxy_fetch_sim::{
+    bugs::{self, planted},
     campaign::{self, Campaign},
     laws::Laws,
-    mutants::{self, planted},
     planter::PlantedCopy,
     proxy::{Profile, Watch, run_seed},
     steer,
@@ -132,7 +132,7 @@ fn main() {
         return search_here();
     }
     let starts = starts();
-    let copy = mutants::build("--bench", "steer", "bench").unwrap_or_else(|error| panic!("{error}"));
+    let copy = bugs::build("--bench", "steer", "bench").unwrap_or_else(|error| panic!("{error}"));
     // The machine's panics are findings.
     panic::set_hook(Box::new(|_| {}));
     println!("runs until the bug is found, means of {starts} starts; who finds none in {MOST} counts as {MOST}");

@@ -1,8 +1,8 @@
 //! Campaigns: many seeds, on several threads; what they reached and what they broke.
 
 use crate::{
+    bugs::planted,
     engine::Micros,
-    mutants::planted,
     proxy::{Profile, Report, Watch, coverage::Coverage, run_seed},
 };
 use std::{

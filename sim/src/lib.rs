@@ -6,7 +6,8 @@
 //! [`steer`] runs campaigns that learn from what they reached.
 //! [`finding`] tells people of a broken law.
 //! [`scenario`] writes plans down as files, and makes failing ones small.
-//! [`mutants`] has bugs that the laws must find, and [`planter`] plants them, or those of anybody else.
+//! [`bugs`] has mistakes that the laws must find, and [`planter`] plants them, or those of anybody else.
+//! `mutants` looks for each of them through every lens.
 //! `reference` compares the machine with a model of plain lists, on generated sequences.
 //! `shell` runs the native host's shell on madsim.
 //! [`explore`] goes through every schedule of a small scope.
@@ -14,11 +15,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bugs;
 pub mod campaign;
 pub mod engine;
 pub mod explore;
 pub mod finding;
 pub mod laws;
+pub mod ledger;
+#[cfg(feature = "lenses")]
 pub mod mutants;
 mod nearest;
 pub mod planter;
@@ -30,6 +34,7 @@ pub mod scenario;
 #[cfg(all(feature = "lenses", madsim))]
 pub mod shell;
 pub mod steer;
+pub mod storage;
 pub mod verify;
 
 #[cfg(all(feature = "lenses", not(madsim)))]

@@ -6,8 +6,8 @@ mod documents;
 
 use documents::Repository;
 use proxy_fetch_sim::{
+    bugs,
     laws::Laws,
-    mutants,
     proxy::coverage::FAULTS,
     queue::{coverage::Fault, law_ids},
     scenario::{Scenario, law_says},
@@ -47,7 +47,7 @@ fn the_failure_that_readme_shows_is_of_a_law_and_a_bug() {
     let file: Vec<&str> = file.take_while(|line| !is_trace(line)).collect();
     let scenario = Scenario::parse(&file.join("\n")).unwrap_or_else(|error| panic!("README's scenario: {error}"));
     let (law, bug) = (scenario.law.unwrap_or_default(), scenario.bug.unwrap_or_default());
-    let bug = mutants::bug(&bug).unwrap_or_else(|error| panic!("README's scenario: {error}"));
+    let bug = bugs::bug(&bug).unwrap_or_else(|error| panic!("README's scenario: {error}"));
     let head = [format!("# {law}: {}.", law_says(&law).unwrap_or_default()), format!("# {bug}: {}.", bug.what)];
     assert_eq!(file[..2], head, "README's scenario begins so");
 }

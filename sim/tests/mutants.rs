@@ -2,21 +2,24 @@
 //! That every bug is found, `cargo sim mutants` shows: it builds the planted copy first, which no test here needs.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
-use proxy_fetch_sim::mutants::{self, Board, Bug, Found, Kill, LENSES, Machine, lenses};
+use proxy_fetch_sim::{
+    bugs::{self, Bug, Machine},
+    mutants::{self, Board, Found, Kill, LENSES, lenses},
+};
 use std::{path::Path, process::Command};
 
 /// Each text is found, and exactly once.
 #[test]
 fn each_bug_can_be_planted() {
-    match mutants::planter().plant() {
-        Ok(planted) => assert_eq!(planted.mutants, mutants::bugs().unwrap().len()),
+    match bugs::planter().plant() {
+        Ok(planted) => assert_eq!(planted.mutants, bugs::bugs().unwrap().len()),
         Err(problems) => panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     }
 }
 
 #[test]
 fn each_machine_has_bugs_laws_and_a_lens() {
-    let bugs = mutants::bugs().unwrap();
+    let bugs = bugs::bugs().unwrap();
     for machine in Machine::ALL {
         assert!(lenses(machine).next().is_some());
         assert!(bugs.iter().any(|bug| bug.machine == machine));
@@ -33,7 +36,7 @@ fn kill(law: &str, cost: u64) -> Kill {
 
 /// A bug of which one lens alone found something.
 fn found(name: &str, lens: &str, kill: &Kill) -> Found {
-    let bug: &'static Bug = mutants::bug(name).unwrap();
+    let bug: &'static Bug = bugs::bug(name).unwrap();
     Found { bug, kills: lenses(bug.machine).map(|each| (each.name == lens).then(|| kill.clone())).collect() }
 }
 
@@ -76,7 +79,7 @@ fn what_is_found_late_is_told_apart() {
         found("SlotLostAtCancel", "explore", &kill("L8", 1)),
     ];
     let soon = Board { found }.soon();
-    assert_eq!(soon.survivors(), [mutants::bug("SixthSlot").unwrap(), mutants::bug("SlotLostAtCancel").unwrap()]);
+    assert_eq!(soon.survivors(), [bugs::bug("SixthSlot").unwrap(), bugs::bug("SlotLostAtCancel").unwrap()]);
 }
 
 /// What `cargo sim` prints, says, and ends with.
@@ -90,7 +93,7 @@ fn command(arguments: &[&str], variable: Option<&str>) -> (String, String, Optio
 #[test]
 fn the_command_lists_and_checks_without_a_build() {
     let (list, _, code) = command(&["mutants", "--list"], None);
-    assert_eq!((list.lines().count(), code), (mutants::bugs().unwrap().len(), Some(0)));
+    assert_eq!((list.lines().count(), code), (bugs::bugs().unwrap().len(), Some(0)));
     assert!(list.contains("SixthSlot                   object  six requests may be in flight\n"), "{list}");
     let (out, _, code) = command(&["mutants", "--check"], None);
     assert_eq!(code, Some(0), "{out}");

@@ -19,7 +19,7 @@
 //!
 //! Keeps S19: the request id is fixed before the call, and a lost reply is asked for again with the same one.
 
-use crate::{ProxyFetchQueue, object::fresh_id, shell::text};
+use crate::{ProxyFetchQueue, object::fresh_id, thrown::text};
 use js_sys::{Object, Promise, Reflect, Uint8Array};
 use proxy_fetch::{
     Callback, ObjectCallback, Request,

@@ -5,7 +5,7 @@
 
 use crate::{
     glue::{Flight, Landing},
-    shell::text,
+    thrown::text,
 };
 use js_sys::{Array, JsString, Uint8Array};
 use proxy_fetch::{AfterHead, Config, Failure, FetchResult, Hop, Payload, limits};

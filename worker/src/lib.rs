@@ -20,6 +20,7 @@ mod queue;
 mod settings;
 mod shell;
 mod sql;
+mod thrown;
 
 pub use object::ProxyFetchDO;
 pub use queue::ProxyFetchQueue;

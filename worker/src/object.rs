@@ -14,7 +14,8 @@
 use crate::{
     glue::{self, AlarmInfo},
     panics,
-    shell::{Call, Shell, Stats, text},
+    shell::{Call, Shell, Stats},
+    thrown::text,
 };
 use futures_channel::oneshot;
 use proxy_fetch::{

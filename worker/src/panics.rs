@@ -32,7 +32,7 @@ pub fn watch(ctx: &JsValue) -> Result<(), String> {
     }
     let why = "proxy-fetch: a panic took its memory; it is restored from what is stored";
     if let Err(error) = glue::reset(ctx, why) {
-        console_error!("proxy-fetch: reset: {}", crate::shell::text(&error));
+        console_error!("proxy-fetch: reset: {}", crate::thrown::text(&error));
     }
     Err(why.to_owned())
 }

@@ -10,7 +10,8 @@ use crate::{
     fetch::{fly, take_off},
     glue::{Flight, Origins},
     settings::Settings,
-    shell::{now, text},
+    shell::now,
+    thrown::text,
 };
 use futures_util::{
     StreamExt,

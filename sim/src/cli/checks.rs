@@ -3,7 +3,8 @@
 //! bug on the copy is what it was made of.
 
 use proxy_fetch_sim::{
-    mutants::{self, Board, Found, each},
+    bugs,
+    mutants::{Board, Found, each},
     planter::PlantedCopy,
     scenario::Scenario,
 };
@@ -247,7 +248,7 @@ impl Sides<'_> {
     /// Little is left, plain and in order; it breaks the same law, and its file says how it came about.
     fn small(&self, bug: &str, most: usize) -> Result<(), String> {
         let (seed, law) = self.first(bug, "swarm")?;
-        let (path, typed) = mutants::scratch(&format!("small/{bug}.toml"))?;
+        let (path, typed) = bugs::scratch(&format!("small/{bug}.toml"))?;
         let file = path.display().to_string();
         let ran = self.with(bug, &["shrink", &seed, "--bug", bug, "-o", &file])?.ends(1, "made small: ")?;
         let text = fs::read_to_string(&path).map_err(|error| format!("{file}: {error}"))?;

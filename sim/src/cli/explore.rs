@@ -4,12 +4,12 @@ use super::output::{code, print};
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
+    bugs::planted,
     explore::{
         Action, Kinds, ProxySpace, Scope, Trace, read_path, retrace,
         search::{Bounds, End, Found, search},
     },
     laws::Violation,
-    mutants::planted,
     scenario::{law_says, readable},
 };
 use std::{

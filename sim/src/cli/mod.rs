@@ -20,7 +20,7 @@ mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use proxy_fetch_sim::{
-    mutants::{self as table, Bug},
+    bugs::{self as table, Bug},
     planter::VARIABLE,
     proxy::{Profile, panic_text},
 };

@@ -5,7 +5,10 @@ use super::{
     output::{code, print},
 };
 use indicatif::{HumanCount, ProgressBar};
-use proxy_fetch_sim::mutants::{self, Board, Bug, Found, Machine, lenses, planted};
+use proxy_fetch_sim::{
+    bugs::{self, Bug, Machine, planted},
+    mutants::{self, Board, Found, lenses},
+};
 use serde_json::{Value, json};
 use std::{fmt::Write, num::NonZero, process::ExitCode, thread};
 
@@ -31,14 +34,14 @@ fn look(args: &MutantsArgs) -> Result<ExitCode, String> {
 
 fn list() -> Result<ExitCode, String> {
     let line = |Bug { name, machine, what }: &Bug| format!("{name:<27} {:<6}  {what}\n", machine.key());
-    let lines: String = mutants::bugs()?.iter().map(line).collect();
+    let lines: String = bugs::bugs()?.iter().map(line).collect();
     Ok(print(&lines, ExitCode::SUCCESS))
 }
 
 fn check() -> Result<ExitCode, String> {
     // A table that cannot be read is wrong input; a text that is gone is what was asked for.
-    mutants::bugs()?;
-    match mutants::planter().plant() {
+    bugs::bugs()?;
+    match bugs::planter().plant() {
         Ok(planted) => {
             let text = format!("each of {} bugs can be planted, in {} files\n", planted.mutants, planted.files.len());
             Ok(print(&text, ExitCode::SUCCESS))
@@ -73,8 +76,8 @@ fn idle(board: &Board) -> Vec<(Machine, &'static str)> {
 
 fn search(args: &MutantsArgs, one: Option<&'static Bug>) -> Result<ExitCode, String> {
     let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
-    let bugs: Vec<&Bug> = one.map_or_else(|| mutants::bugs().map(|bugs| bugs.iter().collect()), |one| Ok(vec![one]))?;
-    let copy = mutants::build("--bin", "proxy-fetch-sim", "release")?;
+    let bugs: Vec<&Bug> = one.map_or_else(|| bugs::bugs().map(|bugs| bugs.iter().collect()), |one| Ok(vec![one]))?;
+    let copy = bugs::build("--bin", "proxy-fetch-sim", "release")?;
     let bar = ProgressBar::new(bugs.len() as u64);
     let board = mutants::run(&copy, &bugs, args.seeds, jobs, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();

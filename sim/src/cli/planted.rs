@@ -1,11 +1,11 @@
 //! `--bug NAME`: the same command in the planted copy, where the bug can be on.
 
-use proxy_fetch_sim::mutants::{self, Bug};
+use proxy_fetch_sim::bugs::{self, Bug};
 use std::{env, process::ExitCode};
 
 /// Builds the copy, and runs there what this process was asked to run. Its end is ours.
 pub(super) fn run(bug: &Bug) -> ExitCode {
-    let status = mutants::build("--bin", "proxy-fetch-sim", "release").and_then(|copy| {
+    let status = bugs::build("--bin", "proxy-fetch-sim", "release").and_then(|copy| {
         let mut command = copy.command(Some(&bug.name));
         command.args(env::args_os().skip(1)).status().map_err(|error| format!("the planted copy: {error}"))
     });

@@ -7,7 +7,7 @@ use super::{
 };
 use clap::Parser;
 use proxy_fetch_sim::{
-    mutants,
+    bugs,
     proxy::{Watch, run_plan},
     scenario::{Scenario, decision_lines, told},
 };
@@ -27,8 +27,8 @@ fn run(args: &ScenarioArgs) -> Result<ExitCode, String> {
     }
     let scenario = Scenario::parse(&text).map_err(|error| error.to_string())?;
     // The bug of the file is on, unless another one is asked for, or none.
-    if let Some(name) = scenario.bug.as_deref().filter(|_| !args.without_bug && mutants::planted().is_none()) {
-        return Ok(planted::run(mutants::bug(name)?));
+    if let Some(name) = scenario.bug.as_deref().filter(|_| !args.without_bug && bugs::planted().is_none()) {
+        return Ok(planted::run(bugs::bug(name)?));
     }
     let report = run_plan(0, scenario.plan, Watch { lines: true, ..Watch::default() });
     let lines: Vec<String> = [scenario.about].into_iter().chain(told(&report)).collect();

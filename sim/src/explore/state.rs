@@ -4,10 +4,8 @@
 use super::scope::Scope;
 use crate::{
     laws::Laws,
-    proxy::{
-        ledger::{Ledger, Observation},
-        storage::Rows,
-    },
+    ledger::{Ledger, Observation},
+    storage::Rows,
 };
 use proxy_fetch::{Alarm, Attempt, Machine, Timestamp};
 use std::{

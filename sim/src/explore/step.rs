@@ -9,11 +9,9 @@ use super::{
 };
 use crate::{
     laws::Violation,
-    proxy::{
-        ledger::{Ask, Callback, Change, Commit, Fetch, Note, Observation},
-        object::ProxyObject,
-        storage::{restorable, write_row},
-    },
+    ledger::{Ask, Callback, Change, Commit, Fetch, Note, Observation},
+    proxy::object::ProxyObject,
+    storage::{restorable, write_row},
 };
 use proxy_fetch::{
     Alarm, Attempt, Config, Effect, Event, Hop, Key, Machine, Outcome, Output, Payload, Store, Table, Timestamp, Write,

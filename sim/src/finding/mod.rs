@@ -11,10 +11,10 @@ pub use layout::{MAX_COLUMNS, MAX_LINES, shortened};
 pub use told::{broken_law, follows_from_a_broken_law, tell_once, unless_a_law_is_broken, without_panic_messages};
 
 use crate::{
+    bugs::planted,
     campaign::replay_command,
     engine::Line,
     laws::Violation,
-    mutants::planted,
     planter::original,
     proxy::{Plan, Profile, Report},
     queue,

@@ -24,7 +24,7 @@ impl Law for NextAlarm {
 mod tests {
     use super::*;
     use crate::laws::testing::{Story, assert_broken, response};
-    use crate::proxy::ledger::Note;
+    use crate::ledger::Note;
 
     #[test]
     fn the_next_alarm_is_in_the_commit() {

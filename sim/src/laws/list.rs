@@ -11,7 +11,7 @@ use super::{
     s19_fixed_name::FixedName, s20_no_spinning::NoSpinning, s21_bounded_response::BoundedResponse,
     s22_addresses::Addresses, s23_rest::Rest, s24_unknown_versions::UnknownVersions, s25_shadow::Shadow,
 };
-use crate::proxy::ledger::{Ask, Callback, Entry, Fetch, Ledger};
+use crate::ledger::{Ask, Callback, Entry, Fetch, Ledger};
 use proxy_fetch::{Key, Reply, Timestamp};
 
 macro_rules! laws {
@@ -184,7 +184,7 @@ pub type Laws = Watch<All>;
 mod tests {
     use super::*;
     use crate::laws::testing::{Story, response};
-    use crate::proxy::ledger::Note;
+    use crate::ledger::Note;
 
     #[test]
     fn each_law_has_a_name_of_its_own() {

@@ -5,7 +5,7 @@
 //! can read them.
 
 use super::promised::{self as limits, expires_at};
-use crate::proxy::ledger::{Commit, Entry, Ledger, Note, Stored};
+use crate::ledger::{Commit, Entry, Ledger, Note, Stored};
 use proxy_fetch::{Phase, Timestamp, Ulid};
 use std::collections::{BTreeSet, VecDeque};
 

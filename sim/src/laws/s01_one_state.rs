@@ -4,7 +4,7 @@ use super::{
     End, Law, Move, Settled, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::proxy::{
+use crate::{
     ledger::{Entry, Ledger, Stored},
     storage::Rows,
 };

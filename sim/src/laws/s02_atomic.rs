@@ -5,7 +5,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::proxy::ledger::{Ledger, Stored};
+use crate::ledger::{Ledger, Stored};
 use proxy_fetch::{Key, Table, Write};
 
 /// S2.

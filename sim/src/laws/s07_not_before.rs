@@ -6,7 +6,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::proxy::ledger::Note;
+use crate::ledger::Note;
 use proxy_fetch::{FetchResult, Phase, RetryAfter, backoff_ms};
 
 /// S7.

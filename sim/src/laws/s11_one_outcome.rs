@@ -5,7 +5,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure, outcome_of,
     view::{Shown, Who},
 };
-use crate::proxy::ledger::{Callback, Entry, Ledger, Stored};
+use crate::ledger::{Callback, Entry, Ledger, Stored};
 use proxy_fetch::{Outcome, Phase};
 
 /// S11.

@@ -2,7 +2,7 @@
 
 use super::promised as limits;
 use super::{End, Law, Move, Turn, Verdict, ensure, view::Who};
-use crate::proxy::ledger::{Ledger, Stored};
+use crate::ledger::{Ledger, Stored};
 use proxy_fetch::{Key, Outcome, Record, Table, Ulid, Write};
 
 /// S13.

@@ -2,7 +2,7 @@
 
 use super::promised as limits;
 use super::{Law, Turn, Verdict, ensure};
-use crate::proxy::ledger::Stored;
+use crate::ledger::Stored;
 use proxy_fetch::Timestamp;
 
 /// S14.
@@ -39,7 +39,7 @@ impl Law for IdleTick {
 mod tests {
     use super::*;
     use crate::laws::testing::{Story, assert_broken, response};
-    use crate::proxy::ledger::Note;
+    use crate::ledger::Note;
 
     /// In flight since 0, with a poll at 30 s and a lease until 35 s.
     fn in_flight() -> Story<IdleTick> {

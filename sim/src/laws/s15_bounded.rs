@@ -66,7 +66,7 @@ impl Law for Bounded {
 mod tests {
     use super::*;
     use crate::laws::testing::{Story, assert_broken, response};
-    use crate::proxy::ledger::Note;
+    use crate::ledger::Note;
     use proxy_fetch::Phase;
 
     fn story() -> Story<Bounded> {

@@ -51,7 +51,7 @@ impl Law for NoSpinning {
 mod tests {
     use super::*;
     use crate::laws::testing::{Story, assert_broken};
-    use crate::proxy::ledger::Note;
+    use crate::ledger::Note;
 
     #[test]
     fn a_retry_waits() {

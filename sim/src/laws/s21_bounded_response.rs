@@ -5,7 +5,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::proxy::ledger::Note;
+use crate::ledger::Note;
 use proxy_fetch::{Failure, FetchResult, Outcome, Phase};
 
 /// S21.

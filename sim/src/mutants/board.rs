@@ -1,7 +1,12 @@
 //! The scoreboard: which law found which bug, at what cost; and which bugs survive, and which laws found nothing.
 
-use super::{Bug, Kill, Lens, Machine, lens::lenses};
-use crate::{laws::Laws, planter::PlantedCopy, queue};
+use super::{Kill, Lens, lens::lenses};
+use crate::{
+    bugs::{Bug, Machine},
+    laws::Laws,
+    planter::PlantedCopy,
+    queue,
+};
 use std::{
     collections::BTreeMap,
     process::{Output, Stdio},

@@ -1,8 +1,9 @@
 //! Ways to look for the bug that is on in this process.
 
-use super::{
+use crate::bugs::{
+    Bug,
     Machine::{self, Object, Queue, Shell},
-    bugs::{Bug, planted},
+    planted,
 };
 use crate::{
     campaign::{Campaign, bug_option, replay_command},

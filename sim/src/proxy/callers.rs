@@ -2,11 +2,11 @@
 
 use super::{
     coverage::Sometimes,
-    ledger::{Ask, Observation, Planned},
     plan::purpose,
     world::{Message, OBJECT, ProxyWorld},
 };
 use crate::engine::{CallError, Fault, SECOND, Sim};
+use crate::ledger::{Ask, Observation, Planned};
 use proxy_fetch::{Callback, Caller, Event, ObjectCallback, Options, RefusalKind, Reply, Request};
 
 /// A caller gives up after this many calls.

@@ -3,7 +3,7 @@
 use crate::engine::Fault;
 use proxy_fetch::Phase;
 
-use super::ledger::{Entry, Stored};
+use crate::ledger::{Entry, Stored};
 
 /// What a fault can hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,12 +5,9 @@
 //! that was from each deadline. They are collected only where [`super::Watch::features`] asks for it, and no law reads
 //! them.
 
-use super::{
-    coverage::State,
-    ledger::{Ask, Change, Commit, Entry, Ledger, Note, Stored},
-    world::ProxyWorld,
-};
+use super::{coverage::State, world::ProxyWorld};
 use crate::engine::Micros;
+use crate::ledger::{Ask, Change, Commit, Entry, Ledger, Note, Stored};
 use hashbrown::HashTable;
 use proxy_fetch::{Attempt, FetchResult, Outcome, Phase, RequestRow, Timestamp, limits};
 

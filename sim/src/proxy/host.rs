@@ -5,11 +5,11 @@
 
 use super::{
     coverage::Sometimes,
-    ledger::{Callback, Fetch, Observation},
     plan::purpose,
     upstream::{Answer, Body},
     world::{Message, ProxyWorld, is_in_flight},
 };
+use crate::ledger::{Callback, Fetch, Observation};
 use crate::{
     engine::{Fault, InstanceId, Micros, SECOND, Sim},
     laws::Violation,

@@ -4,13 +4,11 @@ mod callers;
 pub mod coverage;
 pub mod features;
 mod host;
-pub mod ledger;
 pub mod names;
 pub mod object;
 pub mod plan;
 mod reached;
 mod run;
-pub mod storage;
 mod upstream;
 mod world;
 

@@ -1,10 +1,10 @@
 //! proxy-fetch as an object of the engine: the core's machine, its alarm, and the core's one order of a turn.
 
-use super::{
+use crate::engine::{Object, Turn};
+use crate::{
     ledger::Note,
     storage::{Storage, restorable},
 };
-use crate::engine::{Object, Turn};
 use proxy_fetch::{Alarm, Config, Effect, Event, Machine, Output, Store, Timestamp, Write, turn};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};

@@ -2,9 +2,9 @@
 
 use super::{
     coverage::{Entering, Sometimes, State},
-    ledger::{Ask, Change, Ledger, Note, Stored},
     world::ProxyWorld,
 };
+use crate::ledger::{Ask, Change, Ledger, Note, Stored};
 use crate::{engine::Fault, laws::promised};
 use proxy_fetch::{Outcome, Phase, RequestRow, Timestamp};
 

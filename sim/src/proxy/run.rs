@@ -3,11 +3,9 @@
 use super::{
     coverage::Coverage,
     features::{Feature, Features},
-    ledger::Stored,
     names::Names,
     object::ProxyObject,
     plan::{Plan, Profile},
-    storage::Storage,
     upstream::START,
     world::{OBJECT, ProxyWorld},
 };
@@ -15,6 +13,7 @@ use crate::{
     engine::{Decisions, Line, Micros, Recorder, Script, Sim},
     laws::{Laws, Violation},
 };
+use crate::{ledger::Stored, storage::Storage};
 use proxy_fetch::Outcome;
 use std::{
     any::Any,

@@ -1,11 +1,11 @@
 //! Upstreams: what one answers to an attempt, drawn from the seed for the request and the attempt alone (F21-F24).
 
 use super::{
-    ledger::{Ask, Planned},
     plan::purpose,
     world::{Message, ProxyWorld},
 };
 use crate::engine::{Micros, Sim};
+use crate::ledger::{Ask, Planned};
 use proxy_fetch::{Hop, Timestamp};
 
 /// What happens to an attempt.

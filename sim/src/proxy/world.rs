@@ -7,10 +7,10 @@ use super::{
     coverage::{Coverage, Sometimes},
     features::Features,
     host::Task,
-    ledger::{Ask, Change, Commit, Ledger, Observation, Planned},
     object::ProxyObject,
     plan::{Plan, purpose},
 };
+use crate::ledger::{Ask, Change, Commit, Ledger, Observation, Planned};
 use crate::{
     engine::{self, Fault, InstanceId, Micros, ObjectId, SECOND, Sim},
     laws::{Laws, Violation, outcome_of},

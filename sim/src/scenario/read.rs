@@ -7,9 +7,9 @@ use super::{
     schema,
 };
 use crate::{
+    bugs::{Machine, bug},
     engine::{Eviction, Fault, Micros, Place, Script, Sizes},
     laws::Laws,
-    mutants::{Machine, bug},
     proxy::{Plan, Profile, plan::PlannedRequest},
 };
 use proxy_fetch::Options;

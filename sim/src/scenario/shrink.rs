@@ -3,9 +3,9 @@
 
 use super::{file::Scenario, says::to_first_break};
 use crate::{
+    bugs::planted,
     campaign::command,
     engine::{Faults, Micros, Minimiser, Place, Script, TimeUp, Value, effort},
-    mutants::planted,
     proxy::{
         Plan, Report, Watch,
         plan::{PlannedRequest, WorldFaults},

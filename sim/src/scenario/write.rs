@@ -7,8 +7,8 @@ use super::{
     schema::{ms_value, rank, written},
 };
 use crate::{
+    bugs,
     engine::{Eviction, Fault, Micros, Place, Script, Value},
-    mutants,
     proxy::{Plan, Profile, plan::PlannedRequest},
 };
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -19,7 +19,7 @@ pub(super) fn to_text(scenario: &Scenario) -> String {
     let mut out = Out::default();
     let (plan, plain) = (&scenario.plan, Plan::plain());
     let says = scenario.law.as_deref().and_then(|law| Some((law, law_says(law)?)));
-    let is = scenario.bug.as_deref().and_then(|bug| Some((bug, mutants::bug(bug).ok()?.what.as_str())));
+    let is = scenario.bug.as_deref().and_then(|bug| Some((bug, bugs::bug(bug).ok()?.what.as_str())));
     for (name, what) in says.into_iter().chain(is) {
         out.comment(&format!("{name}: {what}."));
     }

@@ -14,11 +14,9 @@ use super::{
 use crate::{
     engine::Object,
     laws::Laws,
-    proxy::{
-        ledger::{Callback, Change, Commit, Fetch, Ledger, Note, Observation, Planned},
-        object::ProxyObject,
-        storage::{Rows, write_row},
-    },
+    ledger::{Callback, Change, Commit, Fetch, Ledger, Note, Observation, Planned},
+    proxy::object::ProxyObject,
+    storage::{Rows, write_row},
 };
 use proxy_fetch::{
     Alarm, Attempt, CallbackResult, Effect, Event, FetchResult, Machine, Outcome, Phase, Recorded, Report, Timestamp,

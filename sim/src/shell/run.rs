@@ -12,7 +12,8 @@ use super::{
 use crate::{
     campaign::bug_option,
     laws::{Laws, Violation},
-    proxy::{ledger::Planned, panic_text},
+    ledger::Planned,
+    proxy::panic_text,
 };
 use madsim::{
     Config,

@@ -5,10 +5,10 @@
 
 use crate::{
     engine::{Chance, Draw, Fault, MINUTE, Micros, SECOND},
+    ledger::Ask,
     proxy::{
         Plan, Profile,
         features::Feature,
-        ledger::Ask,
         plan::{PlannedRequest, WorldFaults},
     },
 };

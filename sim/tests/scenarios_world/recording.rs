@@ -3,11 +3,9 @@
 use proxy_fetch::{Config, Effect, Event, Recorded, Timestamp, Write};
 use proxy_fetch_sim::{
     engine::{Object, Turn},
-    proxy::{
-        ledger::Note,
-        object::ProxyObject,
-        storage::{Storage, restorable},
-    },
+    ledger::Note,
+    proxy::object::ProxyObject,
+    storage::{Storage, restorable},
 };
 use std::{cell::RefCell, rc::Rc};
 

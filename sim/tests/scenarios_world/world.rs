@@ -13,10 +13,8 @@ use proxy_fetch::{
 use proxy_fetch_sim::{
     engine::{self, Fault, Faults, InstanceId, MINUTE, Micros, ObjectId, Recorder, Sim, Sizes, World},
     laws::Laws,
-    proxy::{
-        ledger::{self, Change, Commit, Fetch, Ledger, Observation, Planned, Stored},
-        storage::Storage,
-    },
+    ledger::{self, Change, Commit, Fetch, Ledger, Observation, Planned, Stored},
+    storage::Storage,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,7 +1,7 @@
 //! Callbacks of the object: each is a task that reports once.
 
-use super::{Incarnation, Shell, text};
-use crate::deliver::call;
+use super::{Incarnation, Shell};
+use crate::{deliver::call, thrown::text};
 use proxy_fetch::{Attempt, CallbackResult, Event, Outcome};
 use wasm_bindgen::JsValue;
 use worker::{

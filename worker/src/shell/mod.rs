@@ -18,6 +18,7 @@ use crate::{
     glue::{self, Flight, Origins},
     settings::Settings,
     sql::Sql,
+    thrown::text,
 };
 use futures_channel::oneshot;
 use proxy_fetch::{
@@ -380,12 +381,4 @@ pub(crate) fn entropy() -> u128 {
 fn later(delay_ms: u32, run: impl FnOnce() + 'static) {
     let callback = Closure::once_into_js(run);
     glue::later(delay_ms, callback.unchecked_ref());
-}
-
-/// What was thrown, in words.
-pub(crate) fn text(thrown: &JsValue) -> String {
-    match thrown.dyn_ref::<js_sys::Error>() {
-        Some(error) => String::from(error.message()),
-        None => format!("{thrown:?}"),
-    }
 }
