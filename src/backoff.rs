@@ -1,5 +1,8 @@
 //! Whether and when to try again: what an attempt's end means, backoff, jitter and Retry-After, all pure functions
 //! (laws S7, S20).
+//!
+//! *Why jitter is computed from request and attempt:* a generator would be state, to be stored or passed in; and a
+//! restart would draw another delay than the one that was promised.
 
 use crate::{FetchResult, Outcome, Policy, Timestamp, limits};
 use jiff::{civil::DateTime, fmt::strtime, tz::Offset};

@@ -1,4 +1,6 @@
 //! What goes into the machine and what comes out: plain comparable data, one line each.
+//!
+//! *Why effects are data and not calls:* they can be held back until the commit, compared in tests, and recorded.
 
 use crate::{
     CallbackResult, FetchResult, Outcome, Refusal, Request, RequestId, Timestamp,

@@ -1,4 +1,7 @@
-//! What a campaign in the tests may be told from outside.
+//! What a test may be told from outside: how much to do, and where to start. What cannot be done is an error.
+
+// Each test binary uses its own part.
+#![allow(dead_code)]
 
 use std::{env, num::NonZero, thread, time::Duration};
 

@@ -8,16 +8,15 @@ mod lock;
 
 mod reviewed;
 
+#[path = "../campaigns/settings.rs"]
+mod settings;
+
 use clap::ValueEnum;
 use lock::{Bug, FAULTS, Plan, campaign, explain, minimal};
 use proxy_fetch_sim::engine::Recorder;
-use std::{env, fs, path::Path};
 
 fn seeds() -> u64 {
-    match env::var("SIM_SEEDS") {
-        Ok(text) => text.parse().unwrap_or_else(|error| panic!("SIM_SEEDS={text:?} is no number: {error}")),
-        Err(_) => 1_000,
-    }
+    settings::number("SIM_SEEDS", 1_000)
 }
 
 #[test]
@@ -76,15 +75,4 @@ fn a_seed_is_one_run() {
         assert_eq!(first.digest(), second.digest(), "seed {seed}");
         assert_eq!(run(Recorder::default()).digest(), first.digest(), "seed {seed} differs without its trace");
     }
-}
-
-/// What it takes to simulate another object: the object with its laws.
-#[test]
-fn the_object_and_its_laws_are_short() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lock");
-    let lines = |file: &str| match fs::read_to_string(folder.join(file)) {
-        Ok(text) => text.lines().count(),
-        Err(error) => panic!("{file}: {error}"),
-    };
-    assert!(lines("object.rs") + lines("laws.rs") <= 250);
 }

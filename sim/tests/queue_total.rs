@@ -2,6 +2,9 @@
 //! or leave its batch (Q2), or remember more than it may (S15).
 #![allow(missing_docs, reason = "a test")]
 
+#[path = "../campaigns/settings.rs"]
+mod settings;
+
 use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
 use proxy_fetch::{
     AllowedCallback, Callback, CallbackResult, Config, Failure, FetchResult, ObjectCallback, Options, Request,
@@ -62,7 +65,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn config() -> ProptestConfig {
     let base = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { base.cases } else { 200 };
+    let cases = settings::number("PROPTEST_CASES", 200).try_into().unwrap_or(u32::MAX);
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../proptest-regressions/queue_total.txt");
     ProptestConfig { cases, failure_persistence: Some(Box::new(FileFailurePersistence::Direct(file))), ..base }
 }

@@ -1,5 +1,8 @@
 //! What callers ask: enqueue, cancel, status.
 //!
+//! *Why the machine makes the ULID, and not the caller:* it orders the queue and counts the age, so it must be greater
+//! than every earlier one of this object, whatever clocks say. The caller's own name is the request id.
+//!
 //! Keeps S5 (the acknowledgement is an effect, so it follows the commit), S6, S15, S17, S18, S19.
 
 use super::{Machine, lifecycle::window_end};

@@ -2,6 +2,12 @@
 //!
 //! Memory is a shadow of storage (law S25): a step changes rows in memory and notes which; at its end each noted row
 //! is written as it now stands. The indexes are derived from the rows and never stored.
+//!
+//! - *Why a step notes what it touched and writes at its end:* no branch can change a row and forget to write it, and a
+//!   row that changes three times in a step is written once.
+//! - *Why ordered maps:* whatever order a map has reaches an output one day, and must then be the same in every run.
+//! - *Why deadlines are looked up and not remembered as timers:* a timer is gone with its instance, a row is not. So
+//!   what is due follows from the rows alone, and a restart knows all of it.
 
 mod ask;
 mod check;
@@ -103,6 +109,9 @@ impl Machine {
         self.advance(now, &mut budget, out);
         self.fill(now, &mut budget, out);
         self.flush(out);
+        // The mark moves with every write. It moves with a poll too, which is counted from it: else the same poll would
+        // be due again at once, for ever (law S20). Nothing else may write it: an alarm that finds nothing due writes
+        // nothing.
         let polled = is_tick && self.next_poll().is_some_and(|(at, _)| at <= now);
         if out.writes().len() > writes_before || polled {
             self.meta.mark = now;

@@ -86,6 +86,11 @@ fn cargo_tool(package: &str, program: &str, version: &str) -> Result<PathBuf, St
         .arg(&own)
         .current_dir(env::temp_dir())
         .env("CARGO_TARGET_DIR", own.join("build"))
+        // A tool runs for seconds: it is built to be there soon rather than to be fast.
+        .envs(
+            [("OPT_LEVEL", "1"), ("LTO", "off"), ("CODEGEN_UNITS", "16")]
+                .map(|(key, value)| (format!("CARGO_PROFILE_RELEASE_{key}"), value)),
+        )
         .env_remove("RUSTFLAGS"))?;
     Ok(own.join("bin").join(program))
 }

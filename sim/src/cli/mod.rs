@@ -31,9 +31,12 @@ use std::{
     process::ExitCode,
 };
 
+const EXIT_CODES: &str = "Exit codes: 0: no law is broken, or nothing differs; 1: a law is broken, or something \
+                          differs; 2: what was asked for cannot be done, or the output cannot be written.";
+
 /// Simulates proxy-fetch: seeded time, seeded faults, every law checked at every step.
 #[derive(Debug, Parser)]
-#[command(name = "cargo sim", bin_name = "cargo sim", version)]
+#[command(name = "cargo sim", bin_name = "cargo sim", version, after_help = EXIT_CODES)]
 struct Cli {
     /// Do it in a copy of the workspace with this bug (`cargo sim mutants --list` lists them). The copy is built first.
     #[arg(long, global = true, value_name = "NAME", value_parser = table::bug)]

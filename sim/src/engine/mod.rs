@@ -68,6 +68,7 @@
 mod alarm;
 mod draw;
 mod faults;
+mod instance;
 mod minimise;
 mod object;
 mod platform;

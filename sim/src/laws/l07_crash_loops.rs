@@ -1,13 +1,13 @@
 //! A request that kills the instance each time it runs ends after its last attempt; a new incarnation takes back every
 //! slot.
 
-use super::promised::expires_at;
+use super::promised::{backoff_ms, expires_at};
 use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
 use crate::ledger::{Entry, Fetch, Ledger};
-use proxy_fetch::{Outcome, Phase, backoff_ms};
+use proxy_fetch::{Outcome, Phase};
 
 /// L7.
 #[derive(Clone, Debug, Default, Hash)]
@@ -26,8 +26,10 @@ impl Law for CrashLoops {
             Who(step.entry)
         );
         let Some(row) = step.row_before() else { return Ok(()) };
-        let may_start_again = row.attempts <= row.policy.max_retries()
-            && turn.time.plus_ms(backoff_ms(&row.policy, step.entry.id, row.attempts)) < expires_at(step.entry.id);
+        // With whatever jitter.
+        let (_, backoff) = backoff_ms(&row.policy, row.attempts);
+        let may_start_again =
+            row.attempts <= row.policy.max_retries() && turn.time.plus_ms(backoff) < expires_at(step.entry.id);
         ensure!(!may_start_again, "{} ended as interrupted, but it may start again: {row}", Who(step.entry));
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! they leave this index when the next incarnation of the object begins, and come back with the first incarnation that
 //! can read them.
 
-use super::promised::{self as limits, expires_at};
+use super::promised::{self as limits, expires_at, has_response};
 use crate::ledger::{Commit, Entry, Ledger, Note, Stored};
 use proxy_fetch::{Phase, Timestamp, Ulid};
 use std::collections::{BTreeSet, VecDeque};
@@ -99,7 +99,7 @@ impl Live {
                         self.in_flight.push((lease_until.min(expires_at(entry.id)), at));
                     }
                     Phase::Delivering { outcome, until } => {
-                        self.held += usize::from(outcome.has_response());
+                        self.held += usize::from(has_response(outcome));
                         if let Some(until) = until {
                             self.calling.insert((until, at));
                         }
@@ -126,7 +126,7 @@ impl Live {
                     }
                     Phase::InFlight { .. } => self.in_flight.retain(|(_, other)| *other != at),
                     Phase::Delivering { outcome, until } => {
-                        self.held -= usize::from(outcome.has_response());
+                        self.held -= usize::from(has_response(outcome));
                         if let Some(until) = until {
                             self.calling.remove(&(until, at));
                         }

@@ -7,7 +7,7 @@ use super::{
     view::{Shown, Who},
 };
 use crate::ledger::Note;
-use proxy_fetch::{FetchResult, Phase, RetryAfter, backoff_ms};
+use proxy_fetch::{FetchResult, Phase};
 
 /// S7.
 #[derive(Clone, Debug, Default, Hash)]
@@ -45,26 +45,27 @@ impl Law for NotBefore {
                 );
             }
             (Some(Phase::InFlight { .. } | Phase::Delivering { .. }), Phase::Queued { not_before }) => {
-                let backoff = turn.time.plus_ms(backoff_ms(&row.policy, step.entry.id, row.attempts));
-                ensure!(
-                    not_before >= backoff,
-                    "{} may start again at {not_before}; its backoff after attempt {} ends at {backoff}",
-                    Who(step.entry),
-                    row.attempts
-                );
                 let (least, most) = promised::backoff_ms(&row.policy, row.attempts);
+                let waits = not_before.ms_since(turn.time);
                 ensure!(
-                    (turn.time.plus_ms(least)..=turn.time.plus_ms(most)).contains(&backoff),
-                    "the backoff of {} after attempt {} ends at {backoff}; {least} to {most} ms are promised",
+                    waits >= least,
+                    "the backoff of {} after attempt {} ends at {not_before}; {least} to {most} ms are promised",
                     Who(step.entry),
                     row.attempts
                 );
-                let latest = Self::asked(turn, step).map_or(backoff, |asked| backoff.max(turn.time.plus_ms(asked)));
-                // Over what is asked it would wait for nothing.
+                let asked = Self::asked(turn, step).unwrap_or_default();
                 ensure!(
-                    not_before == latest || not_before == backoff && Self::is_lapsed(turn, step),
-                    "{} may start again at {not_before}; backoff and Retry-After end at {latest}",
+                    waits >= asked || Self::is_lapsed(turn, step),
+                    "{} may start again at {not_before}; its Retry-After asks for {asked} ms",
                     Who(step.entry)
+                );
+                // Over what is promised it would wait for nothing.
+                ensure!(
+                    waits <= most.max(asked),
+                    "{} may start again at {not_before}; its backoff after attempt {} ends after {least} to {most} ms, \
+                     and its Retry-After asks for {asked} ms",
+                    Who(step.entry),
+                    row.attempts
                 );
             }
             (None, _) | (Some(_), Phase::Delivering { .. }) => {}
@@ -82,7 +83,7 @@ impl NotBefore {
             Note::Fetched(attempt, FetchResult::Response { retry_after, .. })
                 if attempt.id == step.entry.id && attempt.number == row.attempts && attempt.epoch == epoch =>
             {
-                Some(RetryAfter::parse(retry_after.as_deref()?)?.delay_ms(turn.time))
+                promised::retry_after_ms(retry_after.as_deref()?, turn.time)
             }
             Note::Fetched(..) | Note::Delivered(..) | Note::Start | Note::Tick | Note::Call(_) => None,
         })
@@ -105,77 +106,64 @@ mod tests {
     use super::*;
     use crate::laws::testing::{START, Story, assert_broken, response};
 
-    /// One request whose first attempt was answered with 503; the delay after it in ms.
-    fn failed(retry_after: Option<&str>) -> (Story<NotBefore>, u64) {
+    /// The shortest and the longest delay after a first attempt, in ms.
+    const LEAST: u64 = 1_000;
+    const MOST: u64 = 1_250;
+
+    /// One request whose first attempt was answered with 503 at 100 ms.
+    fn failed(retry_after: Option<&str>) -> Story<NotBefore> {
         let mut story = Story::<NotBefore>::new();
         story.in_flight(1, 1).commits();
         let result = FetchResult::Response { status: 503, retry_after: retry_after.map(Into::into) };
         story.at(100).fetched(1, 1, result);
-        let id = story.id(1);
-        let policy = story.options.check().expect("valid");
-        (story, 100 + backoff_ms(&policy, id, 1))
+        story
     }
 
     #[test]
     fn after_the_backoff() {
-        let (mut story, end) = failed(None);
-        story.queued(1, 1, end).commits().at(end).in_flight(1, 2).commits();
-        let (mut story, end) = failed(None);
-        story.queued(1, 1, end).commits();
-        assert_broken(story.at(end - 1).in_flight(1, 2).commit(), "starts attempt 2");
-        let (mut story, end) = failed(None);
-        assert_broken(story.queued(1, 1, end - 1).commit(), "its backoff after attempt 1");
-        let (mut story, end) = failed(None);
-        assert_broken(story.queued(1, 1, end + 1).commit(), "backoff and Retry-After end at");
-    }
-
-    /// Jitter is only ever added: the machine's own sum is checked against what is promised.
-    #[test]
-    fn the_backoff_is_what_is_promised() {
-        let policy = Story::<NotBefore>::new().options.check().expect("valid");
-        assert_eq!(promised::backoff_ms(&policy, 1), (1_000, 1_250));
-        assert_eq!(promised::backoff_ms(&policy, 3), (4_000, 5_000));
-        assert_eq!(promised::backoff_ms(&policy, 9), (10_000, 12_500));
-        for attempt in 1..=10 {
-            let (least, most) = promised::backoff_ms(&policy, attempt);
-            let backoff = backoff_ms(&policy, proxy_fetch::Ulid(u128::from(attempt)), attempt);
-            assert!((least..=most).contains(&backoff), "{backoff} is not in {least} to {most}");
+        for end in [100 + LEAST, 100 + MOST] {
+            failed(None).queued(1, 1, end).commits().at(end).in_flight(1, 2).commits();
+            let mut story = failed(None);
+            story.queued(1, 1, end).commits();
+            assert_broken(story.at(end - 1).in_flight(1, 2).commit(), "starts attempt 2");
         }
+        assert_broken(failed(None).queued(1, 1, 99 + LEAST).commit(), "after attempt 1 ends at");
+        assert_broken(
+            failed(None).queued(1, 1, 101 + MOST).commit(),
+            "its backoff after attempt 1 ends after 1000 to 1250",
+        );
     }
 
     #[test]
     fn after_what_the_answer_asks_for() {
-        let (mut story, _) = failed(Some("20"));
-        story.queued(1, 1, 20_100).commits();
-        let (mut story, end) = failed(Some("20"));
-        assert_broken(story.queued(1, 1, end).commit(), "backoff and Retry-After end at");
-        let (mut story, end) = failed(Some("soon"));
-        story.queued(1, 1, end).commits();
+        failed(Some("20")).queued(1, 1, 20_100).commits();
+        assert_broken(failed(Some("20")).queued(1, 1, 20_099).commit(), "its Retry-After asks for 20000 ms");
+        assert_broken(failed(Some("20")).queued(1, 1, 20_101).commit(), "its Retry-After asks for 20000 ms");
+        failed(Some("soon")).queued(1, 1, 100 + MOST).commits();
+        assert_broken(failed(Some("soon")).queued(1, 1, 20_100).commit(), "its Retry-After asks for 0 ms");
+        // Shorter than the backoff it changes nothing.
+        assert_broken(failed(Some("0")).queued(1, 1, 100).commit(), "1000 to 1250 ms are promised");
         // The lease had ended before the answer came in.
-        let (mut story, end) = failed(Some("20"));
-        story.at(35_000).queued(1, 1, end + 34_900).commits();
+        failed(Some("20")).at(35_000).queued(1, 1, 35_000 + LEAST).commits();
     }
 
     #[test]
     fn after_a_lost_incarnation() {
         let mut story = Story::<NotBefore>::new();
         story.in_flight(1, 1).in_flight(2, 1).commits().delivering(2, response(200)).commits().lose();
-        let policy = story.options.check().expect("valid");
-        let (one, two) = (story.id(1), story.id(2));
-        story.queued(1, 1, backoff_ms(&policy, one, 1)).queued(2, 1, backoff_ms(&policy, two, 1)).commits();
+        story.queued(1, 1, LEAST).queued(2, 1, MOST).commits();
     }
 
     #[test]
     fn never_without_a_delay() {
-        let (mut story, _) = failed(None);
-        assert_broken(story.in_flight(1, 2).commit(), "without a delay");
+        assert_broken(failed(None).in_flight(1, 2).commit(), "without a delay");
     }
 
     #[test]
     fn only_time_ends_it() {
-        let (mut story, end) = failed(None);
-        story.queued(1, 1, end).commits();
-        assert_broken(story.queued(1, 1, end - 5).commit(), "while it waited");
+        let mut story = failed(None);
+        story.queued(1, 1, 100 + LEAST).commits();
+        assert_broken(story.queued(1, 1, 95 + LEAST).commit(), "while it waited");
         assert_eq!(crate::laws::testing::at(0), START);
     }
 }

@@ -1,7 +1,7 @@
 //! Only a report that names the stored attempt of this incarnation ends it, or its deadline, a cancel, or a new
 //! incarnation; and what follows is what the report says.
 
-use super::promised::{expires_at, is_retryable};
+use super::promised::{expires_at, is_ambiguous, is_retryable};
 use super::{
     Law, Move, Turn, Verdict, ensure, outcome_of,
     view::{Shown, Who},
@@ -100,9 +100,9 @@ impl Completions {
             (FetchResult::Failed(Failure::BodyTooLarge | Failure::BadHead), _) => true,
             (FetchResult::Failed(Failure::NotSent), None) => true,
             (FetchResult::Failed(failure), None) => is_retryable(*failure) && !at_most_once,
-            (FetchResult::Failed(failure), Some(Outcome::Unknown)) => failure.is_ambiguous() && at_most_once,
+            (FetchResult::Failed(failure), Some(Outcome::Unknown)) => is_ambiguous(*failure) && at_most_once,
             (FetchResult::Failed(failure), Some(outcome)) => {
-                outcome == Outcome::Failed(*failure) && !(at_most_once && failure.is_ambiguous())
+                outcome == Outcome::Failed(*failure) && !(at_most_once && is_ambiguous(*failure))
             }
         }
     }

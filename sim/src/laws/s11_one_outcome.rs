@@ -1,6 +1,7 @@
 //! One outcome is chosen and told: once without a crash, at least once with crashes, and it never changes. Only a
 //! response that died with the instance is fetched again.
 
+use super::promised::has_response;
 use super::{
     Law, Move, Turn, Verdict, ensure, outcome_of,
     view::{Shown, Who},
@@ -22,7 +23,7 @@ impl Law for OneOutcome {
             && outcome_of(&entry.stored) != Some(before)
             && entry.stored != Stored::Forgotten
         {
-            let is_lost = before.has_response() && turn.live.is_first_of_incarnation() && step.row_before().is_some();
+            let is_lost = has_response(before) && turn.live.is_first_of_incarnation() && step.row_before().is_some();
             ensure!(
                 is_lost || entry.tampered,
                 "the outcome of {} was {before}; now it is {}",
@@ -87,8 +88,8 @@ impl Law for OneOutcome {
         );
         // What was told may be told again; only a response may be followed by another outcome. A response of an earlier
         // incarnation may also arrive after that other outcome: the network is slow.
-        let other = entry.told.iter().find(|other| *other != outcome && !other.has_response());
-        let is_late = outcome.has_response()
+        let other = entry.told.iter().find(|other| *other != outcome && !has_response(**other));
+        let is_late = has_response(*outcome)
             && entry.callbacks.last().is_some_and(|last| last.outcome != *outcome)
             && entry.restarts > 0;
         ensure!(

@@ -1,7 +1,7 @@
 //! Time never goes back: each commit stores a mark, and each ULID is greater than every earlier one.
 
-use super::{Law, Move, Turn, Verdict, ensure, view::Who};
-use proxy_fetch::{Meta, Timestamp, Ulid, accepted_at};
+use super::{Law, Move, Turn, Verdict, ensure, promised::accepted_at, view::Who};
+use proxy_fetch::{Meta, Timestamp, Ulid};
 
 /// S17.
 #[derive(Clone, Debug, Default, Hash)]

@@ -2,8 +2,9 @@
 
 use super::{
     coverage::Sometimes,
+    message::Message,
     plan::purpose,
-    world::{Message, OBJECT, ProxyWorld},
+    world::{OBJECT, ProxyWorld},
 };
 use crate::engine::{CallError, Fault, SECOND, Sim};
 use crate::ledger::{Ask, Observation, Planned};

@@ -1,45 +1,9 @@
 //! What a seed draws: who does what when, which faults there are and how often, how large everything is.
 
+use super::profile::Profile;
 use crate::engine::{Chance, Draw, Draws, Eviction, Fault, Faults, MINUTE, Micros, SECOND, Script, Sizes};
 use proxy_fetch::{Config, Options, limits};
-use std::{fmt, str::FromStr};
-
-/// The kinds of campaign.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Profile {
-    /// No faults; the strict laws.
-    Calm,
-    /// Each seed draws its own mix of faults, rates and sizes.
-    #[default]
-    Swarm,
-    /// As swarm, with hundreds of requests over hours.
-    Soak,
-}
-
-impl Profile {
-    /// The profile's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Calm => "calm",
-            Self::Swarm => "swarm",
-            Self::Soak => "soak",
-        }
-    }
-}
-
-impl FromStr for Profile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "calm" => Ok(Self::Calm),
-            "swarm" => Ok(Self::Swarm),
-            "soak" => Ok(Self::Soak),
-            other => Err(format!("{other:?} is none of calm, swarm, soak")),
-        }
-    }
-}
+use std::fmt;
 
 /// How often the world around the object misbehaves, per occasion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,8 +97,8 @@ pub struct Plan {
     pub heal_at: Micros,
     /// The requests, in order of their numbers; `None`: it was taken out.
     pub requests: Vec<Option<PlannedRequest>>,
-    /// When an instance is lost in between turns, and how: a crash (F1, F7), a deploy (F8), or a kill of the isolate with
-    /// all objects in it (F11).
+    /// When an instance is lost in between turns, and how: a crash (F1, F7), a deploy (F8), or a kill of the isolate
+    /// with all objects in it (F11).
     pub resets: Vec<(Micros, Fault)>,
     /// F27: from when to when the storage is full.
     pub storage_full: Vec<(Micros, Micros)>,

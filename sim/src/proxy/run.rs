@@ -5,7 +5,8 @@ use super::{
     features::{Feature, Features},
     names::Names,
     object::ProxyObject,
-    plan::{Plan, Profile},
+    plan::Plan,
+    profile::Profile,
     upstream::START,
     world::{OBJECT, ProxyWorld},
 };

@@ -1,9 +1,6 @@
 //! Upstreams: what one answers to an attempt, drawn from the seed for the request and the attempt alone (F21-F24).
 
-use super::{
-    plan::purpose,
-    world::{Message, ProxyWorld},
-};
+use super::{message::Message, plan::purpose, world::ProxyWorld};
 use crate::engine::{Micros, Sim};
 use crate::ledger::{Ask, Planned};
 use proxy_fetch::{Hop, Timestamp};

@@ -11,9 +11,7 @@ use std::collections::BTreeSet;
 
 impl World {
     pub fn after(&mut self, turn: &Turn) {
-        if self.focus == Law::Invariants {
-            self.machine.check();
-        }
+        self.machine.check();
         let shadow = self.mem.restore(&self.config).unwrap();
         self.require(Law::S25, shadow.same_rows(&self.machine), || "memory is not what is stored".into());
         let next = Snapshot::of(&shadow);

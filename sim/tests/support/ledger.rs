@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 /// The laws as these tests tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Law {
-    /// The machine's own `check()`.
-    Invariants,
     S1,
     S3,
     S4,
@@ -31,7 +29,7 @@ pub enum Law {
     L2,
     L3,
     L8,
-    /// What follows the end of an attempt: a retry or which outcome (design, "A request's lifecycle").
+    /// What follows the end of an attempt: a retry or which outcome as docs/request.md has it.
     Verdict,
     /// Each response that the host holds is delivered or aborted by name.
     Held,

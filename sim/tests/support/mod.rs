@@ -15,12 +15,17 @@ pub mod ops;
 pub mod rig;
 pub mod world;
 
+#[path = "../../campaigns/settings.rs"]
+pub mod settings;
+
 use proptest::test_runner::{Config, FileFailurePersistence};
 
 /// The configuration of a property: `PROPTEST_CASES`, else `default_cases`; failing seeds go to `file`.
 pub fn config(file: &'static str, default_cases: u32) -> Config {
+    // Read here too: what proptest cannot read it passes over.
+    let cases = settings::number("PROPTEST_CASES", default_cases.into());
+    let cases = u32::try_from(cases).unwrap_or_else(|_| panic!("PROPTEST_CASES={cases} is over {}", u32::MAX));
     let base = Config::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { base.cases } else { default_cases };
     let failure_persistence = Some(Box::new(FileFailurePersistence::Direct(file)) as _);
     Config { cases, failure_persistence, max_shrink_iters: 4_000, ..base }
 }

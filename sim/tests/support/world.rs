@@ -23,8 +23,8 @@ pub struct World {
     pub alarm: Alarm,
     pub clock: u64,
     pub profiles: Vec<Profile>,
-    pub focus: Law,
-    pub violation: Option<String>,
+    /// The first law that was broken, and how.
+    pub violation: Option<(Law, String)>,
     pub entries: BTreeMap<Ulid, Entry>,
     pub running: BTreeSet<Attempt>,
     pub calls: BTreeMap<Attempt, Outcome>,
@@ -54,7 +54,7 @@ pub struct Turn<'a> {
 }
 
 impl World {
-    pub fn new(config: Config, profiles: Vec<Profile>, focus: Law) -> Self {
+    pub fn new(config: Config, profiles: Vec<Profile>) -> Self {
         let mem = Mem::default();
         let machine = mem.restore(&config).unwrap();
         Self {
@@ -64,7 +64,6 @@ impl World {
             alarm: Alarm::UNKNOWN,
             clock: BEGIN,
             profiles,
-            focus,
             violation: None,
             entries: BTreeMap::new(),
             running: BTreeSet::new(),
@@ -79,9 +78,9 @@ impl World {
         }
     }
 
-    /// Runs the whole plan and then the drain; the error is the violation of the law in focus, with the trace.
-    pub fn run(plan: &Plan, focus: Law) -> Result<Self, String> {
-        let mut world = Self::new(allowing(), plan.profiles.clone(), focus);
+    /// Runs the whole plan and then the drain under all laws; the error is the first violation, with the trace.
+    pub fn run(plan: &Plan) -> Result<Self, String> {
+        let mut world = Self::new(allowing(), plan.profiles.clone());
         for op in &plan.ops {
             world.op(op);
             if world.violation.is_some() {
@@ -93,13 +92,13 @@ impl World {
         }
         match world.violation.take() {
             None => Ok(world),
-            Some(text) => Err(format!("{focus:?}: {text}\n{}", world.log.join("\n"))),
+            Some((law, text)) => Err(format!("{law:?}: {text}\n{}", world.log.join("\n"))),
         }
     }
 
     pub fn violate(&mut self, law: Law, text: impl FnOnce() -> String) {
-        if law == self.focus && self.violation.is_none() {
-            self.violation = Some(text());
+        if self.violation.is_none() {
+            self.violation = Some((law, text()));
         }
     }
 
@@ -150,9 +149,7 @@ impl World {
         let done = turn(&mut self.machine, &mut self.alarm, &mut self.mem, clock, events.clone(), &mut out);
         self.mem.fail_next = false;
         let fresh = std::mem::take(&mut self.fresh);
-        if self.focus != Law::Invariants || self.log.len() < 400 {
-            self.log.extend(events.iter().map(|event| format!("{} {event}", Timestamp(now))));
-        }
+        self.log.extend(events.iter().map(|event| format!("{} {event}", Timestamp(now))));
         if done.is_err() {
             self.log.push("commit fails".into());
             self.hit("commit failed");
