@@ -1,7 +1,7 @@
 //! A failing plan made small: what is not needed for the same law to break is taken out here, and what is left is made
 //! plain in `simplify.rs`.
 
-use super::{file::Scenario, says::to_first_break};
+use super::{file::Scenario, places::request_of, says::to_first_break};
 use crate::{
     bugs::planted,
     campaign::command,
@@ -84,7 +84,7 @@ fn shrink_failing(plan: Plan, report: &Report, most: Duration, deadline: Instant
         violation.is_some_and(|(_, violation)| violation.law == law)
     };
     let mut work = Work { small: Minimiser::new(plan, deadline, breaks), watch };
-    let is_complete = work.all_rounds(end).is_ok();
+    let is_complete = work.all_rounds(end, &named(&violation.what)).is_ok();
     let runs = work.small.runs();
     let plan = work.small.into_plan();
     let mut report = run_plan(0, plan.clone(), Watch { lines: true, ..Watch::default() });
@@ -141,8 +141,11 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// `end` is when the law broke.
-    fn all_rounds(&mut self, end: Micros) -> Result<(), TimeUp> {
+    /// `end` is when the law broke, and `named` are the requests that it broke for, as far as it names them.
+    fn all_rounds(&mut self, end: Micros, named: &BTreeSet<u64>) -> Result<(), TimeUp> {
+        if decisions(self.plan()).len() >= MANY_DECISIONS {
+            self.leave_alone(named)?;
+        }
         self.take_out_what_comes_later(end)?;
         self.take_out_kinds()?;
         for _ in 0..MAX_ROUNDS {
@@ -176,6 +179,32 @@ impl Work {
     fn run(&mut self) -> Result<Report, TimeUp> {
         self.small.begin_run()?;
         Ok(run_plan(0, self.plan().clone(), self.watch))
+    }
+
+    /// Most laws break for one request, whatever the others do: its run alone is short, and so is a try. First without
+    /// what happens to the object, which is numbered by turns that are no more.
+    fn leave_alone(&mut self, named: &BTreeSet<u64>) -> Result<(), TimeUp> {
+        if named.is_empty() {
+            return Ok(());
+        }
+        for with_object in [false, true] {
+            let is_done = self.attempt(|plan| {
+                for (number, request) in (0..).zip(&mut plan.requests) {
+                    *request = request.filter(|_| named.contains(&number));
+                }
+                if !with_object {
+                    plan.resets.clear();
+                    plan.storage_full.clear();
+                }
+                keep_decisions(plan, |(place, _, _)| {
+                    request_of(*place).map_or(with_object, |number| named.contains(&number))
+                });
+            })?;
+            if is_done {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// What would come after the law has broken cannot be needed.
@@ -238,6 +267,12 @@ impl Work {
     }
 }
 
+/// The requests that a text names: `r12` is number 12.
+fn named(what: &str) -> BTreeSet<u64> {
+    let words = what.split(|c: char| !c.is_ascii_alphanumeric());
+    words.filter_map(|word| word.strip_prefix('r')?.parse().ok()).collect()
+}
+
 pub(super) fn decisions(plan: &Plan) -> Vec<Decided> {
     let places = plan.script.iter().flat_map(|script| &script.0);
     places
@@ -256,4 +291,15 @@ fn set_decisions(plan: &mut Plan, left: &[Decided]) {
 fn keep_decisions(plan: &mut Plan, keep: impl Fn(&Decided) -> bool) {
     let left: Vec<Decided> = decisions(plan).into_iter().filter(keep).collect();
     set_decisions(plan, &left);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_requests_that_a_violation_names() {
+        assert_eq!(named("r12 (01KDVDNA00) starts before r7' does; 3 retries, rate r"), BTreeSet::from([7, 12]));
+        assert_eq!(named("the stored alarm, 30.000s, is not after 30.000s"), BTreeSet::new());
+    }
 }
