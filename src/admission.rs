@@ -1,4 +1,4 @@
-//! Admission: a request is validated, every field of it bounded, before anything is stored.
+//! Admission: a request is validated, and each of its fields bounded, before anything is stored.
 //!
 //! A room of its own, since a request knows nothing of a host's configuration, nor that of the machine.
 //!

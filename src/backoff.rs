@@ -2,7 +2,7 @@
 //! (laws S7, S20).
 //!
 //! *Why jitter is computed from request and attempt:* a generator would be state, to be stored or passed in; and a
-//! restart would draw another delay than the one that was promised.
+//! restart would draw a different delay from the one that was promised.
 
 use crate::{FetchResult, Outcome, Policy, Timestamp, limits};
 use jiff::{civil::DateTime, fmt::strtime, tz::Offset};

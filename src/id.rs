@@ -1,4 +1,4 @@
-//! Names of a request: the caller's request id, and the ULID that orders the queue.
+//! The names of a request: the caller's request id, and the ULID that orders the queue.
 //!
 //! Keeps S17 (a new ULID is greater than every earlier one) and S19 (the request id is fixed by the caller).
 

@@ -1,19 +1,19 @@
 //! Fetches for durable objects, off their clock.
 //!
-//! A durable object that awaits a slow fetch pays for the wait. It can hand the request to a [`Machine`] instead: that
-//! stores it in a queue ordered by ULID, fetches (at most 5 at once), retries, expires what is 30 minutes old, survives
-//! restarts, and calls the object back.
+//! A durable object that awaits a slow fetch pays for the wait. It can hand the request to a [`Machine`] instead,
+//! which stores it in a queue ordered by ULID, fetches it (at most 5 at once), retries, expires requests that are 30
+//! minutes old, survives restarts, and calls the object back.
 //!
 //! Where scale matters more than latency and guarantees, a Cloudflare Queue can take its place: [`queue`] is the machine
 //! of its consumer, under the same policies.
 //!
 //! # The law of the machine
 //!
-//! The machine does nothing. It has no clock, no randomness, no I/O: it takes in one [`Event`] at a given time and says
-//! what to write and what to do. The host obeys one order, and all promises rest on it: **step, commit, then perform
-//! the effects.** The writes of a step are committed all or nothing, together with the alarm; an effect (a fetch, a
-//! callback, an abort, a reply) leaves only after that commit. If a commit fails, the host drops the machine and
-//! restores it from what is stored: memory is a shadow of storage.
+//! The machine does nothing itself. It has no clock, no randomness, no I/O: it takes one [`Event`] at a given time and
+//! says what to write and what to do. The host obeys one order, on which all promises rest: **step, commit,
+//! then perform the effects.** The writes of a step are committed all or nothing, together with the alarm; an effect (a
+//! fetch, a callback, an abort, a reply) leaves only after that commit. If a commit fails, the host drops the machine
+//! and restores it from what is stored: memory is a shadow of storage.
 //!
 //! [`turn`] is that order as code. A host is a loop around it:
 //!

@@ -1,6 +1,6 @@
-//! A record of what a host did, one line of text for each entry, so that the same turns can be taken again elsewhere.
+//! A record of what a host did, one line of text for each entry, so that the same turns can be replayed elsewhere.
 //!
-//! A line is hexadecimal: the version byte, and the entry in postcard's wire format, as rows have it.
+//! A line is hexadecimal: the version byte, and the entry in postcard's wire format, as in rows.
 
 use crate::{Config, Event, RowError, Timestamp, row};
 use alloc::{string::String, vec::Vec};

@@ -2,7 +2,7 @@
 //!
 //! A stored value is one version byte and the row in postcard's wire format. The numbers of tables, versions and enum
 //! variants, and the order of fields, are the format: they never change without a new version byte (law S24). A
-//! golden of each row stands in `snapshots/`.
+//! golden file for each row is in `snapshots/`.
 
 use crate::{Outcome, Payload, Policy, RequestId, Timestamp};
 use alloc::{sync::Arc, vec::Vec};

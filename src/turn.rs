@@ -1,7 +1,7 @@
 //! The one order of step, commit and effects, for every host.
 //!
 //! - *Why one function, and not a rule that each host keeps:* a host that lets one effect out before its commit works,
-//!   and passes its tests, until it dies in that very moment. Then a fetch has left that nobody knows of.
+//!   and passes its tests, until it dies at that very moment. Then a fetch has left that nobody knows about.
 //! - *Why the alarm is in the same commit:* a crash between the two would leave live requests that nothing ever wakes.
 //! - *Why a failed commit has no way back:* memory has changed by then, and undoing a step would be a second machine,
 //!   the inverse of the first. Storage is right, so memory is made anew from it (law S25).

@@ -1,4 +1,4 @@
-//! The bugs of the tables in `sim/mutants`: which there are, and which of them is on.
+//! The bugs of the tables in `sim/mutants`: which ones there are, and which one is on.
 
 use crate::{
     nearest::nearest,

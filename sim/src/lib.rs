@@ -4,14 +4,14 @@
 //! what must hold in that world, and [`campaign`] runs many seeds.
 //! [`queue`] is the world of the Queue variant, with laws of its own.
 //! [`steer`] runs campaigns that learn from what they reached.
-//! [`finding`] tells people of a broken law.
-//! [`scenario`] writes plans down as files, and makes failing ones small.
-//! [`bugs`] has mistakes that the laws must find, and [`planter`] plants them, or those of anybody else.
+//! [`finding`] reports a broken law to people.
+//! [`scenario`] writes plans down as files, and shrinks failing ones.
+//! [`bugs`] has mistakes that the laws must find, and [`planter`] plants them, or those of any other workspace.
 //! `mutants` looks for each of them through every lens.
 //! `reference` compares the machine with a model of plain lists, on generated sequences.
 //! `shell` runs the native host's shell on madsim.
 //! [`explore`] goes through every schedule of a small scope.
-//! [`verify`] takes the turns again that a host on the real runtime recorded.
+//! [`verify`] replays the turns that a host on the real runtime recorded.
 
 #![forbid(unsafe_code)]
 

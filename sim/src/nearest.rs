@@ -1,4 +1,4 @@
-//! The name that is meant by one that there is not.
+//! The existing name that an unknown one was probably meant to be.
 
 /// `; is … meant?`, if one of the known names is near enough.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {

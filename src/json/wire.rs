@@ -1,6 +1,6 @@
-//! How bodies and headers stand in JSON, the same in requests, answers and callbacks.
+//! How bodies and headers are written in JSON, the same in requests, answers and callbacks.
 //!
-//! - A body is `"text"`, or `{"base64": "…"}` for bytes that are not UTF-8. The two cannot be taken for each other.
+//! - A body is `"text"`, or `{"base64": "…"}` for bytes that are not UTF-8. The two cannot be confused.
 //! - Headers are one object from name to value; a repeated header has an array of values.
 
 use crate::is_end_to_end;

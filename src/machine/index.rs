@@ -1,10 +1,10 @@
-//! Derived indexes over the live and the remembered requests: who is ready, what is due when, and how many are where.
+//! Derived indexes over the live and the remembered requests: who is ready, what is due when, how many in which state.
 //!
 //! A request's places follow from its row and from whether its delay is over, so `add`, `remove` and `end_delays` are
 //! the only ways to change the index.
 //!
-//! *Why it is derived and never stored:* two accounts of one fact can differ. This one is made anew at each restart,
-//! and `check` compares it with the rows.
+//! *Why it is derived and never stored:* two records of one fact can differ. The index is rebuilt at each restart, and
+//! `check` compares it with the rows.
 
 use crate::{Timestamp, expires_at, row::Phase};
 use alloc::collections::BTreeSet;

@@ -1,8 +1,8 @@
-//! A request's lifecycle: start, end of an attempt, retry, outcome, callback, end; and what the time brings.
+//! A request's lifecycle: start, end of an attempt, retry, outcome, callback, end; and what becomes due.
 //!
-//! - *Why an attempt is counted when it starts:* counted at its end, a request that kills the process would be tried
-//!   for ever.
-//! - *Why what is due goes first, then callbacks, then fetches:* what has ended frees its slot for this very step; and
+//! - *Why an attempt is counted when it starts:* if it were counted at its end, a request that kills the process
+//!   would be tried forever.
+//! - *Why what is due goes first, then callbacks, then fetches:* what has ended frees its slot for this same step; and
 //!   a response waits in the host's memory until its callback, so callbacks make room before fetches take it.
 //! - *Why a lease is longer than the time-out:* the host ends an attempt and says so. The machine takes the slot back
 //!   by itself only when the host is silent.

@@ -1,12 +1,12 @@
 //! The machine: what is held in memory, how an event enters, and when to wake.
 //!
-//! Memory is a shadow of storage (law S25): a step changes rows in memory and notes which; at its end each noted row
-//! is written as it now stands. The indexes are derived from the rows and never stored.
+//! Memory is a shadow of storage (law S25): a step changes rows in memory and notes which ones; at its end each noted
+//! row is written as it now is. The indexes are derived from the rows and never stored.
 //!
 //! - *Why a step notes what it touched and writes at its end:* no branch can change a row and forget to write it, and a
 //!   row that changes three times in a step is written once.
-//! - *Why ordered maps:* whatever order a map has reaches an output one day, and must then be the same in every run.
-//! - *Why deadlines are looked up and not remembered as timers:* a timer is gone with its instance, a row is not. So
+//! - *Why ordered maps:* a map's order reaches an output some day, and must then be the same in every run.
+//! - *Why deadlines are looked up and not remembered as timers:* a timer is lost with its instance, a row is not. So
 //!   what is due follows from the rows alone, and a restart knows all of it.
 
 mod ask;

@@ -1,12 +1,13 @@
 //! Restart: from stored rows to a machine, and the first step of a new incarnation.
 //!
-//! - *Why the first step recovers, and not `restore`:* what a new incarnation changes must be committed, at a time, and
-//!   may lead to effects. A step has all three; a constructor has none, and a host that only looks must change nothing.
-//! - *Why an attempt that was cut off has failed:* whether the upstream acted, nobody knows. It was counted when it
-//!   started, so a request that kills the process each time comes to its end (law L7).
-//! - *Why a response that was lost is fetched again:* the host's memory held it. The outcome without it would tell the
-//!   origin of an answer that it can never have.
-//! - *Why a row that cannot be right is set aside, and not mended:* a guess would be stored as a fact. Its bytes are
+//! - *Why the first step recovers, and not `restore`:* what a new incarnation changes must be committed, at a given
+//!   time, and may lead to effects. A step has all three; a constructor has none, and a host that only reads must
+//!   change nothing.
+//! - *Why an attempt that was cut off has failed:* nobody knows whether the upstream acted. It was counted when it
+//!   started, so a request that kills the process each time does end (law L7).
+//! - *Why a response that was lost is fetched again:* the host's memory held it. The outcome alone would tell the
+//!   origin about an answer that it can never get.
+//! - *Why a row that cannot be right is set aside, not repaired:* a guess would be stored as a fact. Its bytes are
 //!   kept for people, its request ends as unreadable, and the others go on.
 //! - *Why a row of an unknown version is not touched:* after a rollback the old program would destroy what the new one
 //!   wrote. For the same reason an object whose own row is unknown does not start.

@@ -1,8 +1,8 @@
-//! The consumer: what is held in memory, how an event enters, and what becomes of each message.
+//! The consumer: what is held in memory, how an event enters, and what happens to each message.
 //!
-//! A slot is a message that is worked on, first its fetch, then its callback: at most
-//! [`MAX_IN_FLIGHT`](limits::MAX_IN_FLIGHT) in a batch, so that with callbacks too the platform's six connections per
-//! invocation suffice, and a slow callback holds back new fetches instead of filling the memory with responses.
+//! A message holds a slot while it is worked on, first for its fetch, then for its callback: at most
+//! [`MAX_IN_FLIGHT`](limits::MAX_IN_FLIGHT) in a batch, so that the platform's six connections per invocation suffice
+//! even with callbacks, and a slow callback holds back new fetches instead of filling the memory with responses.
 //!
 //! Keeps S6-S9, S11, S13 and S16, as far as they can be kept without storage, and S3, S12 and S15 within a batch.
 

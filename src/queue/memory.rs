@@ -1,6 +1,6 @@
-//! What a consumer remembers of requests between deliveries: bounded, and nothing that must survive.
+//! What a consumer remembers about requests between deliveries: bounded, and nothing that must survive.
 //!
-//! Serves S6 (repeats of what is over), S7 (delays that a repeat would jump) and S8 (deliveries that started nothing).
+//! Serves S6 (repeats of what has ended), S7 (delays that a repeat would skip) and S8 (deliveries that start nothing).
 
 use crate::{Timestamp, expires_at, limits};
 use alloc::collections::{BTreeMap, BTreeSet};

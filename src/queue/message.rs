@@ -1,4 +1,4 @@
-//! What a producer sends: a request with its ULID, validated as an enqueue is.
+//! What a producer sends: a request with its ULID, validated like an enqueue.
 //!
 //! The bytes are one version byte and the message in postcard's wire format; the order of fields is the format, and
 //! never changes without a new version byte (law S24). Keeps S16 by refusal, S18, S19 and S22 at the door.

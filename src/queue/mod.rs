@@ -1,6 +1,6 @@
 //! The Queue variant: the decisions of a consumer of a Cloudflare Queue, as a second pure machine beside the first.
 //!
-//! A producer sends a [`Message`]; a [`Consumer`] decides what becomes of each delivery. The platform stores, delays,
+//! A producer sends a [`Message`]; a [`Consumer`] decides what happens to each delivery. The platform stores, delays,
 //! counts and delivers again; the consumer remembers only what may be lost. So it promises less than the durable
 //! object: without storage, a crash or a delivery to another consumer may repeat an attempt and its callback.
 //!

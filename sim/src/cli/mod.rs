@@ -1,5 +1,5 @@
-//! The command line: what is asked for, and exit codes. 0: no law is broken, or nothing differs; 1: one is, or
-//! something does; 2: wrong input.
+//! The command line: what is asked for, and exit codes. 0: no law is broken, or nothing differs; 1: a law is broken, or
+//! something differs; 2: wrong input.
 
 #[cfg(feature = "lenses")]
 mod checks;

@@ -1,6 +1,6 @@
 //! Keyed randomness: each draw is a function of the seed and of what is drawn, never the next number of a stream.
 //!
-//! Taking one item out of a run then leaves every other draw as it was.
+//! So removing one item from a run leaves every other draw unchanged.
 
 use rand_chacha::{
     ChaCha8Rng,

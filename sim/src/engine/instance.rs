@@ -1,4 +1,4 @@
-//! An instance of an object: how it comes to be, and how it is evicted (F6, F11, F19).
+//! An instance of an object: how it is constructed, and how it is evicted (F6, F11, F19).
 
 use super::{
     Fault, Micros, Object, ObjectId, Place, SECOND, World,

@@ -1,6 +1,6 @@
-//! A failing plan made small, within a bound of wall time: what is tried, what is kept, and when to stop.
+//! Shrinks a failing plan within a limit of wall time: what is tried, what is kept, and when to stop.
 //!
-//! Whoever knows the plan says what may be taken out of it or made plain; here stands what is the same for every plan.
+//! Whoever knows the plan says what may be removed from it or made plain; what is the same for every plan is here.
 
 use super::shrink::{try_ddmin, try_smallest};
 use std::time::{Duration, Instant};

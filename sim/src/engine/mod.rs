@@ -1,8 +1,8 @@
 //! A simulator for any durable object: a discrete-event loop over a pure machine on a simulated platform.
 //!
 //! Time is a number, a seed fixes everything, and nothing here is global: runs go in parallel. The engine knows the
-//! platform (one object's storage, its implicit transaction, its gates, its one alarm, its eviction) and nothing of
-//! what the object is for; that is the [`World`]'s.
+//! platform (one object's storage, its implicit transaction, its gates, its one alarm, its eviction) but not what
+//! the object is for; that belongs to the [`World`].
 //!
 //! The platform's rules and the faults F1-F8 and F10-F20 that it injects are those of Cloudflare's Durable Objects,
 //! each within its guarantee; [`Faults`] says which. `sim/GUIDE.md` simulates an object step by step, and
@@ -11,41 +11,41 @@
 //! | item | what it is |
 //! |---|---|
 //! | [`Object`] | yours: the object, a pure machine that takes turns |
-//! | [`Turn`] | what a turn is told, and what it leaves: writes, alarm, effects |
+//! | [`Turn`] | what a turn is given, and what it produces: writes, alarm, effects |
 //! | [`World`] | yours: who calls the object, what its effects do, what must hold |
-//! | [`Sim`] | the run: what a world may ask, and do, at each call that it gets |
+//! | [`Sim`] | the run: what a world may ask and do, in each of its calls |
 //! | [`Commit`] | what a turn made durable, as the world sees it |
 //! | [`Faults`], [`Eviction`], [`Sizes`] | the platform: what goes wrong how often, and how long things take |
 //! | [`Fault`] | the name of a fault that has hit |
 //! | [`Draws`], [`Draw`], [`Chance`] | randomness by key: no draw depends on how many there were before |
 //! | [`Decisions`], [`Decision`], [`Place`], [`Script`], [`Value`] | draws with names, recorded and played: a run as data |
 //! | [`Recorder`], [`Line`] | the digest of a run, and its trace |
-//! | [`ddmin`], [`smallest`], [`Minimiser`] | make what fails small |
+//! | [`ddmin`], [`smallest`], [`Minimiser`] | shrink what fails |
 //!
 //! # The order of a turn
 //!
-//! 1. An event reaches the object: a call ([`Sim::call`]), work of its own that comes back ([`Sim::resume`]), or its
-//!    alarm. A call or an alarm constructs an instance if none lives (F11, F19); its first turn begins with
+//! 1. An event reaches the object: a call ([`Sim::call`]), the result of its own work ([`Sim::resume`]), or its
+//!    alarm. A call or an alarm constructs an instance if there is none (F11, F19); its first turn begins with
 //!    [`Object::START`].
-//! 2. The event waits for company: [`Object::linger_ms`] or [`Sizes::gather_us`], whichever is longer, but no longer
-//!    than any other that waits would. With [`Sizes::serial_commits`] all wait for the commit that is under way.
-//! 3. [`Object::turn`] takes all that wait, at one time of the object's clock. The alarm comes before or after what
-//!    else waits. An exception (F5) may take its place. If the storage refuses the commit at once (F3), the object is
-//!    told by [`Turn::commit_fails`], sets [`Turn::failed`] and is reset.
-//! 4. Writes and alarm are one commit, which takes its time. There may be a crash before (F2); the commit may be slow
+//! 2. The event waits for others: for [`Object::linger_ms`] or [`Sizes::gather_us`], whichever is longer, but no longer
+//!    than any other waiting event would. With [`Sizes::serial_commits`] all wait for the commit that is under way.
+//! 3. [`Object::turn`] takes all waiting events, at one time of the object's clock. The alarm comes before or after
+//!    the others. An exception (F5) may take the place of the turn. If the storage refuses the commit at once (F3),
+//!    [`Turn::commit_fails`] tells the object, which sets [`Turn::failed`] and is reset.
+//! 4. Writes and alarm are one commit, which takes some time. A crash may come before it (F2); the commit may be slow
 //!    (F4) or fail (F3), and then the object is reset.
 //! 5. The commit is durable: writes and alarm are stored, and [`World::committed`] sees them.
 //! 6. Its effects leave one by one: [`World::perform`]. A crash may come before each of them and after the last (F1). A
 //!    turn that neither wrote nor set an alarm needs no commit: its effects leave at once, or after the commits that
 //!    are under way, and then [`World::committed`] sees an empty one.
-//! 7. When no commit is under way, memory should be what is stored: [`World::settled`].
+//! 7. When no commit is under way, memory should equal storage: [`World::settled`].
 //!
-//! A reset ([`Sim::reset`], or any fault that ends an instance) tells [`World::fault`]; of the commits under way the
-//! first few may become durable, without their effects; then [`World::lost`].
+//! A reset ([`Sim::reset`], or any fault that ends an instance) calls [`World::fault`]; the first few of the commits
+//! under way may become durable, without their effects; then [`World::lost`] is called.
 //!
 //! # The faults
 //!
-//! | fault | what goes wrong | who brings it about |
+//! | fault | what goes wrong | who causes it |
 //! |---|---|---|
 //! | F1 | a crash between a commit and its effects, or among them | [`Faults::crash_after_commit`] |
 //! | F2 | a crash before a commit | [`Faults::crash_before_commit`] |
@@ -60,7 +60,7 @@
 //! | F12, F13, F14 | an alarm is late, runs twice, or runs though it was replaced | [`Faults::alarm_late`], [`Faults::alarm_twice`], [`Faults::alarm_stale`] |
 //! | F15 | an alarm's handler throws, and is abandoned in the end | [`Faults::alarm_fails`], [`Faults::alarm_abandoned`] |
 //! | F16, F17 | an alarm's handler hangs, or a stored alarm never fires | [`Faults::alarm_hangs`], [`Faults::alarm_stuck`] |
-//! | F18 | an alarm among other events | it happens by itself |
+//! | F18 | an alarm comes among other events | it happens by itself |
 //! | F19 | the next host's clock differs | [`Faults::clock_skew_ms`] |
 //! | F20 | no connection is free | [`Sim::connect`], by [`Sizes::connections`] |
 //! | F28 | too many calls in a second | [`Sim::call`], by [`Sizes::calls_per_second`] |

@@ -1,7 +1,7 @@
-//! The queue of what will happen, by time; what is due at one time happens in the order in which it was asked for.
+//! The queue of what will happen, by time; what is due at one time happens in the order it was asked for.
 //!
-//! Most of what is asked for is due at the present time, or after all else like a timer of a fixed length. That waits
-//! in line; a heap is kept for the rest.
+//! Most of what is asked for is due now or, like a timer of a fixed length, after everything else. Such items wait in
+//! line; a heap is kept for the rest.
 
 use super::Micros;
 use std::{

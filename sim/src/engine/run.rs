@@ -1,14 +1,14 @@
 //! The loop, and what a turn and a commit do: the implicit transaction and the output gate.
 //!
 //! A turn's writes and its alarm become durable together or not at all, in the order of the turns. Its effects wait
-//! for that, and for all earlier commits (the gate). A reset loses memory, and of what was not confirmed a suffix.
+//! for that, and for all earlier commits (the gate). A reset loses memory, and a suffix of what was not confirmed.
 //!
-//! - *Why the turn runs before its commit's fate is decided:* so it is on the platform, where code cannot know whether
-//!   its writes will last. Only a storage that refuses at once is told within the turn.
+//! - *Why the turn runs before its commit's fate is decided:* it is so on the platform, where code cannot know whether
+//!   its writes will last. A turn learns of it only if the storage refuses at once.
 //! - *Why effects are released one by one:* a crash can come between any two of them, and often only that one order
 //!   shows what is wrong.
 //! - *Why commits overlap unless the world says otherwise:* a durable object goes on with its next turn while the last
-//!   one is being stored, and what it then reads in memory may never become durable.
+//!   one is still being stored, and what it then reads from memory may never become durable.
 //! - *Why what goes wrong is keyed by the turn's or the commit's number:* taking one fault out of a run leaves the others
 //!   where they were.
 

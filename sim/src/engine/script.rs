@@ -1,8 +1,8 @@
-//! A run's decisions as data: recorded while a seed draws them, and played again from what was kept of them.
+//! A run's decisions as data: recorded while a seed draws them, and replayed from those that were kept.
 //!
-//! A [`Decision`] is a draw whose outcomes have names. Each has a plain outcome (it does not happen; the least; the
-//! first), and a [`Script`] holds those that are not plain. So what is taken out of a script did not happen, and what
-//! is left still happens, at its place.
+//! A [`Decision`] is a draw whose outcomes have names. Each has a plain outcome (the thing does not happen, or its
+//! value is the least or the first), and a [`Script`] holds the outcomes that are not plain. So what is removed from a
+//! script no longer happens, and what is left still happens, at its place.
 
 use super::draw::{Chance, Draw, Draws};
 use std::{

@@ -1,8 +1,8 @@
-//! Makes what fails small: delta debugging over a list, and a number brought towards its plainest value.
+//! Shrinks what fails: delta debugging over a list, and a number moved towards its plainest value.
 //!
-//! Both ask a test again and again, always the same questions in the same order: the answer of a run that a seed and
-//! a plan fix is all that they need. Draws are keyed by what is drawn (see [`super::Draws`]), so taking an item out of
-//! a plan leaves the rest of the run's draws as they were; a plan whose items carry their own numbers shrinks best.
+//! Both ask a test repeatedly, always the same questions in the same order; all they need is the result of a run that a
+//! seed and a plan determine. Draws are keyed by what is drawn (see [`super::Draws`]), so removing an item from a plan
+//! leaves the rest of the run's draws unchanged; a plan whose items carry their own numbers shrinks best.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! What a run leaves behind: a digest per step always, and lines for people if asked for.
+//! What a run leaves behind: a digest per step always, and readable lines if asked for.
 
 use super::Micros;
 use std::fmt;

@@ -1,8 +1,8 @@
-//! A broken law as people are told of it: what is promised and what happened, the run made small, its trace, and the
-//! commands that show it again. It fits on a few screens; what does not is in files.
+//! The report of a broken law: what is promised and what happened, the shrunk run, its trace, and the commands that
+//! show it again. It fits on a few screens; what does not fit is in files.
 //!
-//! A test binary tells of one finding in full ([`tell_once`]); what merely follows from a broken law says so in a line
-//! ([`broken_law`]).
+//! A test binary reports one finding in full ([`tell_once`]); a failure that merely follows from a broken law says so
+//! in one line ([`broken_law`]).
 
 mod layout;
 mod told;

@@ -1,6 +1,6 @@
-//! The laws, each in a file of its own, checked at each thing that can be seen from outside the machine.
+//! The laws, each in a file of its own, checked at everything that can be seen from outside the machine.
 //!
-//! A law sees what is observed and reads the [`Ledger`]; it never asks the machine how it is, except for S25, which is
+//! A law sees observations and reads the [`Ledger`]; it never asks the machine for its state, except for S25, which is
 //! about the machine's memory. No law scans what did not change.
 
 mod calm;

@@ -1,8 +1,8 @@
-//! Plants mistakes into a copy of a workspace, to see which of them its checks find. No source that ships holds one.
+//! Plants mistakes into a copy of a workspace, to see which of them its checks find. No shipped source contains one.
 //!
-//! The mistakes are data: a [`table`] says which text of which file a mistake stands in for. All of them are planted into
+//! The mistakes are data: a [`table`] says which text of which file a mistake replaces. All of them are planted into
 //! one copy of the workspace's files, which is built once; the environment of a process says which mistake is on in it.
-//! A workspace needs nothing but its tables for it: no feature, no macro, no build script.
+//! A workspace needs only its tables: no feature, no macro, no build script.
 //!
 //! ```no_run
 //! use proxy_fetch_sim::planter::{Build, Planter};

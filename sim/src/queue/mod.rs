@@ -1,8 +1,8 @@
 //! The Queue variant in a simulated world: producers, a broker, isolates with a consumer each, upstreams, origins.
 //!
 //! The engine gives the loop, the draws and the trace; there is no durable object in this world. The broker is a queue
-//! with a dead-letter queue as `docs/platform.md` (A6) says, with the faults F29 and F30; the laws are in `laws/`, a file
-//! each.
+//! with a dead-letter queue as `docs/platform.md` (A6) describes, with the faults F29 and F30; the laws are in `laws/`,
+//! one file each.
 
 mod broker;
 pub mod campaign;

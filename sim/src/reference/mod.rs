@@ -2,7 +2,7 @@
 //! small platform, and each reply, fetch, callback, abort, row and alarm is compared with what a few plain lists
 //! predict.
 //!
-//! It shares no code with the simulated world and its laws: another opinion of the same promises.
+//! It shares no code with the simulated world and its laws: it is a second opinion on the same promises.
 
 mod asks;
 mod compare;

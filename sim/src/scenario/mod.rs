@@ -1,7 +1,7 @@
 //! Scenario files: a plan as plain text (TOML) that a person can read, write, diff and keep.
 //!
-//! A file holds what is not plain: requests by name with what differs from the defaults, and decisions by place. What
-//! it does not say does not happen, or is the least or the first of its kind; no seed plays a part.
+//! A file holds what is not plain: requests by name with what differs from the defaults, and decisions by place.
+//! Whatever it leaves out does not happen, or has the least or the first value of its kind; no seed is involved.
 //! `scenarios/README.md` lists all keys.
 
 mod error;

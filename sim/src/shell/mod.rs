@@ -2,9 +2,9 @@
 //!
 //! The object's node runs the native host's own loop (`native/src/shell`); only the adapters under it are simulated. It
 //! is killed, stopped, paused and restarted at random moments, its disk is slow and fails, links are cut, and the laws
-//! are those of every other run. At the end of each seed the simulator does again what the shell did, step by step.
+//! are those of every other run. At the end of each seed the simulator repeats what the shell did, step by step.
 //!
-//! A broken law is a panic whose text begins with the law's name, since it may be seen from anywhere below the shell.
+//! A broken law is a panic whose text begins with the law's name, since it may be noticed anywhere below the shell.
 #![allow(clippy::unwrap_used, reason = "messages and nodes of its own making; a panic ends the run, and is reported")]
 
 mod callers;

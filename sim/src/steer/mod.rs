@@ -1,10 +1,10 @@
 //! Campaigns that steer: runs that reached something rare are varied further.
 //!
-//! What a run reached are its features: places of the coverage, and how near to each deadline things came
-//! ([`features`]). Half of the runs are drawn from their seeds as in any campaign. The others go after a feature that
-//! few runs left, and take the cheapest run that left it: parts of its plan are put into a drawn one, or its plan is
-//! changed a little, half the time with its decisions kept. Plans are made in rounds from what earlier rounds reached,
-//! so the result does not depend on the number of threads.
+//! The features of a run are what it reached: places of the coverage, and how close things came to each deadline
+//! ([`features`]). Half of the runs are drawn from their seeds as in any campaign. Each of the others pursues a feature
+//! that few runs showed, and takes the cheapest run that showed it: parts of its plan are put into a drawn one, or its
+//! plan is changed a little, half the time with its decisions kept. Plans are made in rounds from what earlier rounds
+//! reached, so the result does not depend on the number of threads.
 //!
 //! [`features`]: crate::proxy::features
 

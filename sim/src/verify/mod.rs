@@ -1,12 +1,12 @@
-//! Takes the turns again that a host recorded ([`proxy_fetch::Recorded`]), and compares what the machine does now with
-//! what it did then: each effect, the alarm, and, where the object was restored again, the rows that were on the disk.
+//! Replays the turns that a host recorded ([`proxy_fetch::Recorded`]), and compares what the machine does now with what
+//! it did then: each effect, the alarm, and, where the object was restored again, the rows that were on the disk.
 //!
-//! A log may hold anything else; what counts are lines with `proxy-fetch record <object> <hex>`. Objects are told
-//! apart.
+//! A log may hold anything else; only lines with `proxy-fetch record <object> <hex>` count. Each object is replayed by
+//! itself.
 //!
 //! A record is written in the turn, before its commit is durable, so the disk may lack the last turns of an incarnation
-//! that was killed. It must be as after one of its turns (law S2), and no turn may be lost whose effects the world has
-//! seen: a response or a callback's answer says that its fetch or its callback had left (laws S4 and S11).
+//! that was killed. The disk must be as it was after one of its turns (law S2), and no turn may be lost if the world
+//! has seen its effects: a response or a callback's answer shows that its fetch or its callback had left (S4, S11).
 
 mod incarnation;
 

@@ -6,7 +6,7 @@
 //! belongs to that batch), Q3 (a message is given back only for a reason), Q4 (a dead letter gets its outcome and
 //! nothing else).
 //!
-//! A law looks at what is seen with the [`Ledger`] as it was before that.
+//! A law looks at what is seen, together with the [`Ledger`] as it was before.
 
 mod l02_ends;
 mod l05_leases;

@@ -1,6 +1,6 @@
 //! The ground truth of a run, and the disk: what survives every kill. The shell's side.
 //!
-//! No node reads the ground truth; each only says what it saw, and the laws are checked on that.
+//! No node reads the ground truth; each only reports what it saw, and the laws are checked against that.
 
 mod work;
 
