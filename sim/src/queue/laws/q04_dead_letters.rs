@@ -1,4 +1,4 @@
-//! A dead letter gets its outcome and nothing else: it is not fetched, and no message of the queue itself ends as one.
+//! A dead letter only gets its outcome, "interrupted" or "expired": it is not fetched.
 
 use super::{Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Seen};
