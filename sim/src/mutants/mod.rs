@@ -7,6 +7,8 @@
 mod board;
 mod bugs;
 #[cfg(feature = "lenses")]
+pub mod generic;
+#[cfg(feature = "lenses")]
 mod lens;
 
 #[cfg(feature = "lenses")]
