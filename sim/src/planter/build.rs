@@ -3,7 +3,7 @@
 use super::{Planted, VARIABLE, about, copy, crates::cargo};
 use serde::Deserialize;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     ops::Range,
     path::{Path, PathBuf},
@@ -25,6 +25,8 @@ pub struct Build<'a> {
 #[derive(Debug)]
 pub struct PlantedCopy {
     program: PathBuf,
+    /// All that was built, by its name.
+    programs: BTreeMap<String, PathBuf>,
     _shared: File,
 }
 
@@ -32,13 +34,23 @@ impl PlantedCopy {
     /// The program with this mistake on, or with none.
     #[must_use]
     pub fn command(&self, mutant: Option<&str>) -> Command {
-        let mut command = Command::new(&self.program);
-        match mutant {
-            Some(name) => command.env(VARIABLE, name),
-            None => command.env_remove(VARIABLE),
-        };
-        command
+        switched(&self.program, mutant)
     }
+
+    /// The same of another program that was built with it, such as a test.
+    #[must_use]
+    pub fn command_of(&self, program: &str, mutant: Option<&str>) -> Option<Command> {
+        self.programs.get(program).map(|path| switched(path, mutant))
+    }
+}
+
+fn switched(program: &Path, mutant: Option<&str>) -> Command {
+    let mut command = Command::new(program);
+    match mutant {
+        Some(name) => command.env(VARIABLE, name),
+        None => command.env_remove(VARIABLE),
+    };
+    command
 }
 
 /// A message of cargo's: what it built, or what the compiler said.
@@ -149,9 +161,10 @@ pub(super) fn build(root: &Path, folder: &Path, planted: &Planted, build: &Build
             [..] => Failed::Compile(errors),
         });
     }
-    let mut programs = messages.into_iter().filter(|message| message.target.name == build.program);
-    match programs.find_map(|message| message.executable) {
-        Some(program) => Ok(PlantedCopy { program, _shared: lock.shared()? }),
+    let programs = messages.into_iter().filter_map(|message| Some((message.target.name, message.executable?)));
+    let programs: BTreeMap<String, PathBuf> = programs.collect();
+    match programs.get(build.program).cloned() {
+        Some(program) => Ok(PlantedCopy { program, programs, _shared: lock.shared()? }),
         None => Err(format!("cargo build {} makes no program {}", build.cargo.join(" "), build.program).into()),
     }
 }
@@ -181,7 +194,6 @@ impl Lock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     fn error(places: &[(&str, Range<usize>, bool)]) -> CompileError {
         let place = |(file, at, is_primary): &(&str, Range<usize>, bool)| Place {

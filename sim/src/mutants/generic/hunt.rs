@@ -1,7 +1,10 @@
 //! Looks for one of these mutants in its process until something finds it: short first, then for as long as the bugs of
 //! the tables are looked for. A mutant may also run for ever, or take all memory there is; that is seen too.
 
-use super::super::{Kill, Lens, each, lens};
+use super::{
+    super::{Kill, Lens, each, lens},
+    tests_of_core::Tests,
+};
 use crate::planter::PlantedCopy;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -15,7 +18,7 @@ use std::{
 /// How a mutant was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catch {
-    /// Through which lens; or `time`, `memory` or `end`, if its process did not come to an end, needed more than a process
+    /// Through which lens; by which test of the core; or `time`, `memory` or `end`, if its process did not come to an end, needed more than a process
     /// may, or ended by itself.
     pub lens: String,
     /// What was found.
@@ -55,7 +58,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
     clippy::disallowed_methods,
     reason = "a mutant that runs for ever is seen by the wall clock; nothing simulated"
 )]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 
@@ -100,8 +103,8 @@ pub fn look(report: impl Fn(Option<Catch>) -> i32 + Send + Sync + 'static) -> i3
     report(found)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one thread that waits; nothing simulated")]
-fn pause() {
+#[expect(clippy::disallowed_methods, reason = "whoever watches a mutant waits; nothing simulated")]
+pub(super) fn pause() {
     thread::sleep(INTERVAL);
 }
 
@@ -113,27 +116,30 @@ fn memory() -> Option<u64> {
 }
 
 impl Catch {
-    fn other(lens: &str, what: String) -> Self {
+    pub(super) fn other(lens: &str, what: String) -> Self {
         Self { lens: lens.into(), kill: Kill { law: "-".into(), what, cost: 0, repeat: String::new() } }
     }
 }
 
-/// Looks for each of these mutants in a process of the copy, `jobs` at a time; `progress` is told how many are done.
+/// Looks for each of these mutants in a process of the copy, `jobs` at a time, and last by the tests of the core; `progress`
+/// is told how many are done.
 ///
 /// # Errors
-/// In one line: a process that cannot be started, or does not say what it found.
+/// In one line: a process that cannot be started, or does not say what it found; or a test that fails without a mutant.
 pub fn hunt(
     copy: &PlantedCopy,
     names: &[String],
     jobs: usize,
     progress: impl Fn(usize) + Sync,
 ) -> Result<Vec<Hunted>, String> {
+    let tests = Tests::of(copy)?;
     let look = |name: &String| {
         let mut command = copy.command(Some(name));
         let output = command.args(["mutants", "--json"]).stdin(Stdio::null()).output();
         let output = output.map_err(|error| format!("{name}: {error}"))?;
         let catch =
             told(&output).map_err(|error| format!("{name}: its process does not say what it found: {error}"))?;
+        let catch = catch.map_or_else(|| tests.look(Some(name)), |catch| Ok(Some(catch)))?;
         Ok(Hunted { name: name.clone(), catch })
     };
     each(names, jobs, look, progress).into_iter().collect()

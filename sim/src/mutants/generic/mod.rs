@@ -3,9 +3,11 @@
 
 mod hunt;
 mod survivors;
+mod tests_of_core;
 
 pub use hunt::{Catch, Hunted, hunt, look};
 pub use survivors::{Explained, Survivor, explained};
+pub use tests_of_core::TESTS;
 
 use super::bugs::{self, Bug, GENERIC};
 use crate::planter::{
@@ -45,6 +47,7 @@ pub fn build(all: &[Imported]) -> Result<(PlantedCopy, BTreeMap<String, String>)
     let mutants = all.iter().filter_map(|imported| imported.mutant.as_ref().ok()).cloned().collect();
     let planter = Planter::given(bugs::root(), mutants, bugs::root().join(FOLDER));
     let program = "proxy-fetch-sim";
-    let cargo = ["--package", program, "--features", "lenses", "--bin", program, "--profile", "release"];
+    let mut cargo = vec!["--package", program, "--features", "lenses", "--bin", program, "--profile", "release"];
+    cargo.extend(TESTS.iter().flat_map(|test| ["--test", test]));
     planter.build_what_compiles(&Build { program, cargo: &cargo, rustflags: &["--cfg", "madsim"] })
 }
