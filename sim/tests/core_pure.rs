@@ -6,7 +6,8 @@ mod support;
 
 use proptest::prelude::*;
 use proxy_fetch::{
-    Options, Policy, RetryAfter, Timestamp, Ulid, accepted_at, backoff_ms, expires_at, limits, next_ulid, not_before,
+    Alarm, Options, Policy, RetryAfter, Timestamp, Ulid, accepted_at, backoff_ms, expires_at, limits, next_ulid,
+    not_before,
 };
 use std::{
     collections::BTreeSet,
@@ -236,6 +237,13 @@ fn s7_a_retry_after_is_bounded() {
     for (bytes, read) in [(63, Some(RetryAfter::In(0))), (64, Some(RetryAfter::In(0))), (65, None), (66, None)] {
         assert_eq!(RetryAfter::parse(&"0".repeat(bytes)), read, "{bytes} bytes");
     }
+}
+
+/// Hosts write it down.
+#[test]
+fn an_alarm_is_at_its_time() {
+    let times = [Alarm::stored(Timestamp(7)), Alarm::stored(Timestamp(0)), Alarm::UNKNOWN].map(Alarm::at);
+    assert_eq!(times, [Some(Timestamp(7)), Some(Timestamp(0)), None]);
 }
 
 #[test]

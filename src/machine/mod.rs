@@ -99,9 +99,8 @@ impl Machine {
             Event::Fetched { attempt, result } => self.fetched(now, attempt, &result, out),
             Event::Delivered { attempt, result } => self.delivered(now, attempt, result, out),
         }
-        let mut budget = limits::MAX_DUE_PER_STEP;
-        self.advance(now, &mut budget, out);
-        self.fill(now, &mut budget, out);
+        self.advance(now, out);
+        self.fill(now, out);
         self.flush(out);
         let polled = is_tick && self.next_poll().is_some_and(|(at, _)| at <= now);
         if out.writes().len() > writes_before || polled {
