@@ -132,9 +132,13 @@ mod tests {
         };
         assert_eq!(first_commit(&corrupt, deals(&[ROW_VERSION, 7])), Ok(()));
         assert_broken(first_commit(&corrupt, deals(&[ROW_VERSION])), "its bytes are not in quarantine");
-        let nothing = |story: &mut Story<Quarantine>| drop(story.mark(0));
+        let nothing = |story: &mut Story<Quarantine>| {
+            story.mark(0);
+        };
         assert_broken(first_commit(&corrupt, nothing), "its bytes are not in quarantine");
-        let leaves = |story: &mut Story<Quarantine>| drop(story.mark(0).write(kept(&corrupt, Ulid(9))));
+        let leaves = |story: &mut Story<Quarantine>| {
+            story.mark(0).write(kept(&corrupt, Ulid(9)));
+        };
         assert_broken(first_commit(&corrupt, leaves), "was left as it is");
         // One of an unknown version is to be left.
         assert_eq!(first_commit(&[9, 7], nothing), Ok(()));

@@ -80,11 +80,10 @@ fn body(block: &Block) -> Option<Range<usize>> {
 
 /// Whether it is a `let` of a condition, or several conditions with one among them.
 fn has_let(expr: &Expr) -> bool {
-    match expr {
-        Expr::Let(_) => true,
-        Expr::Binary(expr) => matches!(expr.op, BinOp::And(_)) && (has_let(&expr.left) || has_let(&expr.right)),
-        _ => false,
+    if let Expr::Binary(expr) = expr {
+        return matches!(expr.op, BinOp::And(_)) && (has_let(&expr.left) || has_let(&expr.right));
     }
+    matches!(expr, Expr::Let(_))
 }
 
 impl Source {
