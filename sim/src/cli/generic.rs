@@ -29,8 +29,9 @@ enum Fate {
     Refused(String),
 }
 
-/// In a process of the copy: what is found of its mutant, for the process that looks for all of them.
-pub(super) fn look() -> ExitCode {
+/// In a process of the copy: what is found of its mutant, for the process that looks for all of them, which says a number of
+/// seeds when it asks for a short look.
+pub(super) fn look(args: &MutantsArgs) -> ExitCode {
     let report = |found: Option<Catch>| match serde_json::to_string(&found) {
         Ok(text) => {
             println!("{text}");
@@ -41,7 +42,7 @@ pub(super) fn look() -> ExitCode {
             2
         }
     };
-    ExitCode::from(u8::try_from(generic::look(report)).unwrap_or(2))
+    ExitCode::from(u8::try_from(generic::look(args.seeds.is_some(), report)).unwrap_or(2))
 }
 
 fn read(file: &Path) -> Result<Vec<Imported>, String> {

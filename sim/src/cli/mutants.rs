@@ -12,7 +12,7 @@ use std::{fmt::Write, num::NonZero, process::ExitCode, thread};
 pub(super) fn run(args: &MutantsArgs, one: Option<&'static Bug>) -> ExitCode {
     let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
     let done = match (planted(), &args.cargo_mutants) {
-        (Some(bug), _) if is_generic(bug) => Ok(generic::look()),
+        (Some(bug), _) if is_generic(bug) => Ok(generic::look(args)),
         (Some(_), _) => look(args),
         (None, Some(list)) => generic::search(args, list, one, jobs),
         (None, None) if args.list => list(),

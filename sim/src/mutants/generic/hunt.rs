@@ -1,5 +1,5 @@
-//! Looks for one of these mutants in its process until something finds it: short first, then for as long as the bugs of
-//! the tables are looked for. A mutant may also run for ever, or take all memory there is; that is seen too.
+//! Looks for one of these mutants until something finds it: shortly in a process of its own, then by the tests of the core,
+//! then for as long as the bugs of the tables are looked for. A mutant may also run for ever, or take all memory there is; that is seen too.
 
 use super::{
     super::{Kill, Lens, each, lens},
@@ -34,19 +34,15 @@ pub struct Hunted {
     pub catch: Option<Catch>,
 }
 
-/// What is looked through, in this order: the lens, its budget, and how many seconds that may take. Each takes a fraction of
-/// that without a mutant.
-const STAGES: [(&str, u64, u64); 9] = [
-    ("swarm", 60, 60),
-    ("reference", 20, 60),
-    ("calm", 10, 60),
-    ("swarm", 500, 120),
-    ("reference", 500, 240),
-    ("calm", 100, 240),
-    ("soak", 2, 240),
-    ("swarm", 3_000, 600),
-    ("explore", 60_000, 600),
-];
+/// A lens, its budget, and how many seconds that may take. It takes a fraction of that without a mutant.
+type Look = (&'static str, u64, u64);
+
+/// What is looked through first, in this order. Then come the tests of the core.
+const SHORT: [Look; 5] =
+    [("swarm", 60, 60), ("reference", 20, 60), ("calm", 10, 60), ("swarm", 500, 120), ("soak", 2, 120)];
+
+/// And last, of what still survives.
+const LONG: [Look; 4] = [("reference", 500, 240), ("calm", 100, 240), ("swarm", 3_000, 600), ("explore", 60_000, 600)];
 
 /// The memory that a process may take, in bytes.
 const MEMORY: u64 = 2 << 30;
@@ -70,7 +66,7 @@ struct Stage {
 
 /// In a process of the copy: looks for the mutant that is on in it, and says what was found through `report`. The process
 /// may end in it: then `report` was called, and what it returns is the exit code.
-pub fn look(report: impl Fn(Option<Catch>) -> i32 + Send + Sync + 'static) -> i32 {
+pub fn look(is_short: bool, report: impl Fn(Option<Catch>) -> i32 + Send + Sync + 'static) -> i32 {
     let report = std::sync::Arc::new(report);
     let stage = std::sync::Arc::new(Mutex::new(None::<Stage>));
     let watched = (std::sync::Arc::clone(&stage), std::sync::Arc::clone(&report));
@@ -92,7 +88,8 @@ pub fn look(report: impl Fn(Option<Catch>) -> i32 + Send + Sync + 'static) -> i3
             }
         }
     });
-    let found = STAGES.iter().find_map(|(name, budget, seconds)| {
+    let looks = if is_short { &SHORT[..] } else { &LONG[..] };
+    let found = looks.iter().find_map(|(name, budget, seconds)| {
         let Lens { name, look, .. } = lens(name)?;
         let until = now() + Duration::from_secs(*seconds);
         *stage.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stage { lens: name, until });
@@ -121,8 +118,8 @@ impl Catch {
     }
 }
 
-/// Looks for each of these mutants in a process of the copy, `jobs` at a time, and last by the tests of the core; `progress`
-/// is told how many are done.
+/// Looks for each of these mutants, `jobs` at a time: in a process of the copy, then by the tests of the core, and at last in
+/// a process that looks longer. `progress` is told how many are done.
 ///
 /// # Errors
 /// In one line: a process that cannot be started, or does not say what it found; or a test that fails without a mutant.
@@ -134,12 +131,19 @@ pub fn hunt(
 ) -> Result<Vec<Hunted>, String> {
     let tests = Tests::of(copy)?;
     let look = |name: &String| {
-        let mut command = copy.command(Some(name));
-        let output = command.args(["mutants", "--json"]).stdin(Stdio::null()).output();
-        let output = output.map_err(|error| format!("{name}: {error}"))?;
-        let catch =
-            told(&output).map_err(|error| format!("{name}: its process does not say what it found: {error}"))?;
-        let catch = catch.map_or_else(|| tests.look(Some(name)), |catch| Ok(Some(catch)))?;
+        let lenses = |is_short: bool| {
+            let mut command = copy.command(Some(name));
+            command.args(["mutants", "--json"]).args(is_short.then_some("--seeds=500")).stdin(Stdio::null());
+            let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+            told(&output).map_err(|error| format!("{name}: its process does not say what it found: {error}"))
+        };
+        let catch = match lenses(true)? {
+            Some(catch) => Some(catch),
+            None => match tests.look(Some(name))? {
+                Some(catch) => Some(catch),
+                None => lenses(false)?,
+            },
+        };
         Ok(Hunted { name: name.clone(), catch })
     };
     each(names, jobs, look, progress).into_iter().collect()
