@@ -63,10 +63,14 @@ impl fmt::Display for Bug {
     }
 }
 
+/// The names of the mutants of cargo-mutants begin so; a number follows.
+pub(crate) const GENERIC: &str = "cargo_mutants_";
+
 /// The tables, in the order in which their bugs are told.
 const TABLES: [&str; 4] = ["object.toml", "platform.toml", "consumer.toml", "shell.toml"];
 
-fn root() -> &'static Path {
+/// The root of the workspace that this is built in.
+pub(crate) fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
 }
@@ -124,6 +128,11 @@ pub fn planted() -> Option<&'static Bug> {
     static PLANTED: OnceLock<Option<&'static Bug>> = OnceLock::new();
     *PLANTED.get_or_init(|| {
         let name = planter::planted_name()?;
+        // They are in no table. All of them are planted in the object's machine.
+        if name.starts_with(GENERIC) {
+            let what = "a mutant of cargo-mutants".to_owned();
+            return Some(&*Box::leak(Box::new(Bug { name, machine: Machine::Object, what })));
+        }
         Some(bug(&name).unwrap_or_else(|error| panic!("{}: {error}", planter::VARIABLE)))
     })
 }

@@ -289,3 +289,16 @@ fn l4_what_does_not_fit_in_a_step_is_due_in_the_next() {
     rig.step(Event::Tick);
     assert_eq!(rig.machine.live_len(), 0);
 }
+
+/// What a host shows of its object: which incarnation it is, and how many requests are where.
+#[test]
+fn a_host_can_show_how_its_object_is() {
+    let mut rig = Rig::new(&Config { max_in_flight: 2, ..allowing() });
+    let shown = |rig: &Rig| (rig.machine.epoch(), rig.machine.live_len(), rig.machine.in_flight_len());
+    assert_eq!(shown(&rig), (0, 0, 0));
+    rig.enqueue_many(3, QUIET);
+    assert_eq!(shown(&rig), (1, 3, 2));
+    rig.machine = rig.mem.restore(rig.machine.config()).unwrap();
+    rig.step(Event::Start);
+    assert_eq!(rig.machine.epoch(), 2);
+}

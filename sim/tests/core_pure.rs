@@ -6,7 +6,8 @@ mod support;
 
 use proptest::prelude::*;
 use proxy_fetch::{
-    Options, Policy, RetryAfter, Timestamp, Ulid, accepted_at, backoff_ms, expires_at, limits, next_ulid, not_before,
+    Alarm, Options, Policy, RetryAfter, Timestamp, Ulid, accepted_at, backoff_ms, expires_at, limits, next_ulid,
+    not_before,
 };
 use std::{
     collections::BTreeSet,
@@ -219,6 +220,30 @@ fn months_are_all_read() {
 fn retry_after_at_the_edges_of_the_grammar() {
     assert!(matches!(RetryAfter::parse("Wed, 31 Dec 2008 23:59:60 GMT"), Some(RetryAfter::At(_))));
     assert_eq!(RetryAfter::parse("Thursday, 01-Jan-70 00:00:00 GMT"), Some(RetryAfter::At(Timestamp(0))));
+}
+
+/// Over many requests, each value up to a quarter of the delay and no other: requests that failed together part.
+#[test]
+fn s7_the_jitter_is_all_of_a_quarter() {
+    let options = Options { retry_delay_ms: 100, max_retry_delay_ms: 100, ..Options::default() };
+    let policy = options.check().unwrap();
+    let seen: BTreeSet<u64> = (0..2_000).map(|id| backoff_ms(&policy, Ulid(id), 1)).collect();
+    assert_eq!(seen, (100..=125).collect());
+}
+
+/// A value of 64 bytes is read, a longer one is not.
+#[test]
+fn s7_a_retry_after_is_bounded() {
+    for (bytes, read) in [(63, Some(RetryAfter::In(0))), (64, Some(RetryAfter::In(0))), (65, None), (66, None)] {
+        assert_eq!(RetryAfter::parse(&"0".repeat(bytes)), read, "{bytes} bytes");
+    }
+}
+
+/// Hosts write it down.
+#[test]
+fn an_alarm_is_at_its_time() {
+    let times = [Alarm::stored(Timestamp(7)), Alarm::stored(Timestamp(0)), Alarm::UNKNOWN].map(Alarm::at);
+    assert_eq!(times, [Some(Timestamp(7)), Some(Timestamp(0)), None]);
 }
 
 #[test]

@@ -4,7 +4,11 @@
 
 use proxy_fetch_sim::{
     bugs::{self, Bug, Machine},
-    mutants::{self, Board, Found, Kill, LENSES, lenses},
+    mutants::{
+        self, Board, Found, Kill, LENSES,
+        generic::{self, Survivor},
+        lenses,
+    },
 };
 use std::{path::Path, process::Command};
 
@@ -119,6 +123,43 @@ fn a_bug_that_cannot_be_meant_is_refused() {
     // It would be without effect.
     let stray = "SIM_MUTANT is for planted copies; here `--bug NAME` says which bug is meant";
     refused(&["replay", "7"], Some("SixthSlot"), stray);
+}
+
+/// A list of cargo-mutants is read before anything is built.
+#[test]
+fn a_list_that_is_none_is_refused() {
+    let refused = |arguments: &[&str]| {
+        let (out, error, code) = command(&[&["mutants", "--cargo-mutants"], arguments].concat(), None);
+        assert_eq!((out.as_str(), code, error.lines().count()), ("", Some(2), 1), "{error}");
+        error
+    };
+    assert!(refused(&["Cargo.toml"]).contains("Cargo.toml: it is no list of `cargo mutants --list --json`: "));
+    assert!(refused(&["gone.json"]).starts_with("error: gone.json: "));
+    // The standard input is empty here.
+    assert!(refused(&["-"]).starts_with("error: -: it is no list of "));
+    assert!(refused(&["-", "--bug", "SixthSlot"]).contains("names one of a table"));
+}
+
+/// What is explained is there: whether it still survives, `cargo sim mutants --cargo-mutants` sees.
+#[test]
+fn each_explained_survivor_is_of_a_function_that_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let all = generic::explained().unwrap();
+    for Survivor { file, function, code, .. } in &all {
+        let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let name = function.rsplit("::").next().unwrap_or_default();
+        let is_there = [format!("fn {name}("), format!("fn {name}<")].iter().any(|head| text.contains(head));
+        assert!(is_there, "{file} has no function {function}");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(code.as_str()), "{file} has no `{code}` any more");
+    }
+    let twice = all.iter().enumerate().find(|(at, survivor)| {
+        all[..*at].iter().any(|other| {
+            let key = |of: &Survivor| [&of.file, &of.function, &of.code, &of.replacement].map(Clone::clone);
+            key(other) == key(survivor)
+        })
+    });
+    assert_eq!(twice, None, "explained twice");
 }
 
 /// No source that ships holds a bug or the switch of one.

@@ -146,9 +146,9 @@ impl Machine {
     }
 
     /// Does what is due, earliest first: ends of leases, expiries, callbacks without an end.
-    pub(super) fn advance(&mut self, now: Timestamp, budget: &mut usize, out: &mut Output) {
+    pub(super) fn advance(&mut self, now: Timestamp, out: &mut Output) {
         self.index.end_delays(now);
-        while *budget > 0 {
+        for _ in 0..limits::MAX_DUE_PER_STEP {
             let Some((_, id)) = self.index.first_due().filter(|(at, _)| *at <= now) else { return };
             // An entry without its row cannot be; if it were, it would be due for ever (law S20).
             let Some(row) = self.live.get(&id) else { panic!("the index names {id}, which is not live") };
@@ -163,26 +163,23 @@ impl Machine {
                     self.end_callback(now, id, outcome, CallbackResult::Failed, out);
                 }
             }
-            *budget -= 1;
         }
     }
 
     /// Starts what may start: callbacks, then fetches, smallest ULID first (law S12).
-    pub(super) fn fill(&mut self, now: Timestamp, budget: &mut usize, out: &mut Output) {
+    pub(super) fn fill(&mut self, now: Timestamp, out: &mut Output) {
         loop {
             self.send_callbacks(now, out);
             let free = !self.stopping
                 && self.index.in_flight() < self.config.max_in_flight
                 && self.index.in_flight() + self.index.held_responses() < limits::MAX_HELD_RESPONSES;
             let Some(id) = self.index.first_ready().filter(|_| free) else { return };
-            if now < expires_at(id) {
-                self.start(now, id, out);
-            } else if *budget > 0 {
-                *budget -= 1;
-                self.choose(now, id, Outcome::Expired);
-            } else {
+            // One that has expired is due, and is still here only if more was due than one step does: the next one ends it,
+            // and no younger one may start before that.
+            if now >= expires_at(id) {
                 return;
             }
+            self.start(now, id, out);
         }
     }
 

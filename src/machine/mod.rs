@@ -105,9 +105,8 @@ impl Machine {
             Event::Fetched { attempt, result } => self.fetched(now, attempt, &result, out),
             Event::Delivered { attempt, result } => self.delivered(now, attempt, result, out),
         }
-        let mut budget = limits::MAX_DUE_PER_STEP;
-        self.advance(now, &mut budget, out);
-        self.fill(now, &mut budget, out);
+        self.advance(now, out);
+        self.fill(now, out);
         self.flush(out);
         // The mark moves with every write. It moves with a poll too, which is counted from it: else the same poll would
         // be due again at once, for ever (law S20). Nothing else may write it: an alarm that finds nothing due writes

@@ -5,6 +5,8 @@
 mod checks;
 mod explore;
 #[cfg(feature = "lenses")]
+mod generic;
+#[cfg(feature = "lenses")]
 mod mutants;
 mod output;
 mod planted;
@@ -136,6 +138,10 @@ struct MutantsArgs {
     /// Only look whether each bug can be planted, and name those whose text is gone or not the only one of its kind.
     #[arg(long, conflicts_with_all = ["seeds", "jobs", "json"])]
     check: bool,
+    /// Look for the mutants that `cargo mutants --list --json` wrote to this file (`-` is the standard input), in the place
+    /// of the bugs of the tables.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "check", "seeds"])]
+    cargo_mutants: Option<PathBuf>,
     /// Seeds per bug and profile at the most; by default what each profile needs.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,

@@ -1,23 +1,26 @@
 //! `cargo sim mutants`: plants each bug and shows which law finds it.
 
 use super::{
-    MutantsArgs, checks,
+    MutantsArgs, checks, generic,
     output::{code, print},
 };
 use indicatif::{HumanCount, ProgressBar};
 use proxy_fetch_sim::{
     bugs::{self, Bug, Machine, planted},
-    mutants::{self, Board, Found, lenses},
+    mutants::{self, Board, Found, generic::is_generic, lenses},
 };
 use serde_json::{Value, json};
 use std::{fmt::Write, num::NonZero, process::ExitCode, thread};
 
 pub(super) fn run(args: &MutantsArgs, one: Option<&'static Bug>) -> ExitCode {
-    let done = match planted() {
-        Some(_) => look(args),
-        None if args.list => list(),
-        None if args.check => check(),
-        None => search(args, one),
+    let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
+    let done = match (planted(), &args.cargo_mutants) {
+        (Some(bug), _) if is_generic(bug) => Ok(generic::look(args)),
+        (Some(_), _) => look(args),
+        (None, Some(list)) => generic::search(args, list, one, jobs),
+        (None, None) if args.list => list(),
+        (None, None) if args.check => check(),
+        (None, None) => search(args, one, jobs),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error}");
@@ -74,8 +77,7 @@ fn idle(board: &Board) -> Vec<(Machine, &'static str)> {
     Machine::ALL.into_iter().flat_map(idle).collect()
 }
 
-fn search(args: &MutantsArgs, one: Option<&'static Bug>) -> Result<ExitCode, String> {
-    let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
+fn search(args: &MutantsArgs, one: Option<&'static Bug>, jobs: usize) -> Result<ExitCode, String> {
     let bugs: Vec<&Bug> = one.map_or_else(|| bugs::bugs().map(|bugs| bugs.iter().collect()), |one| Ok(vec![one]))?;
     let copy = bugs::build("--bin", "proxy-fetch-sim", "release")?;
     let bar = ProgressBar::new(bugs.len() as u64);

@@ -9,10 +9,34 @@ use proxy_fetch::{Key, Outcome, Record, Table, Ulid, Write};
 #[derive(Clone, Debug, Default, Hash)]
 pub struct Quarantine {
     kept: Vec<Ulid>,
+    /// Rows that a fault has made unreadable, until an incarnation has dealt with them.
+    unread: Vec<(Key, Vec<u8>)>,
 }
 
 impl Law for Quarantine {
     const ID: &'static str = "S13";
+
+    fn tampered(&mut self, key: Key, bytes: &[u8]) -> Verdict {
+        // One of an unknown version is another law's (S24), and nobody reads a payload at a restart.
+        let is_read = matches!(key.table, Table::Requests | Table::Finished);
+        if is_read && bytes.first() == Some(&proxy_fetch::ROW_VERSION) {
+            self.unread.push((key, bytes.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// The first commit of an incarnation leaves no unreadable row as it is: else its request would never end.
+    fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
+        if !turn.live.is_first_of_incarnation() {
+            return Ok(());
+        }
+        for (key, bytes) in self.unread.drain(..) {
+            let keeps = |write: &Write| matches!(write, Write::Put(Record::Quarantine(_, kept)) if *kept == bytes);
+            ensure!(turn.commit.writes.iter().any(keeps), "{key} was unreadable, and its bytes are not in quarantine");
+            ensure!(turn.last_write(key).is_some(), "{key} was unreadable, and was left as it is");
+        }
+        Ok(())
+    }
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let entry = step.entry;
@@ -54,6 +78,8 @@ impl Law for Quarantine {
 mod tests {
     use super::*;
     use crate::laws::testing::{Story, assert_broken, response};
+    use crate::ledger::Observation;
+    use proxy_fetch::ROW_VERSION;
 
     fn tampered() -> Story<Quarantine> {
         let mut story = Story::new();
@@ -82,6 +108,40 @@ mod tests {
         assert_broken(story.forgotten(2).commit(), "its bytes are gone");
         let mut story = tampered();
         assert_broken(story.delivering(1, Outcome::Unreadable).commit(), "its bytes are gone");
+    }
+
+    /// Of request 1, whose bytes are these after a fault, with what the first commit of the next incarnation writes.
+    fn first_commit(bytes: &[u8], stage: impl FnOnce(&mut Story<Quarantine>)) -> Verdict {
+        let mut story = tampered();
+        let key = Key { table: Table::Requests, id: story.id(1) };
+        assert_eq!(story.watch.observe(&story.ledger, &Observation::Tampered { key, bytes }), Ok(()));
+        stage(&mut story);
+        story.commit()
+    }
+
+    #[test]
+    fn an_unreadable_row_is_dealt_with_at_once() {
+        let corrupt = [ROW_VERSION, 7];
+        let kept = |bytes: &[u8], id| Write::Put(Record::Quarantine(id, bytes.to_vec()));
+        let deals = |bytes: &'static [u8]| {
+            move |story: &mut Story<Quarantine>| {
+                let id = story.id(1);
+                // Under whatever id there is room.
+                story.replaced(1).write(kept(bytes, Ulid(id.0 + 1)));
+            }
+        };
+        assert_eq!(first_commit(&corrupt, deals(&[ROW_VERSION, 7])), Ok(()));
+        assert_broken(first_commit(&corrupt, deals(&[ROW_VERSION])), "its bytes are not in quarantine");
+        let nothing = |story: &mut Story<Quarantine>| {
+            story.mark(0);
+        };
+        assert_broken(first_commit(&corrupt, nothing), "its bytes are not in quarantine");
+        let leaves = |story: &mut Story<Quarantine>| {
+            story.mark(0).write(kept(&corrupt, Ulid(9)));
+        };
+        assert_broken(first_commit(&corrupt, leaves), "was left as it is");
+        // One of an unknown version is to be left.
+        assert_eq!(first_commit(&[9, 7], nothing), Ok(()));
     }
 
     #[test]

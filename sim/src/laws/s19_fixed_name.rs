@@ -20,9 +20,11 @@ impl Law for FixedName {
             Stored::Forgotten => return Ok(()),
         };
         let is_kept = name.strip_prefix('r').and_then(|number| number.parse().ok()) == Some(step.entry.planned);
-        // The name of an unreadable one is not known; its payload has it still.
+        // The name of an unreadable one is not known; its payload has it still, until it ends. Nobody can ask for what
+        // has none, so then nothing is remembered of it.
+        let may_be_nameless = step.entry.tampered && matches!(step.entry.stored, Stored::Live(_));
         ensure!(
-            is_kept || name.is_empty() && step.entry.tampered,
+            is_kept || name.is_empty() && may_be_nameless,
             "{} goes by another name: {}",
             Who(step.entry),
             Shown(Some(&step.entry.stored))
@@ -35,7 +37,7 @@ impl Law for FixedName {
 mod tests {
     use super::*;
     use crate::laws::testing::{Story, assert_broken, response};
-    use proxy_fetch::RequestId;
+    use proxy_fetch::{Outcome, RequestId};
 
     #[test]
     fn the_name_stays() {
@@ -52,6 +54,7 @@ mod tests {
         story.in_flight(1, 1).commits();
         story.ledger.entries[0].tampered = true;
         story.replaced(1).commits();
+        assert_broken(story.finished(1, Outcome::Unreadable).commit(), "goes by another name");
         let mut story = Story::<FixedName>::new();
         story.in_flight(1, 1).commits();
         assert_broken(story.replaced(1).commit(), "goes by another name");

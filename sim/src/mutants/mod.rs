@@ -4,6 +4,7 @@
 //! A lens is a way to look for a bug there. Its cost is what it looked at before it found one.
 
 mod board;
+pub mod generic;
 mod lens;
 
 pub use board::{Board, Found, OTHER_VERDICTS, each, law_ids, run};

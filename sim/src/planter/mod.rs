@@ -18,6 +18,8 @@
 mod build;
 mod copy;
 mod crates;
+#[cfg(feature = "lenses")]
+pub mod import;
 mod module;
 mod plant;
 pub mod table;
@@ -25,8 +27,10 @@ pub mod table;
 pub use build::{Build, PlantedCopy};
 pub use plant::{Planted, Problem};
 
+use build::Failed;
 use crates::Crates;
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
 };
@@ -53,8 +57,15 @@ pub fn original(root: &'static Path) -> &'static Path {
 #[derive(Clone, Debug)]
 pub struct Planter {
     root: PathBuf,
-    tables: Vec<PathBuf>,
+    source: Source,
     folder: PathBuf,
+}
+
+/// Where the mistakes come from.
+#[derive(Clone, Debug)]
+enum Source {
+    Tables(Vec<PathBuf>),
+    Given(Vec<Mutant>),
 }
 
 impl Planter {
@@ -65,7 +76,12 @@ impl Planter {
         tables: impl IntoIterator<Item = PathBuf>,
         folder: impl Into<PathBuf>,
     ) -> Self {
-        Self { root: root.into(), tables: tables.into_iter().collect(), folder: folder.into() }
+        Self { root: root.into(), source: Source::Tables(tables.into_iter().collect()), folder: folder.into() }
+    }
+
+    /// The same with mistakes that a program made, such as those of [`import`](self).
+    pub fn given(root: impl Into<PathBuf>, mutants: Vec<Mutant>, folder: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), source: Source::Given(mutants), folder: folder.into() }
     }
 
     /// All mistakes of the tables, in their order.
@@ -73,7 +89,10 @@ impl Planter {
     /// # Errors
     /// A table that cannot be read or is wrong, in one line.
     pub fn mutants(&self) -> Result<Vec<Mutant>, String> {
-        table::read(&self.root, &self.tables)
+        match &self.source {
+            Source::Tables(tables) => table::read(&self.root, tables),
+            Source::Given(mutants) => Ok(mutants.clone()),
+        }
     }
 
     /// Plants all mistakes into the texts of their files, without writing anything.
@@ -91,14 +110,49 @@ impl Planter {
     /// Plants all mistakes into the copy, and builds it.
     ///
     /// # Errors
-    /// In one line: what is wrong with the tables (the first of it), or with the copy. What does not compile, cargo has
-    /// said.
+    /// In one line: what is wrong with the tables (the first of it), or with the copy. What does not compile was shown
+    /// before.
     pub fn build(&self, build: &Build<'_>) -> Result<PlantedCopy, String> {
-        let planted = self.plant().map_err(|problems| match problems.as_slice() {
-            [first, rest @ ..] if !rest.is_empty() => format!("{first} (and {} more)", rest.len()),
-            problems => problems.iter().map(Problem::to_string).collect(),
-        })?;
-        build::build(&self.root, &self.folder, &planted, build)
+        let planted = self.plant().map_err(first)?;
+        build::build(&self.root, &self.folder, &planted, build).map_err(|failed| failed.told(&self.folder))
+    }
+
+    /// The same without those mistakes that do not compile: each of them by its name, with what the compiler said of it.
+    ///
+    /// # Errors
+    /// As [`Planter::build`]; an error of the compiler that is about no mistake in particular is one.
+    pub fn build_what_compiles(&self, build: &Build<'_>) -> Result<(PlantedCopy, BTreeMap<String, String>), String> {
+        let mut planter = Self { source: Source::Given(self.mutants()?), ..self.clone() };
+        let mut refused = BTreeMap::new();
+        loop {
+            let mutants = planter.mutants()?;
+            let planted = planter.plant().map_err(first)?;
+            let errors = match build::build(&self.root, &self.folder, &planted, build) {
+                Ok(copy) => return Ok((copy, refused)),
+                Err(Failed::Compile(errors)) => errors,
+                Err(failed @ Failed::Other(_)) => return Err(failed.told(&self.folder)),
+            };
+            // The compiler goes on to the next kind of error only when there is none of the kinds before.
+            let before = refused.len();
+            for error in &errors {
+                for mutant in error.blames(&planted).into_iter().filter_map(|number| mutants.get(number)) {
+                    refused.entry(mutant.name.clone()).or_insert_with(|| error.message.clone());
+                }
+            }
+            if refused.len() == before {
+                return Err(Failed::Compile(errors).told(&self.folder));
+            }
+            let left = mutants.into_iter().filter(|mutant| !refused.contains_key(&mutant.name)).collect();
+            planter.source = Source::Given(left);
+        }
+    }
+}
+
+/// The first of what is wrong, in one line.
+fn first(problems: Vec<Problem>) -> String {
+    match problems.as_slice() {
+        [first, rest @ ..] if !rest.is_empty() => format!("{first} (and {} more)", rest.len()),
+        problems => problems.iter().map(Problem::to_string).collect(),
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Planted {
     pub mutants: usize,
     /// The files that differ from those of the workspace, by their paths from its root.
     pub files: BTreeMap<String, String>,
+    /// Where in these files the text of each mistake is, with its number.
+    pub(super) branches: BTreeMap<String, Vec<(Range<usize>, usize)>>,
 }
 
 /// An edit or items, with the mistake's number and name.
@@ -64,17 +66,19 @@ pub(super) fn plant(
 ) -> Result<Planted, Vec<Problem>> {
     let mut problems = Vec::new();
     let (edits, items) = (by_file(mutants, |mutant| &mutant.edits), by_file(mutants, |mutant| &mutant.items));
-    let mut files = BTreeMap::new();
-    for file in edits.keys().chain(items.keys()).copied().collect::<BTreeSet<_>>() {
-        let (edits, items) =
-            (edits.get(file).map_or(&[][..], Vec::as_slice), items.get(file).map_or(&[][..], Vec::as_slice));
+    let always = by_file(mutants, |mutant| &mutant.always);
+    let (mut files, mut branches) = (BTreeMap::new(), BTreeMap::new());
+    for file in edits.keys().chain(items.keys()).chain(always.keys()).copied().collect::<BTreeSet<_>>() {
+        let (edits, always) = (of_file(&edits, file), of_file(&always, file));
+        let items = of_file(&items, file);
         match read(file) {
             Ok(text) => {
-                let planted = plant_file(file, &text, edits, &mut problems);
-                files.insert(file.to_owned(), with_items(planted, items));
+                let planted = plant_file(file, &text, edits, always, &mut problems);
+                files.insert(file.to_owned(), with_items(planted.text, items));
+                branches.insert(file.to_owned(), planted.branches);
             }
             Err(error) => {
-                let names = edits.iter().map(|of| of.name).chain(items.iter().map(|of| of.name));
+                let names = edits.iter().chain(always).map(|of| of.name).chain(items.iter().map(|of| of.name));
                 problems.extend(names.map(|name| Problem::new(file, &[name], &error)));
             }
         }
@@ -100,7 +104,7 @@ pub(super) fn plant(
         };
         files.insert(root, text);
     }
-    if problems.is_empty() { Ok(Planted { mutants: mutants.len(), files }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Planted { mutants: mutants.len(), files, branches }) } else { Err(problems) }
 }
 
 /// What is planted in a file: an edit, or items.
@@ -130,6 +134,10 @@ fn by_file<T: InFile>(mutants: &[Mutant], of: impl Fn(&Mutant) -> &Vec<T>) -> BT
     files
 }
 
+fn of_file<'a, T>(all: &'a BTreeMap<&str, Vec<Of<'a, T>>>, file: &str) -> &'a [Of<'a, T>] {
+    all.get(file).map_or(&[], Vec::as_slice)
+}
+
 /// Two mistakes may need the same items.
 fn with_items(mut text: String, items: &[Of<'_, Item>]) -> String {
     let mut added = BTreeSet::new();
@@ -146,25 +154,36 @@ struct Site<'a> {
     span: Range<usize>,
     chain: Vec<Of<'a, Edit>>,
     within: Vec<Site<'a>>,
+    /// What takes its place whichever mistake is on: then there is no chain.
+    always: Option<&'a str>,
 }
 
-fn plant_file(file: &str, text: &str, edits: &[Of<'_, Edit>], problems: &mut Vec<Problem>) -> String {
+fn plant_file(
+    file: &str,
+    text: &str,
+    edits: &[Of<'_, Edit>],
+    always: &[Of<'_, Edit>],
+    problems: &mut Vec<Problem>,
+) -> Rendered {
     let mut found = Vec::new();
-    for of in edits {
+    let switched = edits.iter().map(|of| (of, None));
+    for (of, always) in switched.chain(always.iter().map(|of| (of, Some(of.what.replace.as_str())))) {
         match span(text, of.what) {
-            Ok(span) => found.push((span, *of)),
+            Ok(span) => found.push((span, *of, always)),
             Err(what) => problems.push(Problem::new(file, &[of.name], &what)),
         }
     }
     // What begins first or reaches further is without what lies in it; at one text the table's order stays.
-    found.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
+    found.sort_by_key(|(span, ..)| (span.start, std::cmp::Reverse(span.end)));
     let mut sites: Vec<Site<'_>> = Vec::new();
-    for (span, of) in found {
-        if let Err(what) = insert(&mut sites, span, of) {
+    for (span, of, always) in found {
+        if let Err(what) = insert(&mut sites, span, of, always) {
             problems.push(what.into_problem(file, of.name));
         }
     }
-    render(text, 0..text.len(), &sites)
+    let mut rendered = Rendered::default();
+    rendered.copy(text, 0..text.len(), &sites);
+    rendered
 }
 
 /// Why an edit has no place beside another one.
@@ -185,20 +204,28 @@ impl Clash<'_> {
 }
 
 /// Puts an edit to its place. Those that begin before it, or begin with it and reach further, are there.
-fn insert<'a>(sites: &mut Vec<Site<'a>>, span: Range<usize>, of: Of<'a, Edit>) -> Result<(), Clash<'a>> {
+fn insert<'a>(
+    sites: &mut Vec<Site<'a>>,
+    span: Range<usize>,
+    of: Of<'a, Edit>,
+    always: Option<&'a str>,
+) -> Result<(), Clash<'a>> {
     let Some(last) = sites.last_mut().filter(|last| span.start < last.span.end) else {
-        sites.push(Site { span, chain: vec![of], within: Vec::new() });
+        sites.push(Site { span, chain: vec![of], within: Vec::new(), always });
         return Ok(());
     };
     let first = last.chain.first().map_or(of.name, |first| first.name);
-    if last.span == span {
+    if last.always.is_some() || always.is_some() && last.span == span {
+        let is_same = last.always == always && last.span == span;
+        if is_same { Ok(()) } else { Err(Clash::Overlap(first)) }
+    } else if last.span == span {
         if last.chain.iter().any(|other| other.number == of.number) {
             return Err(Clash::Twice);
         }
         last.chain.push(of);
         Ok(())
     } else if span.end <= last.span.end {
-        insert(&mut last.within, span, of)
+        insert(&mut last.within, span, of, always)
     } else {
         Err(Clash::Overlap(first))
     }
@@ -206,6 +233,10 @@ fn insert<'a>(sites: &mut Vec<Site<'a>>, span: Range<usize>, of: Of<'a, Edit>) -
 
 /// Where the text of an edit is.
 fn span(text: &str, edit: &Edit) -> Result<Range<usize>, String> {
+    if let Some(at) = &edit.at {
+        let is_there = text.get(at.clone()) == Some(&edit.find);
+        return if is_there { Ok(at.clone()) } else { Err(format!("the text is not there: {}", shown(&edit.find))) };
+    }
     let Some(within) = &edit.within else { return once(text, &edit.find, "the text") };
     let outer = once(text, within, "the text to look within")?;
     let inner = once(&text[outer.clone()], &edit.find, "in the text to look within, the text")?;
@@ -230,26 +261,46 @@ fn shown(text: &str) -> String {
     if rest.is_empty() { format!("`{first}`") } else { format!("`{first} …`") }
 }
 
-fn render(text: &str, span: Range<usize>, sites: &[Site<'_>]) -> String {
-    let (mut out, mut at) = (String::new(), span.start);
-    for site in sites {
-        out.push_str(&text[at..site.span.start]);
-        out.push_str(&switched(text, site));
-        at = site.span.end;
-    }
-    out.push_str(&text[at..span.end]);
-    out
+/// A planted text, as it is written.
+#[derive(Default)]
+struct Rendered {
+    text: String,
+    /// Where the text of each mistake is, with its number.
+    branches: Vec<(Range<usize>, usize)>,
 }
 
-/// The text of a site behind the conditions of its mistakes.
-fn switched(text: &str, site: &Site<'_>) -> String {
-    // What takes the place may end with a comment: what follows it begins a line.
-    let branch =
-        |of: &Of<'_, Edit>| format!("if {} {{ {}\n}} else ", module::condition(of.number), of.what.replace.trim());
-    let branches: String = site.chain.iter().map(branch).collect();
-    let whole = format!("{branches}{{ {} }}", render(text, site.span.clone(), &site.within));
-    // Statements, or an expression in braces, stand where such may stand; any other expression may be an operand.
-    if text[site.span.clone()].ends_with([';', '}']) { whole } else { format!("({whole})") }
+impl Rendered {
+    /// Writes this part of the file, with what is planted in it.
+    fn copy(&mut self, text: &str, span: Range<usize>, sites: &[Site<'_>]) {
+        let mut at = span.start;
+        for site in sites {
+            self.text.push_str(&text[at..site.span.start]);
+            match site.always {
+                Some(other) => self.text.push_str(other),
+                None => self.switched(text, site),
+            }
+            at = site.span.end;
+        }
+        self.text.push_str(&text[at..span.end]);
+    }
+
+    /// Writes the text of a site behind the conditions of its mistakes.
+    fn switched(&mut self, text: &str, site: &Site<'_>) {
+        // Statements, or an expression in braces, stand where such may stand; any other expression may be an operand.
+        let is_operand = !text[site.span.clone()].ends_with([';', '}']);
+        self.text.push_str(if is_operand { "(" } else { "" });
+        for of in &site.chain {
+            self.text.push_str(&format!("if {} {{ ", module::condition(of.number)));
+            let start = self.text.len();
+            self.text.push_str(of.what.replace.trim());
+            self.branches.push((start..self.text.len(), of.number));
+            // What takes the place may end with a comment: what follows it begins a line.
+            self.text.push_str("\n} else ");
+        }
+        self.text.push_str("{ ");
+        self.copy(text, site.span.clone(), &site.within);
+        self.text.push_str(if is_operand { " })" } else { " }" });
+    }
 }
 
 #[cfg(test)]
@@ -259,12 +310,13 @@ mod tests {
     const FILE: &str = "fn f(a: u32) -> u32 {\n    let b = a + LIMIT;\n    log(b);\n    match b {\n        0 => LEAST,\n        b => b,\n    }\n}\n";
 
     fn edit(find: &str, within: Option<&str>, replace: &str) -> Edit {
-        Edit { file: "src/a.rs".into(), find: find.into(), within: within.map(Into::into), replace: replace.into() }
+        let (find, within, replace) = (find.into(), within.map(Into::into), replace.into());
+        Edit { file: "src/a.rs".into(), find, within, replace, at: None }
     }
 
     fn mutant(name: &str, edits: &[Edit]) -> Mutant {
         let (name, edits) = (name.to_owned(), edits.to_vec());
-        Mutant { name, what: "wrong".into(), machine: "counter".into(), edits, items: Vec::new() }
+        Mutant { name, what: "wrong".into(), machine: "counter".into(), edits, items: Vec::new(), always: Vec::new() }
     }
 
     /// What becomes of the file, without white space.
@@ -341,6 +393,40 @@ mod tests {
         plain(&[vec![whole], parts.to_vec()].concat(), &nested);
     }
 
+    /// Who knows where a text is need not find it, and what is always so is written once.
+    #[test]
+    fn a_program_says_where_a_text_is() {
+        let at = |at: Range<usize>, replace: &str| Edit { at: Some(at.clone()), ..edit(&FILE[at], None, replace) };
+        let of = |name, place: usize| {
+            let mut mutant = mutant(name, &[at(place..place + 3, "u64")]);
+            mutant.always = vec![at(0..2, "const fn")];
+            mutant
+        };
+        let [first, second] = [FILE.find("u32"), FILE.rfind("u32")].map(|place| place.unwrap_or_default());
+        let chain = |number| format!("({} {{ u64 }} else {{ u32 }})", on(number));
+        let both = format!("const fn f(a: {}) -> {} {{", chain(0), chain(1));
+        plain(&[of("A", first), of("B", second)], &both);
+        let (gone, mut clash) =
+            (mutant("A", &[Edit { find: "u64".into(), ..at(first..first + 3, "") }]), of("A", first));
+        assert_eq!(planted(&[gone]), Err(vec!["src/a.rs: A: the text is not there: `u64`".to_owned()]));
+        clash.always.push(at(0..2, "fn"));
+        let error = "src/a.rs: A and A: their texts overlap, and neither lies within the other";
+        assert_eq!(planted(&[clash]), Err(vec![error.to_owned()]));
+    }
+
+    /// So that a compiler's error can be laid to the mistake whose text it is about.
+    #[test]
+    fn each_mistake_is_known_by_where_its_text_went() {
+        let (outer, inner) = (mutant("A", &[edit("a + LIMIT", None, "a")]), mutant("B", &[edit("LIMIT", None, "1")]));
+        match plant(&[outer, inner], &crates(&["src/lib.rs"]), |_| Ok(FILE.to_owned())) {
+            Ok(Planted { files, branches, .. }) => {
+                let of = |(at, number): &(Range<usize>, usize)| (&files["src/a.rs"][at.clone()], *number);
+                assert_eq!(branches["src/a.rs"].iter().map(of).collect::<Vec<_>>(), [("a", 0), ("1", 1)]);
+            }
+            Err(problems) => panic!("{problems:?}"),
+        }
+    }
+
     #[test]
     fn other_overlaps_are_named() {
         let mutants =
@@ -408,7 +494,7 @@ mod tests {
         mutants[0].items = vec![item("fn a() {}\n"), item("fn b() {}")];
         mutants[1].items = vec![item("fn b() {}")];
         match plant(&mutants, &crates(&["src/lib.rs"]), |_| Ok(FILE.to_owned())) {
-            Ok(Planted { mutants, files }) => {
+            Ok(Planted { mutants, files, .. }) => {
                 assert!(files["src/a.rs"].ends_with("}\n\nfn a() {}\n\nfn b() {}\n"), "{}", files["src/a.rs"]);
                 let root = &files["src/lib.rs"];
                 assert!(

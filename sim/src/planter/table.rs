@@ -5,6 +5,7 @@ use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Range,
     path::{Component, Path, PathBuf},
 };
 
@@ -21,6 +22,9 @@ pub struct Mutant {
     pub edits: Vec<Edit>,
     /// What it needs besides.
     pub items: Vec<Item>,
+    /// Texts that are others in the copy whichever mistake is on, such as the `const` of a function that asks which one
+    /// it is. Several mistakes may need the same one. No table has them; who makes entries by a program may.
+    pub always: Vec<Edit>,
 }
 
 /// A text of a file, and what takes its place while the mistake is on.
@@ -35,6 +39,9 @@ pub struct Edit {
     pub within: Option<String>,
     /// What takes the place of `find`.
     pub replace: String,
+    /// Where `find` is, in bytes, if a program made this entry: then the text may occur in the file more than once.
+    #[serde(skip)]
+    pub at: Option<Range<usize>>,
 }
 
 /// Items that are added at the end of a file.
@@ -93,7 +100,7 @@ fn parse(text: &str) -> Result<Vec<Mutant>, String> {
     })?;
     let machine = table.machine;
     let mutant = |Entry { name, what, edit, item }| {
-        let mutant = Mutant { name, what, machine: machine.clone(), edits: edit, items: item };
+        let mutant = Mutant { name, what, machine: machine.clone(), edits: edit, items: item, always: vec![] };
         check(&mutant).map_err(|wrong| format!("{}: {wrong}", mutant.name))?;
         Ok(mutant)
     };
@@ -147,7 +154,7 @@ mod tests {
     fn a_table_is_read() {
         let item = "[[mutant.item]]\nfile = \"src/lib.rs\"\ncode = '''fn two() {}'''\n";
         let Ok(mutants) = parse(&format!("{HEAD}{EDIT}{item}")) else { panic!("it is right") };
-        let [Mutant { name, what, machine, edits, items }] = mutants.as_slice() else { panic!("{mutants:?}") };
+        let [Mutant { name, what, machine, edits, items, .. }] = mutants.as_slice() else { panic!("{mutants:?}") };
         assert_eq!((name.as_str(), what.as_str(), machine.as_str()), ("Twice", "it counts twice", "counter"));
         assert_eq!((edits[0].find.as_str(), edits[0].replace.as_str(), &edits[0].within), ("1", "2", &None));
         assert_eq!(items[0].code, "fn two() {}");
