@@ -7,7 +7,7 @@ mod support;
 
 use proxy_fetch::{
     CallbackResult, Caller, Effect, Event, FetchResult, FinishedRow, Key, Meta, Outcome, Phase, Record, Request,
-    RequestId, Table, Timestamp, Ulid,
+    RequestId, Table, Timestamp, Ulid, Wake,
 };
 use std::collections::BTreeMap;
 use support::{
@@ -342,6 +342,10 @@ fn s13_an_unreadable_row_gives_up_its_place() {
         let (rig, aside) = set_aside([meta(TIME, ID), (bad, vec![1, 7])]);
         assert_eq!((aside, rig.mem.rows.contains_key(&bad)), (vec![vec![1, 7]], is_replaced), "{what}");
     }
+    // One that can be read is no less in the place of none, and is not taken for the object's own.
+    let stray = (key(Table::Meta, ID), Record::Meta(Meta { epoch: 9, mark: Timestamp(TIME), last_id: ID.0 }).encode());
+    let (rig, aside) = set_aside([meta(TIME, ID), stray.clone()]);
+    assert_eq!((aside, rig.mem.rows.contains_key(&stray.0), rig.machine.epoch()), (vec![stray.1], false, 2));
     // One that has ended does not live again.
     let (rig, aside) = set_aside([meta(TIME, ID), finished(ID, "a", TIME), (key(Table::Requests, ID), vec![1, 7])]);
     assert_eq!((aside, rig.machine.live_len()), (vec![vec![1, 7]], 0));
@@ -359,7 +363,6 @@ fn s6_a_name_is_free_when_its_window_ends() {
     for (now, is_known) in [(TIME + 299_999, true), (TIME + 300_000, false)] {
         let all = rows().chain([meta(TIME, Ulid::from_parts(TIME, 999))]).collect();
         let mut rig = Rig::new(config.clone(), all).unwrap();
-        rig.step(now, Event::Cancel { caller: Caller(0), request_id: "r99".into() });
         let status = rig.step(now, Event::Status { caller: Caller(0), request_id: "r99".into() });
         let text = status.iter().map(ToString::to_string).collect::<String>();
         assert_eq!(!text.contains("refused"), is_known, "{text}");
@@ -382,6 +385,22 @@ fn s24_an_end_does_not_take_the_place_of_a_kept_row() {
     }
     assert_eq!(rig.machine.live_len(), 0, "its origin was told");
     assert!(rig.mem.rows.keys().all(|key| key.table != Table::Finished), "nobody can ask for it");
+}
+
+/// Hosts show it, and people look there first.
+#[test]
+fn a_machine_says_why_it_is_to_be_woken() {
+    const EXPIRY: u64 = 1_800_000;
+    for (lease, why) in [
+        (EXPIRY - 5_000, Wake::LeaseEnd),
+        (EXPIRY - 1, Wake::LeaseEnd),
+        (EXPIRY, Wake::Expiry),
+        (EXPIRY + 5_000, Wake::Expiry),
+    ] {
+        let in_flight = request_row(ID, |row| row.phase = AnyPhase::InFlight(1, TIME + lease));
+        let rig = Rig::new(small(), BTreeMap::from([meta(TIME + EXPIRY - 10_000, ID), in_flight])).unwrap();
+        assert_eq!(rig.machine.next_wake(), Some((Timestamp(TIME + lease.min(EXPIRY)), why)));
+    }
 }
 
 /// What the shadow law asks (S25): machines that stand for other rows are not the same.
