@@ -161,7 +161,7 @@ impl Reader {
                     colons = 0;
                 }
                 TokenTree::Punct(punct) if punct.as_char() == ':' && !path.is_empty() => colons += 1,
-                other => {
+                other @ (TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Group(_) | TokenTree::Literal(_)) => {
                     if path.len() > 1 {
                         self.names.insert(self.resolved(std::mem::take(&mut path)));
                     }
@@ -192,6 +192,7 @@ impl<'ast> Visit<'ast> for Reader {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "of most items no attribute is asked for")]
     fn visit_item(&mut self, item: &'ast Item) {
         let attributes = match item {
             Item::Mod(item) => &item.attrs,
