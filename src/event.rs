@@ -172,13 +172,13 @@ pub struct Status {
     pub id: Ulid,
     /// The caller's name for it.
     pub request_id: RequestId,
-    /// Where it is in its life.
+    /// Where it is in its lifecycle.
     pub stage: Stage,
     /// Attempts started.
     pub attempts: u8,
 }
 
-/// Where a request is in its life.
+/// Where a request is in its lifecycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Waiting for a slot, and not to start before this time.

@@ -8,7 +8,7 @@ use proxy_fetch::{
     Attempt, CallbackResult, Caller, Config, Effect, Event, Failure, FetchResult, Machine, Outcome, Output, Phase,
     RefusalKind, Reply, RestoreError, Store, Timestamp, Ulid, Wake, limits,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use support::{
     host::Mem,
     ops::Profile,
@@ -137,6 +137,23 @@ fn s15_held_responses_are_bounded_and_the_rest_waits() {
     rig.step(Event::Delivered { attempt, result: CallbackResult::Answered });
     assert_eq!(rig.running.len(), 1);
     rig.silence();
+}
+
+/// Each has a jitter of its own: else they would all come back together.
+#[test]
+fn s7_requests_that_fail_together_do_not_return_together() {
+    let mut rig = Rig::new(&allowing());
+    rig.enqueue_many(64, PLAIN);
+    rig.complete_all(&FetchResult::Failed(Failure::NotSent));
+    let returns: BTreeSet<Timestamp> = rig
+        .machine
+        .live()
+        .filter_map(|(_, row)| match row.phase {
+            Phase::Queued { not_before } => Some(not_before),
+            Phase::InFlight { .. } | Phase::Delivering { .. } => None,
+        })
+        .collect();
+    assert!(returns.len() > 8, "64 requests return at {returns:?}");
 }
 
 #[test]

@@ -174,8 +174,8 @@ impl Machine {
                 && self.index.in_flight() < self.config.max_in_flight
                 && self.index.in_flight() + self.index.held_responses() < limits::MAX_HELD_RESPONSES;
             let Some(id) = self.index.first_ready().filter(|_| free) else { return };
-            // One that has expired is due, and is still here only if more was due than one step does: the next one ends it,
-            // and no younger one may start before that.
+            // One that has expired is due, and is still here only if more was due than one step does: a later step ends
+            // it, and no younger one may start before that.
             if now >= expires_at(id) {
                 return;
             }

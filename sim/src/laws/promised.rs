@@ -35,7 +35,7 @@ pub const MAX_ATTEMPTS: usize = 11;
 /// The delay before the attempt after this one, in ms: without jitter, and with all of it.
 #[must_use]
 pub fn backoff_ms(policy: &Policy, attempt: u8) -> (u64, u64) {
-    let doubled = u64::from(policy.retry_delay_ms()) << attempt.saturating_sub(1);
+    let doubled = u64::from(policy.retry_delay_ms()) << attempt.saturating_sub(1).min(31);
     let least = doubled.min(policy.max_retry_delay_ms().into());
     (least, least + least / 4)
 }
@@ -85,11 +85,16 @@ pub const fn has_response(outcome: Outcome) -> bool {
 /// three forms (RFC 9110, 10.2.3 and 5.6.7). `None`: it is neither, and asks for nothing.
 #[must_use]
 pub fn retry_after_ms(value: &str, now: Timestamp) -> Option<u64> {
+    // No valid one is longer, and the host hands on no more of it.
+    if value.len() > 64 {
+        return None;
+    }
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(value.parse::<u64>().map_or(u64::MAX, |seconds| seconds.saturating_mul(1_000)));
     }
-    let date = httpdate::parse_http_date(value).ok()?;
+    // A leap second (RFC 9110, 5.6.7) is the second before it.
+    let date = httpdate::parse_http_date(&value.replace(":60 ", ":59 ")).ok()?;
     let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now.0);
     // A date that is past asks for no delay.
     let delay = date.duration_since(now).unwrap_or_default();
@@ -123,6 +128,8 @@ mod tests {
             ("Sunday, 06-Nov-94 08:49:40 GMT", Some(3_000)),
             ("Sun Nov  6 08:50:37 1994", Some(60_000)),
             ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:60 GMT", Some(22_000)),
+            (&"9".repeat(65), None),
             ("", None),
             ("-1", None),
             ("1.5", None),

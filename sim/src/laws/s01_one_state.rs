@@ -88,7 +88,7 @@ mod tests {
     use proxy_fetch::{Phase, Write};
 
     #[test]
-    fn a_whole_life() {
+    fn a_whole_lifecycle() {
         let mut story = Story::<OneState>::new();
         story.in_flight(1, 1).commits().delivering(1, response(200)).commits().finished(1, response(200)).commits();
         story.forgotten(1).commits();

@@ -1,4 +1,5 @@
-//! Nothing is deleted whose successor is not in the same commit, and a payload is stored as long as its request is live.
+//! Nothing is deleted whose successor is not in the same commit, and a payload is stored as long as its request is
+//! live.
 
 use super::promised as limits;
 use super::{
@@ -83,7 +84,7 @@ mod tests {
     use crate::laws::testing::{Story, assert_broken, response};
 
     #[test]
-    fn a_whole_life() {
+    fn a_whole_lifecycle() {
         let mut story = Story::<Atomic>::new();
         story.ledger.max_finished = 9;
         story.in_flight(1, 1).commits().delivering(1, response(200)).commits().finished(1, response(200)).commits();

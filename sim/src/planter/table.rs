@@ -10,7 +10,7 @@ use std::{
 };
 
 /// A mistake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mutant {
     /// Its name, unlike that of any other.
     pub name: String,

@@ -23,7 +23,7 @@ pub enum State {
 }
 
 impl State {
-    /// All states, in the order of a life.
+    /// All states, in the order of a request's lifecycle.
     pub const ALL: [Self; 6] =
         [Self::Idle, Self::Queued, Self::Waiting, Self::InFlight, Self::Delivering, Self::Finished];
 

@@ -11,7 +11,7 @@ pub struct Names(BTreeMap<String, String>);
 const ULID_CHARS: usize = 26;
 
 impl Names {
-    /// The names of all accepted requests. A second life of a name gets a prime.
+    /// The names of all accepted requests. A name that is used again gets a prime.
     #[must_use]
     pub fn of(ledger: &Ledger) -> Self {
         let mut used = BTreeMap::new();

@@ -65,7 +65,7 @@ pub enum State {
 }
 
 impl State {
-    /// All states, in the order of a life.
+    /// All states, in the order of a request's lifecycle.
     pub const ALL: [Self; 7] =
         [Self::Unsent, Self::Queued, Self::Waiting, Self::Held, Self::InFlight, Self::Delivering, Self::Decided];
 

@@ -75,7 +75,7 @@ const fn ms(ms: u64) -> Duration {
 struct ReturnTo(SocketAddr, u64);
 
 /// Asks another node; `None`: no answer in time, which says nothing of whether it acted.
-async fn ask(net: &Endpoint, to: SocketAddr, message: &Value, patience: Duration) -> Option<Value> {
+async fn ask(net: &Endpoint, to: SocketAddr, message: &Value, time_limit: Duration) -> Option<Value> {
     let tag = random::<u64>() | 1 << 63;
     let mut bytes = tag.to_le_bytes().to_vec();
     bytes.extend(message.to_string().into_bytes());
@@ -85,7 +85,7 @@ async fn ask(net: &Endpoint, to: SocketAddr, message: &Value, patience: Duration
         let (len, _) = net.recv_from(tag, &mut buffer).await.ok()?;
         Some(serde_json::from_slice(&buffer[..len]).unwrap())
     };
-    timeout(patience, answer).await.ok().flatten()
+    timeout(time_limit, answer).await.ok().flatten()
 }
 
 /// The next request to this node.

@@ -5,7 +5,7 @@ use madsim::{net::NetSim, runtime::Handle, time::sleep};
 
 const OTHERS: [&str; 3] = ["callers", "upstream", "origin"];
 
-/// Harms the object's process until it is enough. At the end it runs.
+/// Disturbs the object's process until it is enough. At the end it runs.
 pub async fn disturb_the_process(world: Shared) {
     let handle = Handle::current();
     for _ in 0..between(6, 14) {
@@ -49,14 +49,14 @@ async fn kill_in_a_commit(handle: &Handle, world: &Shared, kept: bool) {
     kill(handle, world);
 }
 
-/// Tells the process to end, waits until it has, and sometimes loses patience.
+/// Tells the process to end, waits until it has, and sometimes gives up.
 async fn stop(handle: &Handle, world: &Shared) {
     let grace_ms = one_of(&[0, 1_000, 10_000, 30_000]);
     let Some(mailbox) = world.see(|it| it.close(grace_ms)) else { return kill(handle, world) };
     world.see(|it| it.waits_for_end());
     mailbox.close(grace_ms).await;
     world.see(|it| it.is_told_to_end = true);
-    let patience = if chance(25) { between(0, grace_ms) } else { u64::MAX };
+    let gives_up_after = if chance(25) { between(0, grace_ms) } else { u64::MAX };
     if chance(20) {
         sleep(ms(between(1, 2_000))).await;
         // Told again, it takes the earlier end.
@@ -67,7 +67,7 @@ async fn stop(handle: &Handle, world: &Shared) {
     }
     let told = now();
     while world.see(|it| it.is_up()) {
-        if now().ms_since(told) >= patience {
+        if now().ms_since(told) >= gives_up_after {
             return kill(handle, world);
         }
         assert!(now().ms_since(told) < 120_000, "L5: the process does not end");
@@ -77,7 +77,7 @@ async fn stop(handle: &Handle, world: &Shared) {
     handle.kill(OBJECT_NODE);
 }
 
-/// Harms links and the other nodes until it is enough. At the end all is well.
+/// Disturbs links and the other nodes until it is enough. At the end all is well.
 pub async fn disturb_the_network(world: Shared) {
     let (handle, net) = (Handle::current(), NetSim::current());
     let node = |name| handle.get_node(name).unwrap().id();

@@ -147,7 +147,7 @@ impl Platform for Simulated {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        // Without harm, fetches leave in the order in which they were started. A killed process starts nothing.
+        // Without the nemesis, fetches leave in the order in which they were started. A killed process starts nothing.
         let is_alive = self.see_alive(|_| ()).is_some();
         self.0.threads.spawn(self.0.world.watched(task), is_alive && (self.0.is_calm || chance(30)));
     }

@@ -82,7 +82,7 @@ async fn under_nemesis(world: Shared) -> (Totals, Vec<String>) {
     for call in calls {
         call.await.unwrap();
     }
-    // L2 bounds each request's lifecycle; twice that is an end that never comes.
+    // L2 bounds each request's lifetime; twice that is an end that never comes.
     for _ in 0..7_200 {
         if world.see(|it| it.is_at_rest()) {
             break;

@@ -1,5 +1,5 @@
-//! The sources of a crate as their syntax trees have them: what each file imports, and which functions it has and calls.
-//! What only tests have does not count.
+//! The sources of a crate as their syntax trees have them: what each file imports, and which functions it has and
+//! calls. What only tests have does not count.
 
 use proc_macro2::{TokenStream, TokenTree};
 use std::{
@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 use syn::{
-    Attribute, ExprMethodCall, File, ImplItemFn, Item, ItemFn, ItemMod, ItemUse, Macro, Signature, UseTree, Visibility,
+    Attribute, ExprMethodCall, File, ImplItemFn, Item, ItemMod, ItemUse, Macro, Signature, UseTree, Visibility,
     visit::{self, Visit},
 };
 
@@ -26,8 +26,12 @@ pub struct Source {
     pub names: BTreeSet<Name>,
     /// The methods that it calls.
     pub methods: BTreeSet<String>,
-    /// The functions and methods that it offers to everybody (`pub`).
-    pub functions: BTreeSet<String>,
+    /// What it imports under another name, or with all else of its module.
+    pub disguised: BTreeSet<Name>,
+    /// The methods and associated functions that it offers to everybody (`pub`).
+    pub offers: BTreeSet<String>,
+    /// All that it has, for whomever.
+    pub has: BTreeSet<String>,
 }
 
 impl Source {
@@ -85,8 +89,8 @@ fn read(path: String, text: String) -> (Source, BTreeSet<Name>) {
     let tree = syn::parse_file(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut reader = Reader { module: module_of(&path), ..Reader::default() };
     reader.visit_file(&tree);
-    let Reader { imports, names, methods, functions, tests, .. } = reader;
-    (Source { path, text, imports, names, methods, functions }, tests)
+    let Reader { imports, names, methods, disguised, offers, has, tests, .. } = reader;
+    (Source { path, text, imports, names, methods, disguised, offers, has }, tests)
 }
 
 /// Under which names the root of a crate gives out the items of its modules: name to module.
@@ -105,7 +109,9 @@ struct Reader {
     imports: BTreeSet<Name>,
     names: BTreeSet<Name>,
     methods: BTreeSet<String>,
-    functions: BTreeSet<String>,
+    disguised: BTreeSet<Name>,
+    offers: BTreeSet<String>,
+    has: BTreeSet<String>,
     /// Modules that only tests have.
     tests: BTreeSet<Name>,
 }
@@ -127,16 +133,23 @@ impl Reader {
         match tree {
             UseTree::Path(path) => self.import(&with(&path.ident), &path.tree),
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.import(before, tree)),
-            UseTree::Glob(_) => drop(self.imports.insert(self.resolved(before.to_vec()))),
+            UseTree::Glob(_) => {
+                self.imports.insert(self.resolved(before.to_vec()));
+                self.disguised.insert(self.resolved(before.to_vec()));
+            }
             UseTree::Name(name) if name.ident == "self" => drop(self.imports.insert(self.resolved(before.to_vec()))),
             UseTree::Name(name) => drop(self.imports.insert(self.resolved(with(&name.ident)))),
-            UseTree::Rename(name) => drop(self.imports.insert(self.resolved(with(&name.ident)))),
+            UseTree::Rename(name) => {
+                self.imports.insert(self.resolved(with(&name.ident)));
+                self.disguised.insert(self.resolved(with(&name.ident)));
+            }
         }
     }
 
     fn offer(&mut self, visibility: &Visibility, signature: &Signature) {
+        self.has.insert(signature.ident.to_string());
         if matches!(visibility, Visibility::Public(_)) {
-            self.functions.insert(signature.ident.to_string());
+            self.offers.insert(signature.ident.to_string());
         }
     }
 
@@ -228,17 +241,13 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_macro(&mut self, item: &'ast Macro) {
+        self.visit_path(&item.path);
         self.tokens(item.tokens.clone());
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
         self.methods.insert(call.method.to_string());
         visit::visit_expr_method_call(self, call);
-    }
-
-    fn visit_item_fn(&mut self, item: &'ast ItemFn) {
-        self.offer(&item.vis, &item.sig);
-        visit::visit_item_fn(self, item);
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {

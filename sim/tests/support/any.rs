@@ -12,7 +12,7 @@ use proxy_fetch::{
 use std::collections::BTreeMap;
 
 pub const TIME: u64 = 1_767_225_600_000;
-/// The last time that a ULID can carry, with room for a request's lifecycle.
+/// The last time that a ULID can carry, with room for a request's lifetime.
 const LAST: u64 = (1 << 48) - 1 - 7_200_000;
 
 pub fn any_text() -> impl Strategy<Value = String> {

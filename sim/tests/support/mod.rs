@@ -26,7 +26,9 @@ pub fn config(file: &'static str, default_cases: u32) -> Config {
     let cases = settings::number("PROPTEST_CASES", default_cases.into());
     let cases = u32::try_from(cases).unwrap_or_else(|_| panic!("PROPTEST_CASES={cases} is over {}", u32::MAX));
     let base = Config::default();
-    let failure_persistence = Some(Box::new(FileFailurePersistence::Direct(file)) as _);
+    // None if PROPTEST_DISABLE_FAILURE_PERSISTENCE says so.
+    let failure_persistence =
+        base.failure_persistence.as_ref().map(|_| Box::new(FileFailurePersistence::Direct(file)) as _);
     Config { cases, failure_persistence, max_shrink_iters: 4_000, ..base }
 }
 

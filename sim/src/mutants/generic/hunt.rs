@@ -1,5 +1,6 @@
-//! Looks for one of these mutants until something finds it: shortly in a process of its own, then by the tests of the core,
-//! then for as long as the bugs of the tables are looked for. A mutant may also run for ever, or take all memory there is; that is seen too.
+//! Looks for one of these mutants until something finds it: shortly in a process of its own, then by the tests of the
+//! core, then for as long as the bugs of the tables are looked for. A mutant may also run for ever, or take all memory
+//! there is; that is seen too.
 
 use super::{
     super::{Kill, Lens, each, lens},
@@ -9,7 +10,7 @@ use crate::planter::PlantedCopy;
 use serde::{Deserialize, Serialize};
 use std::{
     fs, process,
-    process::{Output, Stdio},
+    process::{ExitStatus, Output, Stdio},
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -18,8 +19,8 @@ use std::{
 /// How a mutant was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catch {
-    /// Through which lens; by which test of the core; or `time`, `memory` or `end`, if its process did not come to an end, needed more than a process
-    /// may, or ended by itself.
+    /// Through which lens; by which test of the core; or `time`, `memory` or `end`, if its process did not come to an
+    /// end, needed more than a process may, or ended by itself.
     pub lens: String,
     /// What was found.
     pub kill: Kill,
@@ -45,7 +46,10 @@ const SHORT: [Look; 5] =
 const LONG: [Look; 4] = [("reference", 500, 240), ("calm", 100, 240), ("swarm", 3_000, 600), ("explore", 60_000, 600)];
 
 /// The memory that a process may take, in bytes.
-const MEMORY: u64 = 2 << 30;
+pub(super) const MEMORY: u64 = 2 << 30;
+
+/// A mutant that changes nothing: whatever finds it would find any.
+pub const NO_MUTANT: &str = "cargo_mutants_none";
 
 /// How often time and memory are looked at.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -64,8 +68,8 @@ struct Stage {
     until: Instant,
 }
 
-/// In a process of the copy: looks for the mutant that is on in it, and says what was found through `report`. The process
-/// may end in it: then `report` was called, and what it returns is the exit code.
+/// In a process of the copy: looks for the mutant that is on in it, and says what was found through `report`. The
+/// process may end in it: then `report` was called, and what it returns is the exit code.
 pub fn look(is_short: bool, report: impl Fn(Option<Catch>) -> i32 + Send + Sync + 'static) -> i32 {
     let report = std::sync::Arc::new(report);
     let stage = std::sync::Arc::new(Mutex::new(None::<Stage>));
@@ -78,7 +82,7 @@ pub fn look(is_short: bool, report: impl Fn(Option<Catch>) -> i32 + Send + Sync 
             let Some(Stage { lens, until }) = &*stage else { continue };
             let over = if now() >= *until {
                 Some(("time", "it does not come to an end"))
-            } else if memory().is_some_and(|bytes| bytes > MEMORY) {
+            } else if memory("self").is_some_and(|bytes| bytes > MEMORY) {
                 Some(("memory", "it takes more memory than a run may"))
             } else {
                 None
@@ -105,9 +109,9 @@ pub(super) fn pause() {
     thread::sleep(INTERVAL);
 }
 
-/// The memory of this process, in bytes, where the system tells it as Linux does.
-fn memory() -> Option<u64> {
-    let text = fs::read_to_string("/proc/self/statm").ok()?;
+/// The memory of a process, in bytes, where the system tells it as Linux does.
+pub(super) fn memory(process: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
     let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
     pages.checked_mul(4_096)
 }
@@ -118,11 +122,12 @@ impl Catch {
     }
 }
 
-/// Looks for each of these mutants, `jobs` at a time: in a process of the copy, then by the tests of the core, and at last in
-/// a process that looks longer. `progress` is told how many are done.
+/// Looks for each of these mutants, `jobs` at a time: in a process of the copy, then by the tests of the core, and at
+/// last in a process that looks longer. `progress` is told how many are done.
 ///
 /// # Errors
-/// In one line: a process that cannot be started, or does not say what it found; or a test that fails without a mutant.
+/// In one line: a process that cannot be started, or does not say what it found; or a lens or a test that finds
+/// something without a mutant.
 pub fn hunt(
     copy: &PlantedCopy,
     names: &[String],
@@ -130,18 +135,23 @@ pub fn hunt(
     progress: impl Fn(usize) + Sync,
 ) -> Result<Vec<Hunted>, String> {
     let tests = Tests::of(copy)?;
+    let lenses = |name: &str, is_short: bool| {
+        let mut command = copy.command(Some(name));
+        command.args(["mutants", "--json"]).args(is_short.then_some("--seeds=500")).stdin(Stdio::null());
+        let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+        told(&output).map_err(|error| format!("{name}: its process does not say what it found: {error}"))
+    };
+    for is_short in [true, false] {
+        if let Some(Catch { lens, kill }) = lenses(NO_MUTANT, is_short)? {
+            return Err(format!("{lens} finds something without a mutant: {}", kill.what));
+        }
+    }
     let look = |name: &String| {
-        let lenses = |is_short: bool| {
-            let mut command = copy.command(Some(name));
-            command.args(["mutants", "--json"]).args(is_short.then_some("--seeds=500")).stdin(Stdio::null());
-            let output = command.output().map_err(|error| format!("{name}: {error}"))?;
-            told(&output).map_err(|error| format!("{name}: its process does not say what it found: {error}"))
-        };
-        let catch = match lenses(true)? {
+        let catch = match lenses(name, true)? {
             Some(catch) => Some(catch),
             None => match tests.look(Some(name))? {
                 Some(catch) => Some(catch),
-                None => lenses(false)?,
+                None => lenses(name, false)?,
             },
         };
         Ok(Hunted { name: name.clone(), catch })
@@ -157,5 +167,30 @@ fn told(output: &Output) -> Result<Option<Catch>, String> {
     }
     let text = String::from_utf8_lossy(&output.stderr);
     let what = format!("its process ended with {}: {}", output.status, text.trim().replace('\n', "; "));
-    Ok(Some(Catch::other("end", what)))
+    if is_of_the_mutant(output.status) { Ok(Some(Catch::other("end", what))) } else { Err(what) }
+}
+
+/// Whether a process ended so by what it did: a panic, or a full stack. Anything else is no finding: the command line
+/// was wrong, or somebody killed it for want of memory.
+pub(super) fn is_of_the_mutant(status: ExitStatus) -> bool {
+    const PANIC: i32 = 101;
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal: Option<i32> = None;
+    const ABORT_AND_SEGMENTATION_FAULT: [i32; 2] = [6, 11];
+    status.code() == Some(PANIC) || signal.is_some_and(|signal| ABORT_AND_SEGMENTATION_FAULT.contains(&signal))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_process_that_was_killed_has_found_nothing() {
+        let ended = |raw| is_of_the_mutant(ExitStatus::from_raw(raw));
+        assert!(ended(101 << 8) && ended(6) && ended(11));
+        assert!(!ended(2 << 8) && !ended(9) && !ended(0));
+    }
 }

@@ -1,11 +1,11 @@
-//! A second opinion: the mutants of cargo-mutants, which nobody chose. They are planted into a copy of their own, and each
-//! is looked for until something finds it. What nothing finds must be explained.
+//! A second opinion: the mutants of cargo-mutants, which nobody chose. They are planted into a copy of their own, and
+//! each is looked for until something finds it. What nothing finds must be explained.
 
 mod hunt;
 mod survivors;
 mod tests_of_core;
 
-pub use hunt::{Catch, Hunted, hunt, look};
+pub use hunt::{Catch, Hunted, NO_MUTANT, hunt, look};
 pub use survivors::{Explained, Survivor, explained};
 pub use tests_of_core::TESTS;
 
@@ -13,6 +13,7 @@ use crate::bugs::{self, Bug, GENERIC};
 use crate::planter::{
     Build, PlantedCopy, Planter,
     import::{Imported, import},
+    table::Mutant,
 };
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -44,7 +45,8 @@ pub fn read(json: &str) -> Result<Vec<Imported>, String> {
 /// # Errors
 /// In one line: what cannot be built.
 pub fn build(all: &[Imported]) -> Result<(PlantedCopy, BTreeMap<String, String>), String> {
-    let mutants = all.iter().filter_map(|imported| imported.mutant.as_ref().ok()).cloned().collect();
+    let none = Mutant { name: NO_MUTANT.into(), what: "nothing".into(), ..Mutant::default() };
+    let mutants = all.iter().filter_map(|imported| imported.mutant.as_ref().ok()).cloned().chain([none]).collect();
     let planter = Planter::given(bugs::root(), mutants, bugs::root().join(FOLDER));
     let program = "proxy-fetch-sim";
     let mut cargo = vec!["--package", program, "--features", "lenses", "--bin", program, "--profile", "release"];

@@ -3,7 +3,7 @@
 
 use super::{
     FOLDER,
-    hunt::{Catch, now, pause},
+    hunt::{Catch, MEMORY, is_of_the_mutant, memory, now, pause},
 };
 use crate::{bugs, planter::PlantedCopy};
 use std::{
@@ -51,8 +51,9 @@ impl<'a> Tests<'a> {
         let mut command = self.copy.command_of(test, mutant).ok_or("it is not built")?;
         let out = File::create(file).map_err(|error| error.to_string())?;
         command.args(["--test-threads", "1"]).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
-        // Nothing of what fails is kept in the copy.
-        command.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true").env("INSTA_UPDATE", "no");
+        // The same cases each time, and nothing of what fails is kept in the copy, where other mutants would meet it.
+        command.envs([("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true"), ("PROPTEST_RNG_SEED", "1")]);
+        command.env("INSTA_UPDATE", "no");
         command.current_dir(bugs::root().join(FOLDER).join("tree/sim"));
         let mut child = command.spawn().map_err(|error| error.to_string())?;
         let until = now() + LIMIT;
@@ -60,9 +61,12 @@ impl<'a> Tests<'a> {
             if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
                 break status;
             }
-            if now() >= until {
+            let is_too_large = memory(&child.id().to_string()).is_some_and(|bytes| bytes > MEMORY);
+            if now() >= until || is_too_large {
                 child.kill().and_then(|()| child.wait()).map_err(|error| error.to_string())?;
-                return Ok(Some("it does not come to an end".into()));
+                let what =
+                    if is_too_large { "it takes more memory than a test may" } else { "it does not come to an end" };
+                return Ok(Some(what.into()));
             }
             pause();
         };
@@ -70,7 +74,11 @@ impl<'a> Tests<'a> {
             return Ok(None);
         }
         let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
-        Ok(Some(failed(&text).unwrap_or_else(|| format!("it ended with {status}"))))
+        match failed(&text) {
+            Some(test) => Ok(Some(test)),
+            None if is_of_the_mutant(status) => Ok(Some(format!("it ended with {status}"))),
+            None => Err(format!("it ended with {status}")),
+        }
     }
 }
 

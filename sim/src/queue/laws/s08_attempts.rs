@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_that_a_life_did_not_see_counts() {
+    fn a_delivery_that_an_incarnation_did_not_see_counts() {
         let mut story = Story::new(1);
         story.ledger.entries[0].options.max_retries = 1;
         story.queue_at(&[0], 2);
