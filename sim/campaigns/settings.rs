@@ -1,7 +1,6 @@
 //! What a test may be told from outside: how much to do, and where to start. What cannot be done is an error.
 
-// Each test binary uses its own part.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{env, num::NonZero, thread, time::Duration};
 
