@@ -2,6 +2,7 @@
 //!
 //! [`engine`] simulates a platform for any durable object. [`proxy`] is the world of proxy-fetch on it, [`laws`] is
 //! what must hold in that world, and [`campaign`] runs many seeds.
+//! [`history`] is what happened in a run, as the laws read it.
 //! [`queue`] is the world of the Queue variant, with laws of its own.
 //! [`steer`] runs campaigns that learn from what they reached.
 //! [`finding`] reports a broken law to people.
@@ -20,8 +21,8 @@ pub mod campaign;
 pub mod engine;
 pub mod explore;
 pub mod finding;
+pub mod history;
 pub mod laws;
-pub mod ledger;
 #[cfg(feature = "lenses")]
 pub mod mutants;
 mod nearest;
@@ -34,7 +35,6 @@ pub mod scenario;
 #[cfg(all(feature = "lenses", madsim))]
 pub mod shell;
 pub mod steer;
-pub mod storage;
 pub mod verify;
 
 #[cfg(all(feature = "lenses", not(madsim)))]

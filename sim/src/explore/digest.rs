@@ -26,7 +26,7 @@ use super::{
     scope::{Kind, Scope},
     state::{Incarnation, State},
 };
-use crate::ledger::{Entry, Stored};
+use crate::history::ledger::{Entry, Stored};
 use proxy_fetch::{Failure, Outcome, Phase, Timestamp, expires_at, limits};
 use std::hash::{Hash, Hasher};
 use xxhash_rust::xxh3::xxh3_128;

@@ -3,9 +3,11 @@
 
 use super::scope::Scope;
 use crate::{
+    history::{
+        ledger::{Ledger, Observation},
+        storage::Rows,
+    },
     laws::Laws,
-    ledger::{Ledger, Observation},
-    storage::Rows,
 };
 use proxy_fetch::{Alarm, Attempt, Machine, Timestamp};
 use std::{

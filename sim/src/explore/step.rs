@@ -8,10 +8,12 @@ use super::{
     state::{Incarnation, State},
 };
 use crate::{
+    history::{
+        ledger::{Ask, Callback, Change, Commit, Fetch, Note, Observation},
+        storage::{restorable, write_row},
+    },
     laws::Violation,
-    ledger::{Ask, Callback, Change, Commit, Fetch, Note, Observation},
     proxy::object::ProxyObject,
-    storage::{restorable, write_row},
 };
 use proxy_fetch::{
     Alarm, Attempt, Config, Effect, Event, Hop, Key, Machine, Outcome, Output, Payload, Store, Table, Timestamp, Write,

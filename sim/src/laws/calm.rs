@@ -5,7 +5,7 @@ use super::{
     End, Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::{Callback, Entry, Fetch, Ledger};
+use crate::history::ledger::{Callback, Entry, Fetch, Ledger};
 use proxy_fetch::{FetchResult, Outcome, Phase, Ulid};
 
 /// The strict forms.
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn no_loss() {
         let mut story = calm();
-        let lost = story.watch.observe(&story.ledger, &crate::ledger::Observation::Lost);
+        let lost = story.watch.observe(&story.ledger, &crate::history::ledger::Observation::Lost);
         assert_broken(lost, "lost without a fault");
     }
 

@@ -6,7 +6,7 @@ use super::{
     End, Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::{Ledger, Stored};
+use crate::history::ledger::{Ledger, Stored};
 use proxy_fetch::Timestamp;
 
 /// The longest attempt, with the grace that the machine gives.

@@ -23,8 +23,8 @@ impl Law for NextAlarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::ledger::Note;
     use crate::laws::testing::{Story, assert_broken, response};
-    use crate::ledger::Note;
 
     #[test]
     fn the_next_alarm_is_in_the_commit() {

@@ -6,7 +6,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::{Entry, Fetch, Ledger};
+use crate::history::ledger::{Entry, Fetch, Ledger};
 use proxy_fetch::{Outcome, Phase};
 
 /// L7.

@@ -11,7 +11,7 @@ use super::{
     s19_fixed_name::FixedName, s20_no_spinning::NoSpinning, s21_bounded_response::BoundedResponse,
     s22_addresses::Addresses, s23_rest::Rest, s24_unknown_versions::UnknownVersions, s25_shadow::Shadow,
 };
-use crate::ledger::{Ask, Callback, Entry, Fetch, Ledger};
+use crate::history::ledger::{Ask, Callback, Entry, Fetch, Ledger};
 use proxy_fetch::{Key, Reply, Timestamp};
 
 macro_rules! laws {
@@ -183,8 +183,8 @@ pub type Laws = Watch<All>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::ledger::Note;
     use crate::laws::testing::{Story, response};
-    use crate::ledger::Note;
 
     #[test]
     fn each_law_has_a_name_of_its_own() {

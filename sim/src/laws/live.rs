@@ -5,7 +5,7 @@
 //! can read them.
 
 use super::promised::{self as limits, expires_at, has_response};
-use crate::ledger::{Commit, Entry, Ledger, Note, Stored};
+use crate::history::ledger::{Commit, Entry, Ledger, Note, Stored};
 use proxy_fetch::{Phase, Timestamp, Ulid};
 use std::collections::{BTreeSet, VecDeque};
 

@@ -44,7 +44,7 @@ mod s25_shadow;
 mod testing;
 mod view;
 
-use crate::ledger::{Ask, Callback, Change, Commit, Entry, Fetch, Ledger, Observation};
+use crate::history::ledger::{Ask, Callback, Change, Commit, Entry, Fetch, Ledger, Observation};
 pub use list::{All, Laws};
 pub use live::Live;
 use proxy_fetch::{Key, Reply, Timestamp};

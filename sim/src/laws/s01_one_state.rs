@@ -4,7 +4,7 @@ use super::{
     End, Law, Move, Settled, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::{
+use crate::history::{
     ledger::{Entry, Ledger, Stored},
     storage::Rows,
 };

@@ -6,7 +6,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::{Ledger, Stored};
+use crate::history::ledger::{Ledger, Stored};
 use proxy_fetch::{Key, Table, Write};
 
 /// S2.

@@ -2,7 +2,7 @@
 
 use super::live::slots;
 use super::{Law, Turn, Verdict, ensure, view::Who};
-use crate::ledger::{Entry, Fetch, Ledger};
+use crate::history::ledger::{Entry, Fetch, Ledger};
 
 /// S3.
 #[derive(Clone, Debug, Default, Hash)]

@@ -1,7 +1,7 @@
 //! A fetch leaves only after "in flight, this attempt, this incarnation" is durable, and each attempt leaves once.
 
 use super::{Law, Move, Turn, Verdict, ensure, view::Who};
-use crate::ledger::{Entry, Fetch, Ledger};
+use crate::history::ledger::{Entry, Fetch, Ledger};
 use proxy_fetch::Phase;
 
 /// S4.

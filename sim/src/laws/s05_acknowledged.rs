@@ -4,7 +4,7 @@ use super::{
     Law, Verdict, ensure, outcome_of,
     view::{Shown, Who},
 };
-use crate::ledger::{Ask, Ledger, Stored};
+use crate::history::ledger::{Ask, Ledger, Stored};
 use proxy_fetch::{Outcome, Reply};
 
 /// S5.

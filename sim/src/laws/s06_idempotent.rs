@@ -5,7 +5,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::{Ask, Ledger, Planned, Stored};
+use crate::history::ledger::{Ask, Ledger, Planned, Stored};
 use proxy_fetch::{RefusalKind, Reply, Timestamp};
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::Note;
+use crate::history::ledger::Note;
 use proxy_fetch::{FetchResult, Phase};
 
 /// S7.

@@ -6,7 +6,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure, outcome_of,
     view::{Shown, Who},
 };
-use crate::ledger::{Entry, Note, Stored};
+use crate::history::ledger::{Entry, Note, Stored};
 use proxy_fetch::{Failure, FetchResult, Outcome, Phase, RequestRow, Timestamp};
 
 /// S10.

@@ -6,7 +6,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure, outcome_of,
     view::{Shown, Who},
 };
-use crate::ledger::{Callback, Entry, Ledger, Stored};
+use crate::history::ledger::{Callback, Entry, Ledger, Stored};
 use proxy_fetch::{Outcome, Phase};
 
 /// S11.

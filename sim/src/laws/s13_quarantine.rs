@@ -2,7 +2,7 @@
 
 use super::promised as limits;
 use super::{End, Law, Move, Turn, Verdict, ensure, view::Who};
-use crate::ledger::{Ledger, Stored};
+use crate::history::ledger::{Ledger, Stored};
 use proxy_fetch::{Key, Outcome, Record, Table, Ulid, Write};
 
 /// S13.
@@ -77,8 +77,8 @@ impl Law for Quarantine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::ledger::Observation;
     use crate::laws::testing::{Story, assert_broken, response};
-    use crate::ledger::Observation;
     use proxy_fetch::ROW_VERSION;
 
     fn tampered() -> Story<Quarantine> {

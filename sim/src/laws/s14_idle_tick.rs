@@ -2,7 +2,7 @@
 
 use super::promised as limits;
 use super::{Law, Turn, Verdict, ensure};
-use crate::ledger::Stored;
+use crate::history::ledger::Stored;
 use proxy_fetch::Timestamp;
 
 /// S14.
@@ -38,8 +38,8 @@ impl Law for IdleTick {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::ledger::Note;
     use crate::laws::testing::{Story, assert_broken, response};
-    use crate::ledger::Note;
 
     /// In flight since 0, with a poll at 30 s and a lease until 35 s.
     fn in_flight() -> Story<IdleTick> {

@@ -65,8 +65,8 @@ impl Law for Bounded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::ledger::Note;
     use crate::laws::testing::{Story, assert_broken, response};
-    use crate::ledger::Note;
     use proxy_fetch::Phase;
 
     fn story() -> Story<Bounded> {

@@ -1,7 +1,7 @@
 //! An at-most-once request is never sent twice; any other carries an `Idempotency-Key` that never changes.
 
 use super::{Law, Move, Reached, Turn, Verdict, ensure, view::Who};
-use crate::ledger::{Entry, Fetch, Ledger, Note};
+use crate::history::ledger::{Entry, Fetch, Ledger, Note};
 use proxy_fetch::{Failure, FetchResult, Outcome, Phase};
 use std::hash::{Hash, Hasher};
 

@@ -1,7 +1,7 @@
 //! A request whose callback target or any other field is not allowed is never accepted.
 
 use super::{Law, Verdict, ensure};
-use crate::ledger::{Ask, Ledger};
+use crate::history::ledger::{Ask, Ledger};
 use proxy_fetch::Reply;
 
 /// S18.

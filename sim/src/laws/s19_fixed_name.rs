@@ -4,7 +4,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::Stored;
+use crate::history::ledger::Stored;
 
 /// S19.
 #[derive(Clone, Debug, Default, Hash)]

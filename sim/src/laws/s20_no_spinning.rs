@@ -50,8 +50,8 @@ impl Law for NoSpinning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::ledger::Note;
     use crate::laws::testing::{Story, assert_broken};
-    use crate::ledger::Note;
 
     #[test]
     fn a_retry_waits() {

@@ -5,7 +5,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::Note;
+use crate::history::ledger::Note;
 use proxy_fetch::{Failure, FetchResult, Outcome, Phase};
 
 /// S21.

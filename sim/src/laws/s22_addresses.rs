@@ -1,7 +1,7 @@
 //! No fetch, and no redirect of one, reaches a private address; a secret reaches only the host it is for.
 
 use super::{Law, Reached, Verdict, ensure, view::Who};
-use crate::ledger::Entry;
+use crate::history::ledger::Entry;
 
 /// How a plan marks a secret: `secret for host.test`.
 const SECRET: &str = "secret for ";

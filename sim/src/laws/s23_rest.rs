@@ -5,7 +5,7 @@ use super::{
     End, Law, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::{Ledger, Stored};
+use crate::history::ledger::{Ledger, Stored};
 use proxy_fetch::Table;
 
 /// S23.

@@ -1,7 +1,7 @@
 //! A row of a version that the program does not know stays as it is.
 
 use super::{End, Law, Settled, Verdict, ensure};
-use crate::{ledger::Ledger, storage::Rows};
+use crate::history::{ledger::Ledger, storage::Rows};
 use proxy_fetch::{Failure, Key, Outcome, ROW_VERSION, Table, Timestamp};
 
 /// S24.
@@ -69,8 +69,8 @@ impl UnknownVersions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::ledger::Observation;
     use crate::laws::testing::{Story, assert_broken, response};
-    use crate::ledger::Observation;
 
     fn kept() -> (Story<UnknownVersions>, Key) {
         let mut story = Story::new();

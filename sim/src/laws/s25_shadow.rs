@@ -4,7 +4,7 @@ use super::{
     Law, Move, Settled, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::ledger::{Entry, Ledger, Stored};
+use crate::history::ledger::{Entry, Ledger, Stored};
 use proxy_fetch::{Key, Machine, Record, Row, Table};
 
 /// S25.

@@ -3,7 +3,7 @@
 //! Times are ms since [`START`]. A story begins at epoch 1 with nothing stored.
 
 use super::{Law, Verdict, Watch};
-use crate::{
+use crate::history::{
     ledger::{Ask, Callback, Change, Commit, Fetch, Ledger, Note, Observation, Planned},
     storage::Rows,
 };

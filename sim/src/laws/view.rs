@@ -2,7 +2,7 @@
 
 use super::Live;
 use super::promised as limits;
-use crate::{
+use crate::history::{
     ledger::{Commit, Entry, Ledger, Note, Stored},
     storage::Rows,
 };

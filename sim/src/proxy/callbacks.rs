@@ -3,8 +3,8 @@
 use super::{coverage::Sometimes, host::Task, message::Message, plan::purpose, upstream::Answer, world::ProxyWorld};
 use crate::{
     engine::{Fault, InstanceId, Sim},
+    history::ledger::{Callback, Observation},
     laws::Violation,
-    ledger::{Callback, Observation},
 };
 use proxy_fetch::{Attempt, CallbackResult, Event, Outcome, Timestamp, limits};
 

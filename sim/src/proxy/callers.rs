@@ -7,7 +7,7 @@ use super::{
     world::{OBJECT, ProxyWorld},
 };
 use crate::engine::{CallError, Fault, SECOND, Sim};
-use crate::ledger::{Ask, Observation, Planned};
+use crate::history::ledger::{Ask, Observation, Planned};
 use proxy_fetch::{Callback, Caller, Event, ObjectCallback, Options, RefusalKind, Reply, Request};
 
 /// A caller gives up after this many calls.

@@ -3,7 +3,7 @@
 use crate::engine::Fault;
 use proxy_fetch::Phase;
 
-use crate::ledger::{Entry, Stored};
+use crate::history::ledger::{Entry, Stored};
 
 /// What a fault can hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,7 +7,7 @@
 
 use super::{coverage::State, world::ProxyWorld};
 use crate::engine::Micros;
-use crate::ledger::{Ask, Change, Commit, Entry, Ledger, Note, Stored};
+use crate::history::ledger::{Ask, Change, Commit, Entry, Ledger, Note, Stored};
 use hashbrown::HashTable;
 use proxy_fetch::{Attempt, FetchResult, Outcome, Phase, RequestRow, Timestamp, limits};
 

@@ -10,7 +10,7 @@ use super::{
     upstream::{Answer, Body},
     world::{ProxyWorld, is_in_flight},
 };
-use crate::ledger::{Fetch, Observation};
+use crate::history::ledger::{Fetch, Observation};
 use crate::{
     engine::{Fault, InstanceId, Micros, SECOND, Sim},
     laws::Violation,

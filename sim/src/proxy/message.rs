@@ -1,6 +1,6 @@
 //! What happens outside the object, in the order of time.
 
-use crate::{engine::Fault, ledger::Ask};
+use crate::{engine::Fault, history::ledger::Ask};
 use std::fmt;
 
 /// What happens outside the object.

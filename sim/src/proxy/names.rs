@@ -1,6 +1,6 @@
 //! Requests by their names: a person reads `r3` where the machine says a ULID.
 
-use crate::ledger::Ledger;
+use crate::history::ledger::Ledger;
 use std::collections::BTreeMap;
 
 /// ULIDs and the request ids that they stand for.

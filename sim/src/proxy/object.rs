@@ -1,7 +1,7 @@
 //! proxy-fetch as an object of the engine: the core's machine, its alarm, and the core's one order of a turn.
 
 use crate::engine::{Object, Turn};
-use crate::{
+use crate::history::{
     ledger::Note,
     storage::{Storage, restorable},
 };

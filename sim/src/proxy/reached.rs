@@ -4,7 +4,7 @@ use super::{
     coverage::{Entering, Sometimes, State},
     world::ProxyWorld,
 };
-use crate::ledger::{Ask, Change, Ledger, Note, Stored};
+use crate::history::ledger::{Ask, Change, Ledger, Note, Stored};
 use crate::{engine::Fault, laws::promised};
 use proxy_fetch::{Outcome, Phase, RequestRow, Timestamp};
 

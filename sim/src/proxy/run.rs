@@ -10,11 +10,11 @@ use super::{
     upstream::START,
     world::{OBJECT, ProxyWorld},
 };
+use crate::history::{ledger::Stored, storage::Storage};
 use crate::{
     engine::{Decisions, Line, Micros, Recorder, Script, Sim},
     laws::{Laws, Violation},
 };
-use crate::{ledger::Stored, storage::Storage};
 use proxy_fetch::Outcome;
 use std::{
     any::Any,

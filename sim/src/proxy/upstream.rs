@@ -2,7 +2,7 @@
 
 use super::{message::Message, plan::purpose, world::ProxyWorld};
 use crate::engine::{Micros, Sim};
-use crate::ledger::{Ask, Planned};
+use crate::history::ledger::{Ask, Planned};
 use proxy_fetch::{Hop, Timestamp};
 
 /// What happens to an attempt.

@@ -11,7 +11,7 @@ use super::{
     object::ProxyObject,
     plan::{Plan, purpose},
 };
-use crate::ledger::{Ask, Change, Commit, Ledger, Observation, Planned};
+use crate::history::ledger::{Ask, Change, Commit, Ledger, Observation, Planned};
 use crate::{
     engine::{self, Fault, InstanceId, Micros, ObjectId, SECOND, Sim},
     laws::{Laws, Violation, outcome_of},

@@ -2,7 +2,7 @@
 //! up.
 
 use super::{OBJECT, SECOND, ask, between, chance, ms, one_of, oracle::Shared};
-use crate::ledger::Planned;
+use crate::history::ledger::Planned;
 use madsim::{net::Endpoint, time::sleep};
 use proxy_fetch::{Callback, Options, Request};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The disk of the object's node: it outlives every process, and fails as it is told to.
 
 use super::{OBJECT_NODE, between, chance, ms, now, one_of, platform::Simulated};
-use crate::storage::restorable;
+use crate::history::storage::restorable;
 use madsim::{runtime::Handle, time::advance};
 use proxy_fetch::{Key, Row, Store, Table, Timestamp, Ulid, Write};
 use proxy_fetch_native::shell::Database;

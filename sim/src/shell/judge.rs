@@ -5,7 +5,7 @@ use super::{
     now,
     oracle::{Oracle, SLACK_MS, outcome_of},
 };
-use crate::ledger::{Ask, Entry, Observation, Planned};
+use crate::history::ledger::{Ask, Entry, Observation, Planned};
 use proxy_fetch::{Attempt, Outcome, Reply, Timestamp, Ulid, json::CallbackItem};
 use proxy_fetch_native::shell::{CallError, GaveUp, Health, MAX_FAILURES, Mailbox};
 use serde_json::Value;

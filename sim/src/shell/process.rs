@@ -4,7 +4,7 @@
 use super::{
     OBJECT, ReturnTo, SECOND, answer, between, callers::Wish, ms, oracle::Shared, platform::Simulated, receive,
 };
-use crate::ledger::{Ask, Planned};
+use crate::history::ledger::{Ask, Planned};
 use madsim::{
     net::Endpoint,
     task::spawn,

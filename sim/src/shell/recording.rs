@@ -3,7 +3,7 @@
 
 use super::totals::Totals;
 use crate::{
-    storage::{Rows, restorable},
+    history::storage::{Rows, restorable},
     verify::verify,
 };
 use proxy_fetch::{Config, Recorded};

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     campaign::bug_option,
+    history::ledger::Planned,
     laws::{Laws, Violation},
-    ledger::Planned,
     proxy::panic_text,
 };
 use madsim::{

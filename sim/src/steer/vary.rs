@@ -5,7 +5,7 @@
 
 use crate::{
     engine::{Chance, Draw, Fault, MINUTE, Micros, SECOND},
-    ledger::Ask,
+    history::ledger::Ask,
     proxy::{
         Plan, Profile,
         features::Feature,

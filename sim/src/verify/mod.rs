@@ -10,7 +10,7 @@
 
 mod incarnation;
 
-use crate::storage::Rows;
+use crate::history::storage::Rows;
 use incarnation::Incarnation;
 use proxy_fetch::{Config, Key, Recorded, Table, Ulid};
 use std::{

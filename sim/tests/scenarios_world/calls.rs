@@ -7,7 +7,7 @@ use super::{
 use proxy_fetch::{Callback, Caller, Event, ObjectCallback, Reply, Request};
 use proxy_fetch_sim::{
     engine::{Fault, Micros, Sim},
-    ledger::{Ask, Observation},
+    history::ledger::{Ask, Observation},
 };
 
 /// A caller whose call failed waits so long.

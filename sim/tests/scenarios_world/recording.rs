@@ -3,9 +3,11 @@
 use proxy_fetch::{Config, Effect, Event, Recorded, Timestamp, Write};
 use proxy_fetch_sim::{
     engine::{Object, Turn},
-    ledger::Note,
+    history::{
+        ledger::Note,
+        storage::{Storage, restorable},
+    },
     proxy::object::ProxyObject,
-    storage::{Storage, restorable},
 };
 use std::{cell::RefCell, rc::Rc};
 

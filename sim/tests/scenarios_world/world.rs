@@ -12,9 +12,11 @@ use proxy_fetch::{
 };
 use proxy_fetch_sim::{
     engine::{self, Fault, Faults, InstanceId, MINUTE, Micros, ObjectId, Recorder, Sim, Sizes, World},
+    history::{
+        ledger::{self, Change, Commit, Fetch, Ledger, Observation, Planned, Stored},
+        storage::Storage,
+    },
     laws::Laws,
-    ledger::{self, Change, Commit, Fetch, Ledger, Observation, Planned, Stored},
-    storage::Storage,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -17,10 +17,12 @@ use super::{
 };
 use crate::{
     engine::Object,
+    history::{
+        ledger::{Change, Commit, Ledger, Note, Observation, Planned},
+        storage::{Rows, write_row},
+    },
     laws::Laws,
-    ledger::{Change, Commit, Ledger, Note, Observation, Planned},
     proxy::object::ProxyObject,
-    storage::{Rows, write_row},
 };
 use proxy_fetch::{
     Alarm, Attempt, CallbackResult, Effect, Event, FetchResult, Machine, Recorded, Report, Timestamp, Ulid, Write,

@@ -1,7 +1,7 @@
 //! Fetches and callbacks as the oracle sees them leave and end, and what their messages say.
 
 use super::{super::now, Oracle};
-use crate::ledger::{Callback, Fetch, Observation, Planned};
+use crate::history::ledger::{Callback, Fetch, Observation, Planned};
 use proxy_fetch::{Attempt, CallbackResult, FetchResult, Outcome, Phase, Ulid, json::CallbackItem};
 use serde_json::{Value, json};
 /// Fetches and callbacks.

@@ -2,7 +2,7 @@
 //!
 //! Laws read it; the world alone writes it. A commit is applied before the laws see it, with what it changed.
 
-use crate::storage::Rows;
+use super::storage::Rows;
 use proxy_fetch::{
     Attempt, CallbackResult, FetchResult, FinishedRow, Key, Meta, Outcome, Phase, Record, Reply, RequestId, RequestRow,
     Table, Timestamp, Ulid, Write,
