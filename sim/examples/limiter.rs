@@ -1,6 +1,6 @@
 //! A rate limiter on the engine, step by step: the code of `GUIDE.md`.
 
-use proxy_fetch_sim::engine::{
+use durable_sim::{
     Chance, Commit, Draws, Faults, InstanceId, Object, ObjectId, Recorder, SECOND, Sim, Sizes, Turn, World, ddmin,
 };
 use std::fmt;

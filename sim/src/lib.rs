@@ -1,44 +1,24 @@
-//! Deterministic simulation of durable objects, and of proxy-fetch in particular.
+//! Deterministic simulation of durable objects, for whoever writes one. `GUIDE.md` simulates an object step by step.
 //!
-//! [`engine`] simulates a platform for any durable object. [`proxy`] is the world of proxy-fetch on it, [`laws`] is
-//! what must hold in that world, and [`campaign`] runs many seeds.
-//! [`history`] is what happened in a run, as the laws read it.
-//! [`queue`] is the world of the Queue variant, with laws of its own.
-//! [`steer`] runs campaigns that learn from what they reached.
-//! [`finding`] reports a broken law to people.
-//! [`scenario`] writes plans down as files, and shrinks failing ones.
-//! [`bugs`] has mistakes that the laws must find, and [`planter`] plants them, or those of any other workspace.
-//! `mutants` looks for each of them through every lens.
-//! `reference` compares the machine with a model of plain lists, on generated sequences.
-//! `shell` runs the native host's shell on madsim.
-//! [`explore`] goes through every schedule of a small scope.
-//! [`verify`] replays the turns that a host on the real runtime recorded.
+//! [`engine`] simulates the platform: it crashes the object, evicts it, runs its alarms late and twice, all within what
+//! the platform guarantees; and a seed repeats each run. Its items are those of this crate's root too.
+//!
+//! With the feature `mutants`, `planter` plants mistakes into a copy of a workspace, to see which of them its checks
+//! find; with `cargo-mutants` it reads those that cargo-mutants lists. With `nearest` a name that is not known is told
+//! with the one that was probably meant.
 
 #![forbid(unsafe_code)]
 
-pub mod bugs;
-pub mod campaign;
 pub mod engine;
-pub mod explore;
-pub mod finding;
-pub mod history;
-pub mod laws;
-#[cfg(feature = "lenses")]
-pub mod mutants;
+#[cfg(feature = "nearest")]
 mod nearest;
+#[cfg(feature = "mutants")]
 pub mod planter;
-pub mod proxy;
-pub mod queue;
-#[cfg(feature = "lenses")]
-pub mod reference;
-pub mod scenario;
-#[cfg(all(feature = "lenses", madsim))]
-pub mod shell;
-pub mod steer;
-pub mod verify;
 
-#[cfg(all(feature = "lenses", not(madsim)))]
-compile_error!(
-    "madsim simulates only with --cfg madsim, which .cargo/config.toml sets: RUSTFLAGS in the environment replaces it; \
-     unset it, and build from within the workspace"
-);
+pub use engine::{
+    CallError, Chance, Commit, CrashAt, Decision, Decisions, Draw, Draws, Eviction, Fault, Faults, InstanceId, Line,
+    MINUTE, Micros, Minimiser, Object, ObjectId, Place, Recorder, SECOND, Script, Sim, Sizes, TimeUp, Turn, Value,
+    World, ddmin, effort, purpose, smallest, try_ddmin, try_smallest,
+};
+#[cfg(feature = "nearest")]
+pub use nearest::nearest;

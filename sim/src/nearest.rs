@@ -1,7 +1,8 @@
 //! The existing name that an unknown one was probably meant to be.
 
 /// `; is … meant?`, if one of the known names is near enough.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     const NEAR: f64 = 0.7;
     let known: Vec<&str> = known.collect();
     let scored = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));

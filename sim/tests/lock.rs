@@ -7,13 +7,11 @@
 mod lock;
 
 mod reviewed;
-
-#[path = "../campaigns/settings.rs"]
 mod settings;
 
 use clap::ValueEnum;
+use durable_sim::Recorder;
 use lock::{Bug, FAULTS, Plan, campaign, explain, minimal};
-use proxy_fetch_sim::engine::Recorder;
 
 fn seeds() -> u64 {
     settings::number("SIM_SEEDS", 1_000)
@@ -62,7 +60,7 @@ fn each_bug_breaks_its_law_in_a_small_run() {
         assert_eq!(sound.broken, None, "without {name} the same run breaks a law");
 
         let snapshot = bug.to_possible_value().map(|value| format!("lock_{}", value.get_name().replace('-', "_")));
-        reviewed::snapshot(&snapshot.unwrap_or(name), &explain(seed, &plan, Some(*bug)));
+        reviewed::snapshot(&snapshot.unwrap_or(name), &explain(seed, &plan, Some(*bug)), || ());
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::object::{Ask, Event, LeaseLock, Lock, Locks, Put, Reply};
 use super::text::{all, time};
-use proxy_fetch_sim::engine::Commit;
+use durable_sim::Commit;
 use std::collections::BTreeMap;
 
 /// A broken law, and what it saw.

@@ -1,9 +1,9 @@
 //! A lease lock on the engine: a durable object that is nothing like proxy-fetch, with its laws.
 //!
 //! ```sh
-//! cargo run -p proxy-fetch-sim --example lock                  # a campaign: no law breaks
-//! cargo run -p proxy-fetch-sim --example lock -- --bug         # with a bug: found, made small, explained
-//! cargo run -p proxy-fetch-sim --example lock -- --help        # the other bugs
+//! cargo run -p durable-sim --example lock                  # a campaign: no law breaks
+//! cargo run -p durable-sim --example lock -- --bug         # with a bug: found, made small, explained
+//! cargo run -p durable-sim --example lock -- --help        # the other bugs
 //! ```
 //!
 //! `object.rs` is the object, `laws.rs` what must hold; here is the plan of a run and what becomes of it.
@@ -14,8 +14,8 @@ mod text;
 mod world;
 
 use clap::{Parser, ValueEnum};
+use durable_sim::{Chance, Draws, Eviction, Fault, Faults, MINUTE, Recorder, Sim, Sizes, ddmin, smallest};
 use object::{Ask, Event};
-use proxy_fetch_sim::engine::{Chance, Draws, Eviction, Fault, Faults, MINUTE, Recorder, Sim, Sizes, ddmin, smallest};
 use std::{collections::BTreeMap, fmt, fmt::Write as _, process::ExitCode};
 use world::LockWorld;
 

@@ -2,7 +2,7 @@
 //! grows with each grant. An alarm ends the leases that have run out and grants to the next in line.
 
 use super::Bug;
-use proxy_fetch_sim::engine::{Object, Turn};
+use durable_sim::{Object, Turn};
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! How the trace shows the locks.
 
 use super::object::{Ask, Event, Lock, Locks, Put, Reply};
-use proxy_fetch_sim::engine::Fault;
+use durable_sim::Fault;
 use std::fmt::{Display, Formatter, Result};
 
 /// Seconds since the run began, of a clock in ms.

@@ -2,7 +2,7 @@
 
 use super::laws::{Broken, Laws, Verdict};
 use super::object::{Event, LeaseLock, Reply};
-use proxy_fetch_sim::engine::{Commit, Fault, InstanceId, ObjectId, Sim, World};
+use durable_sim::{Commit, Fault, InstanceId, ObjectId, Sim, World};
 use std::collections::BTreeMap;
 
 #[derive(Default)]

@@ -14,7 +14,7 @@ use std::convert::Infallible;
 /// times for n items, and about log n times if one item alone is to blame.
 ///
 /// ```
-/// use proxy_fetch_sim::engine::ddmin;
+/// use durable_sim::ddmin;
 ///
 /// let to_blame = ddmin((1..=100).collect(), |part| part.contains(&17) && part.contains(&60));
 /// assert_eq!(to_blame, [17, 60]);
@@ -57,7 +57,7 @@ pub fn try_ddmin<T: Clone, E>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> 
 /// returned as it is.
 ///
 /// ```
-/// use proxy_fetch_sim::engine::smallest;
+/// use durable_sim::smallest;
 ///
 /// assert_eq!(smallest(0, 86_400_000, |ms| ms >= 1_500), 1_500);
 /// assert_eq!(smallest(1, 50, |_| true), 1);
@@ -129,7 +129,7 @@ fn failing_rest<T: Clone, E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Draws;
+    use durable_sim::Draws;
 
     #[test]
     fn the_part_that_is_to_blame_is_found_whatever_it_is() {

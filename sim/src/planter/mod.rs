@@ -5,7 +5,7 @@
 //! A workspace needs only its tables: no feature, no macro, no build script.
 //!
 //! ```no_run
-//! use proxy_fetch_sim::planter::{Build, Planter};
+//! use durable_sim::planter::{Build, Planter};
 //! use std::path::Path;
 //!
 //! let root = Path::new(".");
@@ -18,7 +18,7 @@
 mod build;
 mod copy;
 mod crates;
-#[cfg(feature = "lenses")]
+#[cfg(feature = "cargo-mutants")]
 pub mod import;
 mod module;
 mod plant;

@@ -1,4 +1,4 @@
-// Scenario files: sim/scenarios/README.md says what stands in them. The simulator has its own reader.
+// Scenario files: sim/worlds/scenarios/README.md says what stands in them. The simulator has its own reader.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

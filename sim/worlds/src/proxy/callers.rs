@@ -1,0 +1,227 @@
+//! Callers: they hand in requests, repeat what got no answer, ask, cancel, and some are hostile (F25, F28, F32).
+
+use super::{
+    coverage::Sometimes,
+    message::Message,
+    plan::purpose,
+    world::{OBJECT, ProxyWorld},
+};
+use crate::history::ledger::{Ask, Observation, Planned};
+use durable_sim::{CallError, Fault, SECOND, Sim};
+use proxy_fetch::{Callback, Caller, Event, ObjectCallback, Options, RefusalKind, Reply, Request};
+
+/// A caller gives up after this many calls.
+const MAX_TRIES: u32 = 12;
+
+/// One call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub(super) ask: Ask,
+    tries: u32,
+    over: bool,
+}
+
+impl ProxyWorld {
+    /// A caller asks; not for the first time if `again`.
+    pub(super) fn ask(&mut self, sim: &mut Sim<Self>, ask: Ask, again: bool) {
+        let tries = 0;
+        let number = self.add_call(ask, tries);
+        let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), if again { 3 } else { 0 });
+        if draw.chance("lost", self.plan.world.call_lost) && !self.healthy {
+            self.hit_call(Fault(25), ask);
+            sim.say("caller", || format!("F25: the call {number} is lost"));
+            sim.after(5 * SECOND, Message::CallFails(number));
+            return;
+        }
+        sim.after(self.network(&mut draw), Message::CallArrives(number));
+        if draw.chance("repeated", self.plan.world.call_repeated) && !self.healthy && !again {
+            self.hit_call(Fault(25), ask);
+            let later = draw.pick("again_us", &[1, SECOND, 400 * SECOND]);
+            sim.after(later, Message::AskAgain(ask));
+        }
+    }
+
+    pub(super) fn call_arrives(&mut self, sim: &mut Sim<Self>, number: u64) {
+        let call = &self.calls[number as usize];
+        let (ask, tries) = (call.ask, call.tries);
+        let caller = Caller(number);
+        let event = match ask {
+            Ask::Enqueue { planned, .. } => self.enqueue_event(sim, caller, planned, tries, false),
+            Ask::Conflicting { planned } => self.enqueue_event(sim, caller, planned, tries, true),
+            Ask::Cancel { planned } => Event::Cancel { caller, request_id: name(planned) },
+            Ask::Status { planned } => Event::Status { caller, request_id: name(planned) },
+        };
+        match sim.call(self, OBJECT, event) {
+            Ok(_) => {
+                self.waiting.insert(number);
+            }
+            Err(error) => {
+                if error == CallError::Overloaded {
+                    self.hit_object(Fault(28));
+                }
+                sim.say("caller", || format!("the call {number} fails: {error}"));
+                let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), 1);
+                sim.after(self.network(&mut draw), Message::CallFails(number));
+            }
+        }
+    }
+
+    /// A reply leaves the object.
+    pub(super) fn reply(&mut self, sim: &mut Sim<Self>, number: u64, reply: &Reply) {
+        let ask = self.calls[number as usize].ask;
+        self.waiting.remove(&number);
+        self.observe(sim, &Observation::Replied { ask, reply });
+        if let Ask::Enqueue { valid: false, .. } = ask {
+            self.hit_object(Fault(32));
+        }
+        let tries = self.calls[number as usize].tries;
+        let mut draw = sim.decide(purpose::REPLY, tries, key_of(ask), 0);
+        if draw.chance("lost", self.plan.world.call_lost) && !self.healthy {
+            self.hit_call(Fault(25), ask);
+            sim.say("caller", || format!("F25: the reply to call {number} is lost"));
+            sim.after(5 * SECOND, Message::CallFails(number));
+            return;
+        }
+        let delay = self.network(&mut draw);
+        let is_full = matches!(reply, Reply::Refused(refusal) if refusal.kind == RefusalKind::QueueFull);
+        if is_full {
+            self.coverage.sometimes(Sometimes::QueueFull);
+        }
+        let answer = if is_full { Message::CallFails(number) } else { Message::ReplyArrives(number) };
+        sim.after(delay, answer);
+    }
+
+    pub(super) fn reply_arrives(&mut self, number: u64) {
+        self.end_call(number);
+    }
+
+    fn add_call(&mut self, ask: Ask, tries: u32) -> u64 {
+        self.calls.push(Call { ask, tries, over: false });
+        if let Ask::Enqueue { planned, valid: true } = ask {
+            *self.enqueuing.entry(planned).or_default() += 1;
+        }
+        self.calls.len() as u64 - 1
+    }
+
+    /// Whether it was not over before.
+    fn end_call(&mut self, number: u64) -> bool {
+        let call = &mut self.calls[number as usize];
+        let ends = !std::mem::replace(&mut call.over, true);
+        if let Ask::Enqueue { planned, valid: true } = call.ask
+            && ends
+            && let Some(open) = self.enqueuing.get_mut(&planned)
+        {
+            *open -= 1;
+        }
+        ends
+    }
+
+    /// Whether a caller still waits to hear that this request is accepted.
+    pub(super) fn is_enqueuing(&self, planned: Planned) -> bool {
+        self.enqueuing.get(&planned).is_some_and(|open| *open > 0)
+    }
+
+    /// A caller without an answer asks again, under the same id, until it loses patience.
+    pub(super) fn call_fails(&mut self, sim: &mut Sim<Self>, number: u64) {
+        let call = &self.calls[number as usize];
+        let (ask, tries) = (call.ask, call.tries);
+        if !self.end_call(number) || tries >= MAX_TRIES {
+            return;
+        }
+        let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), 2);
+        let wait = (SECOND << tries.min(6)) + draw.below("patience_us", SECOND);
+        let number = self.add_call(ask, tries + 1);
+        sim.after(wait, Message::CallArrives(number));
+    }
+
+    /// Calls that wait in a lost instance fail.
+    pub(super) fn fail_calls(&mut self, sim: &mut Sim<Self>) {
+        for number in std::mem::take(&mut self.waiting) {
+            sim.after(1_000, Message::CallFails(number));
+        }
+    }
+
+    fn hit_call(&mut self, fault: Fault, ask: Ask) {
+        match self.ledger.latest_of(planned_of(ask)) {
+            Some(entry) => self.hit(fault, entry),
+            None => self.hit_object(fault),
+        }
+    }
+
+    fn enqueue_event(&self, sim: &Sim<Self>, caller: Caller, planned: Planned, tries: u32, conflicting: bool) -> Event {
+        // By nothing that other requests have a part in: a request keeps its ULID, and with it its jitter, when one is
+        // taken out.
+        let mut draw = sim.decide(purpose::ENTROPY, tries, u64::from(planned), 0);
+        let entropy = draw.below("entropy", 1 << 32);
+        let mut request = self.request(planned);
+        if conflicting {
+            request.url.push_str("?different");
+        }
+        Event::Enqueue { caller, request: Box::new(request), entropy: u128::from(entropy) }
+    }
+
+    /// The request of this number as its caller sends it.
+    #[must_use]
+    pub fn request(&self, planned: Planned) -> Request {
+        let plan = self.plan.requests.get(planned as usize).copied().flatten().unwrap_or_default();
+        let with_body = plan.body > 0;
+        let mut request = Request {
+            request_id: name(planned),
+            method: if with_body { "POST" } else { "GET" }.into(),
+            url: format!("https://u{planned}.test/"),
+            headers: Vec::new(),
+            body: vec![b'x'; plan.body as usize],
+            callback: plan.callback.then(|| {
+                Callback::Object(ObjectCallback { binding: "ORIGIN".into(), object: "o".into(), method: "done".into() })
+            }),
+            options: plan.options,
+        };
+        if planned.is_multiple_of(4) {
+            request.headers.push(("authorization".into(), format!("secret for u{planned}.test")));
+        }
+        match plan.malformed {
+            None => {}
+            Some(0) => request.options.max_retries = 11,
+            Some(1) => request.options.timeout_ms = i64::MIN,
+            Some(2) => request.options = Options { retry_delay_ms: 0, ..request.options },
+            Some(3) => request.url = "http://127.0.0.1/".into(),
+            Some(4) => request.url = "file:///etc/passwd".into(),
+            Some(5) => request.method = "CONNECT".into(),
+            Some(6) => request.body = vec![0; 5_000],
+            Some(7) => request.headers.push(("x".into(), "a\r\nb: c".into())),
+            Some(8) => {
+                let target = ObjectCallback { binding: "EVIL".into(), object: "o".into(), method: "done".into() };
+                request.callback = Some(Callback::Object(target));
+            }
+            Some(9) => request.url = format!("https://u.test/{}", "x".repeat(9_000)),
+            Some(10) => request.headers = vec![("x".into(), "y".into()); 101],
+            Some(_) => request.options.max_retry_delay_ms = 99,
+        }
+        request
+    }
+}
+
+/// A planned request's id.
+pub(super) fn name(planned: Planned) -> String {
+    format!("r{planned}")
+}
+
+const fn planned_of(ask: Ask) -> Planned {
+    match ask {
+        Ask::Enqueue { planned, .. }
+        | Ask::Conflicting { planned }
+        | Ask::Cancel { planned }
+        | Ask::Status { planned } => planned,
+    }
+}
+
+/// Tells a request's kinds of call apart, for their draws.
+const fn key_of(ask: Ask) -> u64 {
+    let kind = match ask {
+        Ask::Enqueue { .. } => 0,
+        Ask::Conflicting { .. } => 1,
+        Ask::Cancel { .. } => 2,
+        Ask::Status { .. } => 3,
+    };
+    (planned_of(ask) as u64) << 2 | kind
+}

@@ -1,0 +1,411 @@
+//! The object's host: it runs fetches and callbacks for the machine, in the memory of one instance.
+//!
+//! When the instance is lost all of this is gone (F7), but what was sent is on its way: the upstream acts, its answer
+//! finds nobody.
+
+use super::{
+    coverage::Sometimes,
+    message::Message,
+    plan::purpose,
+    upstream::{Answer, Body},
+    world::{ProxyWorld, is_in_flight},
+};
+use crate::history::ledger::{Fetch, Observation};
+use crate::laws::Violation;
+use durable_sim::{Fault, InstanceId, Micros, SECOND, Sim};
+use proxy_fetch::{
+    AfterHead, Attempt, Event, Failure, FetchResult, Hop, Key, Outcome, Payload, Table, Timestamp, limits,
+};
+
+/// A fetch or a callback under way.
+#[derive(Clone, Debug)]
+pub struct Task {
+    pub(super) attempt: Attempt,
+    pub(super) entry: usize,
+    pub(super) instance: InstanceId,
+    /// Nobody waits for it any more.
+    pub(super) over: bool,
+    connected: bool,
+    /// For a connection.
+    waits: bool,
+    /// Its instance was replaced and runs on (F9).
+    is_zombie: bool,
+    /// Its machine is gone, its instance is not: its end is reported to the next machine (F10).
+    pub(super) is_orphan: bool,
+    pub(super) sent: bool,
+    answer: Answer,
+    /// Where a fetch goes next.
+    hop: Option<Box<Hop>>,
+    pub(super) outcome: Option<Outcome>,
+}
+
+impl Task {
+    /// A fetch, or a callback if it has an outcome.
+    pub(super) const fn new(
+        attempt: Attempt,
+        entry: usize,
+        instance: InstanceId,
+        answer: Answer,
+        outcome: Option<Outcome>,
+    ) -> Self {
+        Self {
+            attempt,
+            entry,
+            instance,
+            over: false,
+            connected: false,
+            waits: false,
+            is_zombie: false,
+            is_orphan: false,
+            sent: false,
+            answer,
+            hop: None,
+            outcome,
+        }
+    }
+}
+
+impl ProxyWorld {
+    pub(super) fn payload(&self, sim: &Sim<Self>, attempt: Attempt) -> Option<Payload> {
+        let key = Key { table: Table::Payloads, id: attempt.id };
+        Payload::decode(&sim.storage(super::world::OBJECT).get(&key)?).ok()
+    }
+
+    /// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no redirect)
+    /// it is not made: that is most of the time.
+    fn first_hop(
+        &self,
+        sim: &Sim<Self>,
+        attempt: Attempt,
+        entry: usize,
+        answer: Answer,
+    ) -> Result<Option<Hop>, Failure> {
+        let entry = &self.ledger.entries[entry];
+        let redirects = matches!(answer, Answer::Responds { redirect: Some(_), .. });
+        if entry.payload && !entry.tampered && attempt.number == 1 && !redirects {
+            return Ok(None);
+        }
+        let payload = self.payload(sim, attempt).ok_or(Failure::Unreadable)?;
+        Hop::first(&self.plan.config, attempt.id, &payload).map(Some)
+    }
+
+    pub(super) fn start_fetch(&mut self, sim: &mut Sim<Self>, from: InstanceId, attempt: Attempt, timeout_ms: u32) {
+        let Some(entry) = self.ledger.entry_of(attempt.id) else {
+            let what = format!("a fetch of {} leaves, which is not stored", attempt.id);
+            self.violated(sim, Violation { law: "S4", what });
+            return;
+        };
+        let left = Timestamp(sim.clock_ms(from.object));
+        self.ledger.running += 1;
+        self.ledger.entries[entry].fetches.push(Fetch { attempt, left, executed: 0, running: true, result: None });
+        self.observe(sim, &Observation::FetchLeft { entry });
+        if self.ledger.running == limits::MAX_IN_FLIGHT {
+            self.coverage.sometimes(Sometimes::AllSlotsBusy);
+        }
+        let planned = self.ledger.entries[entry].planned;
+        let mut draw = sim.decide(purpose::FETCH, 1, u64::from(planned), u32::from(attempt.number));
+        let answer = self.draw_answer(sim, planned, attempt.number);
+        let number = self.tasks.len() as u32;
+        self.tasks.push(Task::new(attempt, entry, from, answer, None));
+        self.fetching.insert(attempt, number);
+        match self.first_hop(sim, attempt, entry, answer) {
+            Ok(hop) => self.tasks[number as usize].hop = hop.map(Box::new),
+            Err(failure) => return self.end_fetch(sim, number, Some(FetchResult::Failed(failure))),
+        }
+        let over_quota = draw.chance("over_quota", self.plan.world.over_quota) && !self.healthy;
+        if over_quota {
+            self.hit_object(Fault(28));
+            if draw.either("not_sent") {
+                return self.end_fetch(sim, number, Some(FetchResult::Failed(Failure::NotSent)));
+            }
+            // No timer is to be had: only the machine's lease ends this attempt.
+        } else {
+            sim.after(u64::from(timeout_ms) * 1_000, Message::FetchTimer(number));
+        }
+        if sim.connect(from, Message::FetchConnects(number)) {
+            self.tasks[number as usize].waits = true;
+            self.hit_if_in_flight(Fault::CONNECTIONS_FULL, entry);
+            sim.say("host", || format!("F20: {attempt} waits for a connection"));
+        } else {
+            self.tasks[number as usize].connected = true;
+        }
+    }
+
+    pub(super) fn fetch_connects(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &mut self.tasks[number as usize];
+        let granted = std::mem::take(&mut task.waits);
+        if std::mem::take(&mut task.is_zombie) {
+            sim.say("host", || format!("F9: {} goes out all the same", self.tasks[number as usize].attempt));
+        } else if task.over {
+            // It waited for this slot; the next one gets it.
+            if granted {
+                let instance = task.instance;
+                sim.disconnect(instance);
+            }
+            return;
+        } else {
+            task.connected = true;
+        }
+        let task = &self.tasks[number as usize];
+        let (attempt, entry, planned) = (task.attempt, task.entry, self.ledger.entries[task.entry].planned);
+        let mut draw = sim.decide(purpose::FETCH, 2, u64::from(planned), u32::from(attempt.number));
+        let delay = self.network(&mut draw);
+        match self.tasks[number as usize].answer {
+            Answer::NoConnection => {
+                self.hit_if_in_flight(Fault(21), entry);
+                sim.after(delay, Message::FetchBreaks(number, false));
+            }
+            Answer::BreaksFirst => {
+                self.hit_if_in_flight(Fault(21), entry);
+                self.tasks[number as usize].sent = true;
+                sim.after(delay, Message::FetchBreaks(number, true));
+            }
+            Answer::BreaksAfter | Answer::Stalls | Answer::Responds { .. } => {
+                sim.after(delay, Message::FetchReaches(number));
+            }
+        }
+    }
+
+    /// The upstream acts, whether or not anybody still waits for its answer.
+    pub(super) fn fetch_reaches(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &mut self.tasks[number as usize];
+        if !task.over {
+            task.sent = true;
+        }
+        let (attempt, entry, answer) = (task.attempt, task.entry, task.answer);
+        let planned = self.ledger.entries[entry].planned;
+        let hop = task.hop.take();
+        let redirects = hop.as_ref().map_or(0, |hop| hop.redirects);
+        // A redirect goes on with the same attempt; what counts is how often the request itself was executed.
+        let first = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt);
+        if let Some(fetch) = first.filter(|_| redirects == 0) {
+            fetch.executed += 1;
+        }
+        sim.say("upstream", || {
+            let host =
+                hop.as_ref().and_then(|hop| hop.url.host_str()).map_or(format!("u{planned}.test"), str::to_owned);
+            format!("{host} acts on {attempt}")
+        });
+        if let Some(hop) = &hop {
+            let host = hop.url.host_str().unwrap_or_default();
+            self.observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
+        }
+        self.tasks[number as usize].hop = hop;
+        let mut draw = sim.decide(purpose::FETCH, 3, u64::from(planned), u32::from(attempt.number));
+        let back = self.network(&mut draw);
+        match answer {
+            Answer::NoConnection | Answer::BreaksFirst | Answer::Stalls => {}
+            Answer::BreaksAfter => {
+                self.hit_if_in_flight(Fault(21), entry);
+                sim.after(back, Message::FetchBreaks(number, true));
+            }
+            Answer::Responds { head_us, .. } => sim.after(head_us + back, Message::FetchHead(number)),
+        }
+    }
+
+    pub(super) fn fetch_head(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &self.tasks[number as usize];
+        let (entry, instance) = (task.entry, task.instance);
+        let Answer::Responds { status, body, body_us, redirect, .. } = task.answer else { return };
+        if task.over {
+            self.answer_is_late(sim, number, FetchResult::Response { status: 200, retry_after: None });
+            return;
+        }
+        if let Some(redirect) = redirect {
+            self.hit_if_in_flight(Fault(24), entry);
+            let Some(hop) = self.tasks[number as usize].hop.take() else { return };
+            let location = redirect.location(&hop);
+            let planned = self.ledger.entries[entry].planned;
+            let mut draw = sim.decide(purpose::FETCH, 4, u64::from(planned), u32::from(hop.redirects));
+            match hop.after_head(&self.plan.config, status, location.as_deref()) {
+                AfterHead::Follow(next) => {
+                    let over = redirect.ends_after(next.redirects);
+                    self.tasks[number as usize].hop = Some(Box::new(next));
+                    if over && let Answer::Responds { status, redirect, .. } = &mut self.tasks[number as usize].answer {
+                        (*status, *redirect) = (200, None);
+                    }
+                    let delay = self.network(&mut draw);
+                    sim.after(delay, Message::FetchReaches(number));
+                    return;
+                }
+                AfterHead::Fail(failure) => {
+                    return self.end_fetch(sim, number, Some(FetchResult::Failed(failure)));
+                }
+                AfterHead::Read => {}
+            }
+        } else if status != 200 {
+            self.hit_if_in_flight(Fault(24), entry);
+        }
+        if self.plan.slot_until_head {
+            self.tasks[number as usize].connected = false;
+            sim.disconnect(instance);
+        }
+        match body {
+            Body::Hangs => self.hit_if_in_flight(Fault(22), entry),
+            Body::Whole => sim.after(body_us, Message::FetchBody(number)),
+            Body::Truncated | Body::TooLarge | Body::BadHead => {
+                self.hit_if_in_flight(Fault(22), entry);
+                sim.after(body_us, Message::FetchBody(number));
+            }
+        }
+    }
+
+    pub(super) fn fetch_body(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &self.tasks[number as usize];
+        let Answer::Responds { status, body, retry_after, .. } = task.answer else { return };
+        if task.over {
+            self.answer_is_late(sim, number, FetchResult::Response { status: 200, retry_after: None });
+            return;
+        }
+        let result = match body {
+            Body::Whole => {
+                FetchResult::Response { status, retry_after: retry_after.map(|kind| kind.text(sim.true_ms())) }
+            }
+            Body::Truncated => FetchResult::Failed(Failure::BodyBroken),
+            Body::TooLarge => FetchResult::Failed(Failure::BodyTooLarge),
+            Body::BadHead => FetchResult::Failed(Failure::BadHead),
+            Body::Hangs => return,
+        };
+        self.end_fetch(sim, number, Some(result));
+    }
+
+    pub(super) fn fetch_breaks(&mut self, sim: &mut Sim<Self>, number: u32, sent: bool) {
+        let task = &self.tasks[number as usize];
+        if task.over {
+            self.answer_is_late(sim, number, FetchResult::Failed(Failure::Broken));
+            return;
+        }
+        let failure = if sent { Failure::Broken } else { Failure::NotSent };
+        self.end_fetch(sim, number, Some(FetchResult::Failed(failure)));
+    }
+
+    pub(super) fn fetch_timer(&mut self, sim: &mut Sim<Self>, number: u32) {
+        let task = &self.tasks[number as usize];
+        if task.over {
+            self.orphan_ends(sim, number, FetchResult::Failed(Failure::TimedOut));
+            return;
+        }
+        // A request that still waits for its connection was certainly not sent.
+        let failure = if task.connected || task.sent { Failure::TimedOut } else { Failure::NotSent };
+        self.end_fetch(sim, number, Some(FetchResult::Failed(failure)));
+    }
+
+    /// The machine gives an attempt up: its fetch is cancelled, its response dropped.
+    pub(super) fn abort(&mut self, sim: &mut Sim<Self>, attempt: Attempt) {
+        self.held.remove(&attempt);
+        if let Some(number) = self.fetching.get(&attempt).copied() {
+            self.end_fetch(sim, number, None);
+        }
+    }
+
+    fn end_fetch(&mut self, sim: &mut Sim<Self>, number: u32, result: Option<FetchResult>) {
+        let task = &mut self.tasks[number as usize];
+        let (attempt, entry, instance) = (task.attempt, task.entry, task.instance);
+        task.over = true;
+        let connected = std::mem::take(&mut task.connected);
+        self.fetching.remove(&attempt);
+        self.ledger.running -= 1;
+        if let Some(fetch) = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
+            fetch.running = false;
+            fetch.result.clone_from(&result);
+        }
+        if connected {
+            sim.disconnect(instance);
+        }
+        self.observe(sim, &Observation::FetchEnded { entry, attempt });
+        if let Some(result) = result {
+            if matches!(result, FetchResult::Response { .. }) {
+                self.held.insert(attempt);
+            }
+            sim.resume(instance, Event::Fetched { attempt, result });
+        }
+    }
+
+    fn answer_is_late(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) {
+        let task = &self.tasks[number as usize];
+        let (entry, attempt) = (task.entry, task.attempt);
+        if !is_in_flight(&self.ledger, entry) {
+            self.hit(Fault(23), entry);
+        }
+        if !self.orphan_ends(sim, number, result) {
+            sim.say("host", || format!("F23: an answer to {attempt} finds nobody"));
+        }
+    }
+
+    /// A fetch whose machine is gone ends: the next machine of the instance is told, and its connection is free.
+    /// Whether it was such a fetch.
+    fn orphan_ends(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) -> bool {
+        let task = &mut self.tasks[number as usize];
+        let (attempt, instance) = (task.attempt, task.instance);
+        if !std::mem::take(&mut task.is_orphan) {
+            return false;
+        }
+        if std::mem::take(&mut task.connected) {
+            sim.disconnect(instance);
+        }
+        sim.resume(instance, Event::Fetched { attempt, result });
+        true
+    }
+
+    pub(super) fn hit_if_in_flight(&mut self, fault: Fault, entry: usize) {
+        if is_in_flight(&self.ledger, entry) {
+            self.hit(fault, entry);
+        }
+    }
+
+    /// F10: the work goes on, and will be reported to the next machine of the instance.
+    pub(super) fn orphan_work(&mut self) {
+        for number in self.fetching.values().chain(self.calling_back.values()) {
+            self.tasks[*number as usize].is_orphan = true;
+        }
+    }
+
+    /// F9: the instance that is replaced runs on for a while, and fetches that waited for a connection get one.
+    pub(super) fn zombies(&mut self, sim: &mut Sim<Self>, incarnation: u32) {
+        const RUNS_ON: Micros = 30 * SECOND;
+        let mut draw = sim.decide(purpose::ZOMBIE, 0, u64::from(incarnation), 0);
+        if !draw.chance("runs_on", self.plan.world.zombie) || self.healthy {
+            return;
+        }
+        let waiting: Vec<u32> =
+            self.fetching.values().copied().filter(|number| self.tasks[*number as usize].waits).collect();
+        for number in waiting {
+            let task = &mut self.tasks[number as usize];
+            (task.waits, task.is_zombie) = (false, true);
+            let entry = task.entry;
+            self.hit(Fault::ZOMBIE, entry);
+            sim.after(draw.below(&format!("task_{number}_us"), RUNS_ON), Message::FetchConnects(number));
+        }
+    }
+
+    /// All of the instance's work is gone (F7).
+    pub(super) fn lose_work(&mut self, sim: &mut Sim<Self>) {
+        let fetching = std::mem::take(&mut self.fetching);
+        let calling_back = std::mem::take(&mut self.calling_back);
+        self.held.clear();
+        for (attempt, number) in fetching.into_iter().chain(calling_back) {
+            let task = &mut self.tasks[number as usize];
+            let entry = task.entry;
+            task.over = true;
+            let is_fetch = task.outcome.is_none();
+            self.hit_running(Fault::WORK_VANISHES, entry);
+            if is_fetch {
+                self.ledger.running -= 1;
+                let fetches = &mut self.ledger.entries[entry].fetches;
+                if let Some(fetch) = fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
+                    fetch.running = false;
+                }
+                self.observe(sim, &Observation::FetchEnded { entry, attempt });
+            }
+        }
+    }
+
+    pub(super) fn hit_running(&mut self, fault: Fault, entry: usize) {
+        if self.ledger.entries[entry].row().is_some_and(|row| match row.phase {
+            proxy_fetch::Phase::InFlight { .. } | proxy_fetch::Phase::Delivering { .. } => true,
+            proxy_fetch::Phase::Queued { .. } => false,
+        }) {
+            self.hit(fault, entry);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a run reached: faults and events by the states of requests, and what should happen now and then.
+
+use super::{
+    coverage::{Entering, Sometimes, State},
+    world::ProxyWorld,
+};
+use crate::history::ledger::{Ask, Change, Ledger, Note, Stored};
+use crate::laws::promised;
+use durable_sim::Fault;
+use proxy_fetch::{Outcome, Phase, RequestRow, Timestamp};
+
+impl ProxyWorld {
+    /// A fault hits one request.
+    pub(super) fn hit(&mut self, fault: Fault, entry: usize) {
+        let state = State::of(&self.ledger.entries[entry]);
+        self.coverage.hit(fault, state);
+    }
+
+    /// A fault hits the object: each state that a live request is in.
+    pub(super) fn hit_object(&mut self, fault: Fault) {
+        for state in self.present() {
+            self.coverage.hit(fault, state);
+        }
+    }
+
+    /// The states that requests are in.
+    fn present(&self) -> impl Iterator<Item = State> + use<> {
+        let Ledger { queued, waiting, in_flight, delivering, finished, .. } = self.ledger;
+        let counts = [
+            (State::Idle, usize::from(queued + in_flight + delivering == 0)),
+            (State::Queued, queued - waiting),
+            (State::Waiting, waiting),
+            (State::InFlight, in_flight),
+            (State::Delivering, delivering),
+            (State::Finished, finished),
+        ];
+        counts.into_iter().filter(|(_, count)| *count > 0).map(|(state, _)| state)
+    }
+
+    /// What a turn took in, and the states that it found; before the ledger learns what the turn wrote.
+    pub(super) fn entered(&mut self, notes: &[Note]) {
+        for note in notes {
+            let (event, attempt) = match note {
+                Note::Start | Note::Tick => {
+                    let event = if *note == Note::Start { Entering::Start } else { Entering::Tick };
+                    for state in self.present() {
+                        self.coverage.entered(event, state);
+                    }
+                    continue;
+                }
+                Note::Call(call) => {
+                    self.call_entered(*call);
+                    continue;
+                }
+                Note::Fetched(attempt, _) => (Entering::Fetched, attempt),
+                Note::Delivered(attempt, _) => (Entering::Delivered, attempt),
+            };
+            let Some(entry) = self.ledger.entry_of(attempt.id).and_then(|at| self.ledger.entries.get(at)) else {
+                continue;
+            };
+            let is_last = entry.row().is_some_and(|row| {
+                row.attempts == attempt.number
+                    && match row.phase {
+                        Phase::InFlight { epoch, .. } => epoch == attempt.epoch,
+                        Phase::Queued { .. } | Phase::Delivering { .. } => false,
+                    }
+            });
+            let late = event == Entering::Fetched && !is_last;
+            self.coverage.entered(if late { Entering::FetchedLate } else { event }, State::of(entry));
+        }
+    }
+
+    fn call_entered(&mut self, call: u64) {
+        let ask = self.calls[call as usize].ask;
+        let (event, planned) = match ask {
+            Ask::Enqueue { planned, .. } => (Entering::Enqueue, planned),
+            Ask::Conflicting { planned } => (Entering::Conflict, planned),
+            Ask::Cancel { planned } => (Entering::Cancel, planned),
+            Ask::Status { planned } => (Entering::Status, planned),
+        };
+        let entry = self.ledger.latest_of(planned).map(|at| &self.ledger.entries[at]);
+        self.coverage.entered(event, entry.map_or(State::Idle, State::of));
+    }
+
+    /// What happens in a commit now and then.
+    pub(super) fn sometimes(&mut self, now: Timestamp, changes: &[Change]) {
+        for change in changes {
+            let entry = &self.ledger.entries[change.entry];
+            let before = change.before.as_ref();
+            let row_before = before.and_then(Stored::row);
+            let what = match &entry.stored {
+                Stored::Live(row) => match row.phase {
+                    Phase::Delivering { outcome: Outcome::Expired, .. } => row_before.and_then(expires_from),
+                    Phase::InFlight { .. } if row.attempts >= 10 => Some(Sometimes::ManyAttempts),
+                    Phase::InFlight { .. } if row.attempts > 1 && entry.restarts > 0 => {
+                        Some(Sometimes::RetryAfterCrash)
+                    }
+                    Phase::InFlight { .. } | Phase::Queued { .. } | Phase::Delivering { .. } => None,
+                },
+                Stored::Finished(row) if row.outcome == Outcome::Expired => row_before.and_then(expires_from),
+                Stored::Forgotten => match before {
+                    Some(Stored::Finished(row)) if now < row.finished_at.plus_ms(promised::DEDUPE_WINDOW_MS) => {
+                        Some(Sometimes::ForgottenEarly)
+                    }
+                    Some(Stored::Finished(_) | Stored::Live(_) | Stored::Forgotten) | None => None,
+                },
+                Stored::Finished(_) => None,
+            };
+            if let Some(what) = what {
+                self.coverage.sometimes(what);
+            }
+        }
+    }
+}
+
+/// From what a request expires.
+const fn expires_from(row: &RequestRow) -> Option<Sometimes> {
+    match row.phase {
+        Phase::Queued { .. } if row.attempts == 0 => Some(Sometimes::ExpiresQueued),
+        Phase::Queued { .. } => Some(Sometimes::ExpiresWaiting),
+        Phase::InFlight { .. } => Some(Sometimes::ExpiresInFlight),
+        Phase::Delivering { .. } => None,
+    }
+}

@@ -1,0 +1,208 @@
+//! The broker: a queue and its dead-letter queue, as `docs/platform.md` (A6) says, with the faults F29 and F30.
+
+use super::{
+    coverage::{Fault, State},
+    host::Invocation,
+    ledger::{Delivered, Number, Seen},
+    plan::purpose,
+    world::{Happening, QueueWorld, micros},
+};
+use durable_sim::{MINUTE, Micros, SECOND, Sim};
+use proxy_fetch::queue::{Handle, Source};
+
+/// Copies of one request that the broker makes at the most.
+const MAX_COPIES: u32 = 6;
+
+/// One copy of a message.
+#[derive(Clone, Debug)]
+pub(super) struct Copy {
+    pub request: Number,
+    source: Source,
+    /// Deliveries from this queue.
+    count: u32,
+    /// When it came into this queue.
+    since: Micros,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In the queue, and to be delivered from this time on.
+    Ready(Micros),
+    /// In a batch.
+    Leased,
+    Gone,
+}
+
+/// What the broker has heard of a message when an invocation is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    Ack,
+    Retry { delay_s: u32 },
+    Nothing,
+}
+
+impl QueueWorld {
+    /// A send arrives.
+    pub(super) fn store(&mut self, sim: &mut Sim<Self>, request: Number) {
+        let now = sim.now();
+        self.add(sim, Copy { request, source: Source::Queue, count: 0, since: now, place: Place::Ready(now) });
+    }
+
+    fn add(&mut self, sim: &mut Sim<Self>, copy: Copy) -> usize {
+        self.see(sim, Seen::Stored { request: copy.request });
+        let (source, place) = (copy.source, copy.place);
+        self.copies.push(copy);
+        if let Place::Ready(at) = place {
+            self.pump_at(sim, source, at);
+        }
+        self.copies.len() - 1
+    }
+
+    fn pump_at(&self, sim: &mut Sim<Self>, source: Source, at: Micros) {
+        sim.after(at.saturating_sub(sim.now()) + self.plan.settings.batch_timeout, Happening::Pump(source));
+    }
+
+    /// Forms batches, as long as there are messages and isolates for them.
+    pub(super) fn pump(&mut self, sim: &mut Sim<Self>, source: Source) {
+        loop {
+            let mut ready = self.ready(sim, source);
+            if ready.is_empty() || self.violation.is_some() {
+                return;
+            }
+            let Some(isolate) = self.free_isolate(sim) else { return };
+            self.pumps += 1;
+            let mut draw = sim.draws.at(purpose::PUMP, 0, self.pumps, 0);
+            if !self.healthy && draw.chance(self.plan.faults.reorder) {
+                for at in (1..ready.len()).rev() {
+                    ready.swap(at, draw.below(at as u64 + 1) as usize);
+                }
+                let waits = |world: &Self, copy: usize| world.broker_state(copy);
+                let (request, state) = (self.copies[ready[0]].request, waits(self, ready[0]));
+                self.hit(sim, Fault::Reorder, state, request);
+            }
+            let full = ready.len().min(self.plan.settings.max_batch as usize);
+            let mut size = full;
+            if !self.healthy && full > 1 && draw.chance(self.plan.faults.cut) {
+                size = draw.between(1, full as u64 - 1) as usize;
+                let (request, state) = (self.copies[ready[size]].request, self.broker_state(ready[size]));
+                self.hit(sim, Fault::Cut, state, request);
+            }
+            ready.truncate(size);
+            self.deliver(sim, isolate, source, ready);
+        }
+    }
+
+    fn broker_state(&self, copy: usize) -> State {
+        if self.copies[copy].count == 0 { State::Queued } else { State::Waiting }
+    }
+
+    /// The copies that are due, oldest first. Those that were kept too long are gone.
+    fn ready(&mut self, sim: &mut Sim<Self>, source: Source) -> Vec<usize> {
+        let now = sim.now();
+        let mut ready = Vec::new();
+        for copy in 0..self.copies.len() {
+            match self.copies[copy].place {
+                Place::Ready(at) if at <= now && self.copies[copy].source == source => {
+                    if self.copies[copy].since + self.plan.settings.retention <= now {
+                        let state = self.broker_state(copy);
+                        self.delete(sim, copy, Fault::Retention, state);
+                    } else {
+                        ready.push((at, copy));
+                    }
+                }
+                Place::Ready(_) | Place::Leased | Place::Gone => {}
+            }
+        }
+        ready.sort_unstable();
+        ready.into_iter().map(|(_, copy)| copy).collect()
+    }
+
+    fn delete(&mut self, sim: &mut Sim<Self>, copy: usize, why: Fault, state: State) {
+        let request = self.copies[copy].request;
+        self.copies[copy].place = Place::Gone;
+        self.hit(sim, why, state, request);
+        self.see(sim, Seen::Deleted { request });
+    }
+
+    fn deliver(&mut self, sim: &mut Sim<Self>, isolate: usize, source: Source, mut batch: Vec<usize>) {
+        for copy in batch.clone() {
+            if let Some(more) = self.duplicate(sim, copy, batch.len()) {
+                batch.push(more);
+            }
+        }
+        for copy in &batch {
+            self.copies[*copy].place = Place::Leased;
+            self.copies[*copy].count += 1;
+        }
+        let messages: Vec<Delivered> = batch
+            .iter()
+            .map(|copy| {
+                let Copy { request, count, .. } = self.copies[*copy];
+                let (_, unread) = self.bytes_now(request);
+                Delivered { request, delivery: count, unread }
+            })
+            .collect();
+        self.invoke(sim, isolate, source, batch, messages);
+    }
+
+    /// Makes a second copy of what is about to be delivered, with the same count; says which, if it goes into the same
+    /// batch.
+    fn duplicate(&mut self, sim: &mut Sim<Self>, copy: usize, size: usize) -> Option<usize> {
+        let number = self.copies.len() as u64;
+        let mut draw = sim.draws.at(purpose::COPY, self.copies[copy].count, copy as u64, number as u32);
+        let request = self.copies[copy].request;
+        let is_drawn = !self.healthy && draw.chance(self.plan.faults.duplicate);
+        if !is_drawn || self.ledger.entries[request].copies >= MAX_COPIES {
+            return None;
+        }
+        let state = self.broker_state(copy);
+        self.hit(sim, Fault::Duplicate, state, request);
+        let same_batch = draw.below(3) == 0 && size < self.plan.settings.max_batch as usize;
+        let later = draw.pick(&[0, SECOND, MINUTE, 10 * MINUTE]);
+        let place = if same_batch { Place::Leased } else { Place::Ready(sim.now() + later) };
+        let more = self.add(sim, Copy { place, ..self.copies[copy].clone() });
+        same_batch.then_some(more)
+    }
+
+    /// An invocation is over, and this is what the broker has heard of a message of it.
+    pub(super) fn heard(&mut self, sim: &mut Sim<Self>, invocation: &Invocation, at: Handle, heard: Heard) {
+        let copy = invocation.copies[at.index as usize];
+        let Copy { request, source, count, .. } = self.copies[copy];
+        let settings = self.plan.settings;
+        let delay = match heard {
+            Heard::Ack => {
+                self.copies[copy].place = Place::Gone;
+                return;
+            }
+            Heard::Retry { delay_s } => micros(u64::from(delay_s) * 1_000),
+            Heard::Nothing => settings.retry_delay,
+        };
+        let state = self.state(at);
+        let most = match source {
+            Source::Queue => settings.max_retries,
+            Source::DeadLetters => settings.dead_letter_max_retries,
+        };
+        if count <= most {
+            self.backs += 1;
+            let mut draw = sim.draws.at(purpose::BACK, 0, self.backs, 0);
+            let mut ready = sim.now() + delay;
+            if !self.healthy && draw.chance(self.plan.faults.delay) {
+                ready += draw.below(MINUTE);
+                self.hit(sim, Fault::Delay, State::Waiting, request);
+            }
+            self.copies[copy].place = Place::Ready(ready);
+            self.pump_at(sim, source, ready);
+            return;
+        }
+        if source == Source::DeadLetters || !settings.dead_letters {
+            self.delete(sim, copy, Fault::Deleted, state);
+            return;
+        }
+        self.hit(sim, Fault::DeadLetter, state, request);
+        let now = sim.now();
+        self.copies[copy] =
+            Copy { request, source: Source::DeadLetters, count: 0, since: now, place: Place::Ready(now) };
+        self.pump_at(sim, Source::DeadLetters, now);
+    }
+}
