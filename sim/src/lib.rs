@@ -4,8 +4,8 @@
 //! the platform guarantees; and a seed repeats each run. Its items are those of this crate's root too.
 //!
 //! With the feature `mutants`, `planter` plants mistakes into a copy of a workspace, to see which of them its checks
-//! find; with `cargo-mutants` it reads those that cargo-mutants lists. With `nearest` a name that is not known is told
-//! with the one that was probably meant.
+//! find; with `cargo-mutants` it reads those that cargo-mutants lists. With `nearest`, `nearest` says which known name an
+//! unknown one was probably meant to be.
 
 #![forbid(unsafe_code)]
 

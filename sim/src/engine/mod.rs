@@ -5,8 +5,8 @@
 //! the object is for; that belongs to the [`World`].
 //!
 //! The platform's rules and the faults F1-F8 and F10-F20 that it injects are those of Cloudflare's Durable Objects,
-//! each within its guarantee; [`Faults`] says which. `sim/GUIDE.md` simulates an object step by step, and
-//! `sim/examples/lock` is a whole one.
+//! each within its guarantee; [`Faults`] says which. `GUIDE.md` simulates an object step by step, and
+//! `examples/lock` is a whole one.
 //!
 //! | item | what it is |
 //! |---|---|

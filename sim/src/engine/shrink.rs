@@ -129,7 +129,7 @@ fn failing_rest<T: Clone, E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use durable_sim::Draws;
+    use crate::engine::Draws;
 
     #[test]
     fn the_part_that_is_to_blame_is_found_whatever_it_is() {

@@ -1,5 +1,5 @@
-//! The arrows between the rooms, as imports have them: native and sim use the core, the core uses none of them, and the
-//! simulator's engine knows nothing of proxy-fetch. One room of the simulator runs the native host's shell. Within a
+//! The arrows between the rooms, as imports have them: hosts and worlds use the core, the core uses none of them; the
+//! worlds use the framework, which uses no crate of ours. One room of the worlds runs the native host's shell. Within a
 //! crate no two modules are in a circle. Files stay small.
 #![allow(missing_docs, reason = "a test")]
 
@@ -13,12 +13,14 @@ use std::{
 };
 
 /// The folders whose files are a crate, or a part of one.
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 12] = [
     "src",
     "sim/src",
-    "sim/worlds/campaigns",
     "sim/tests",
     "sim/examples",
+    "sim/worlds/src",
+    "sim/worlds/campaigns",
+    "sim/worlds/tests",
     "sim/worlds/benches",
     "native/src",
     "native/tests",
@@ -75,25 +77,50 @@ fn the_core_depends_on_nothing_that_touches_the_world() {
     assert!(lib.contains("#![no_std]") && lib.contains("#![forbid(unsafe_code)]"));
 }
 
-/// What a file of the engine uses of the simulator or of the core.
+/// Whether this is a crate of this workspace, but for the framework.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("proxy_fetch") || name.starts_with("proxy-fetch") || name == "xtask"
+}
+
+/// What a file of the engine uses of the rest of its package, or of any other of ours.
 fn beyond_the_engine(source: &Source) -> Vec<String> {
     let is_inside = |name: &&Name| match name.first().map(String::as_str) {
         Some("crate") => name.get(1).is_none_or(|module| module == "engine"),
-        Some("proxy_fetch" | "proxy_fetch_sim" | "proxy_fetch_native") => false,
-        Some(_) | None => true,
+        Some(first) => !is_ours(first),
+        None => true,
     };
     source.paths().filter(|name| !is_inside(name)).map(|name| format!("{}: {}", source.path, name.join("::"))).collect()
 }
 
 #[test]
-fn the_engine_and_the_planter_know_nothing_of_proxy_fetch() {
+fn the_framework_uses_no_crate_of_ours() {
     let beyond: Vec<String> =
         of("sim/src/engine").iter().flat_map(|file| beyond_the_engine(&inside("engine", file))).collect();
     assert!(beyond.is_empty(), "the engine uses\n{}", beyond.join("\n"));
-    for file in of("sim/src/planter") {
-        let uses = file.paths().filter(|name| name[0].starts_with("proxy_fetch"));
-        let uses: Vec<String> = uses.map(|name| name.join("::")).collect();
-        assert!(uses.is_empty(), "the planter's {} uses {uses:?}", file.path);
+    for (folder, files) in ["sim/src", "sim/tests", "sim/examples"].map(|folder| (folder, of(folder))) {
+        for file in files {
+            let uses: Vec<String> = file.paths().filter(|name| is_ours(&name[0])).map(|name| name.join("::")).collect();
+            assert!(uses.is_empty(), "{folder}/{} uses {uses:?}", file.path);
+        }
+    }
+    for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+        let dependencies = dependencies("sim/Cargo.toml", table);
+        assert_eq!(dependencies.keys().find(|name| is_ours(name)), None, "{table} of the framework");
+    }
+    // Who wants the engine alone gets nothing else.
+    let dependencies = dependencies("sim/Cargo.toml", "dependencies");
+    let always = dependencies.iter().filter(|(_, dependency)| !says(dependency, "optional"));
+    assert_eq!(always.map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["rand_chacha"]);
+    let worlds = of("sim/worlds/src");
+    assert!(worlds.iter().any(|file| file.paths().any(|name| name[0] == "durable_sim")), "no world uses the framework");
+}
+
+#[test]
+fn history_stands_below_worlds_and_laws() {
+    for file in of("sim/worlds/src/history").iter().map(|file| inside("history", file)) {
+        let is_above = |name: &&Name| name[0] == "crate" && name.get(1).is_some_and(|module| module != "history");
+        let uses: Vec<String> = file.paths().filter(is_above).map(|name| name.join("::")).collect();
+        assert!(uses.is_empty(), "{} uses {uses:?}", file.path);
     }
 }
 
@@ -108,8 +135,8 @@ fn what_an_engine_may_not_use_is_found() {
     assert_eq!(found("use crate::{engine::{Sim, Turn}, laws::{self, Law}};"), 2);
     assert_eq!(found("use super::{alarm::Alarm, super::proxy::Plan};"), 1);
     assert_eq!(found("fn f() { let x: proxy_fetch::Event = crate::queue::run(); }"), 2);
-    assert_eq!(found("fn f() { assert!(is(crate::proxy::X), \"{}\", durable_sim::Y); }"), 1);
-    assert_eq!(found("use durable_sim::Sim; #[cfg(test)] mod tests { use crate::proxy::Plan; }"), 0);
+    assert_eq!(found("fn f() { assert!(is(crate::proxy::X), \"{}\", crate::engine::Y); }"), 1);
+    assert_eq!(found("use crate::engine::Sim; #[cfg(test)] mod tests { use crate::proxy::Plan; }"), 0);
 }
 
 #[test]
@@ -118,17 +145,19 @@ fn hosts_do_not_know_the_simulator_nor_it_them() {
         let native = dependencies("native/Cargo.toml", table);
         let worker = dependencies("worker/Cargo.toml", table);
         for host in [&native, &worker] {
-            let is_foreign = |name: &&String| *name == "proxy-fetch-sim" || name.starts_with("madsim");
+            let is_foreign = |name: &&String| {
+                ["proxy-fetch-sim", "durable-sim"].contains(&name.as_str()) || name.starts_with("madsim")
+            };
             assert_eq!(host.keys().find(is_foreign), None);
         }
         assert!(!worker.contains_key("proxy-fetch-native"), "{table} of the worker");
-        let sim = dependencies("sim/Cargo.toml", table);
+        let sim = dependencies("sim/worlds/Cargo.toml", table);
         let is_host = |name: &&String| ["proxy-fetch-worker", "tokio"].contains(&name.as_str());
         assert_eq!(sim.keys().find(is_host), None, "{table} of the simulator");
     }
     // Without what is asked of them these would hold of an empty table too.
     for (manifest, known) in
-        [("native/Cargo.toml", "tokio"), ("worker/Cargo.toml", "worker"), ("sim/Cargo.toml", "toml")]
+        [("native/Cargo.toml", "tokio"), ("worker/Cargo.toml", "worker"), ("sim/worlds/Cargo.toml", "toml")]
     {
         let dependencies = dependencies(manifest, "dependencies");
         assert!(dependencies.contains_key(known) && dependencies.contains_key("proxy-fetch"), "{manifest}");
@@ -139,15 +168,16 @@ fn hosts_do_not_know_the_simulator_nor_it_them() {
 /// it than its shell, which is free of tokio; and only builds that look through all lenses have the room.
 #[test]
 fn one_room_runs_the_production_shell() {
-    let dependencies = dependencies("sim/Cargo.toml", "dependencies");
+    let dependencies = dependencies("sim/worlds/Cargo.toml", "dependencies");
     let [native, madsim] = ["proxy-fetch-native", "madsim"].map(|name| &dependencies[name]);
     assert!(says(native, "optional") && says(madsim, "optional"), "only lenses need them");
     assert!(native.get("default-features").is_some_and(|all| all.as_bool() == Some(false)), "its shell is enough");
     let mut users = 0;
-    for (folder, file) in ["sim/src", "sim/tests", "sim/worlds/benches"].map(|folder| (folder, of(folder))) {
+    let folders = ["sim/worlds/src", "sim/worlds/campaigns", "sim/worlds/tests", "sim/worlds/benches"];
+    for (folder, file) in folders.map(|folder| (folder, of(folder))) {
         for source in file {
             let uses: Vec<&Name> = source.paths().filter(|name| name[0] == "proxy_fetch_native").collect();
-            let in_room = folder == "sim/src" && source.top() == Some("shell");
+            let in_room = folder == "sim/worlds/src" && source.top() == Some("shell");
             assert!(uses.is_empty() || in_room, "{folder}/{} knows the native host", source.path);
             let beyond = uses.iter().find(|name| name.get(1).is_some_and(|module| module != "shell"));
             assert_eq!(beyond, None, "{folder}/{} knows more of the native host than its shell", source.path);
@@ -155,7 +185,7 @@ fn one_room_runs_the_production_shell() {
         }
     }
     assert!(users > 0, "nobody runs the production shell");
-    let lib = read(&root().join("sim/src/lib.rs"));
+    let lib = read(&root().join("sim/worlds/src/lib.rs"));
     assert!(lib.contains("#[cfg(all(feature = \"lenses\", madsim))]\npub mod shell;"), "who has the room");
 }
 
@@ -194,7 +224,7 @@ fn circles(uses: &BTreeMap<(String, String), String>) -> Vec<String> {
 
 #[test]
 fn no_two_modules_of_a_crate_are_in_a_circle() {
-    for folder in ["src", "sim/src", "native/src", "worker/src", "xtask/src"] {
+    for folder in ["src", "sim/src", "sim/worlds/src", "native/src", "worker/src", "xtask/src"] {
         let sources = of(folder);
         let circles = circles(&uses(&sources));
         assert!(circles.is_empty(), "{folder}:\n{}", circles.join("\n"));
@@ -251,7 +281,7 @@ fn calls(law: &Source, methods_of_core: &BTreeSet<String>) -> Vec<String> {
 fn laws_call_no_function_of_the_core() {
     let mut methods: BTreeSet<String> = of("src").into_iter().flat_map(|source| source.offers).collect();
     // A call says the name of a method, not whose it is.
-    for other in of("sim/src").into_iter().flat_map(|source| source.offers) {
+    for other in ["sim/src", "sim/worlds/src"].into_iter().flat_map(of).flat_map(|source| source.offers) {
         methods.remove(&other);
     }
     let judged = ["is_ambiguous", "is_retryable", "has_response", "delay_ms", "next_wake"];

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const FOLDER = join(import.meta.dirname, '..', '..', '..', 'sim', 'scenarios');
+const FOLDER = join(import.meta.dirname, '..', '..', '..', 'sim', 'worlds', 'scenarios');
 
 export type Range = [number, number];
 

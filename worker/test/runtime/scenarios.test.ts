@@ -1,5 +1,5 @@
-// The scenarios of sim/worlds/scenarios, with the compiled object on the real runtime. The simulator plays the same files:
-// sim/worlds/tests/scenarios.rs. What the objects record goes to worker/target/records, for `cargo sim verify`.
+// The scenarios of sim/worlds/scenarios, with the compiled object on the real runtime. The simulator plays the same
+// files: sim/worlds/tests/scenarios.rs. What the objects record goes to worker/target/records, for `cargo sim verify`.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,4 @@
-//! This crate's engine with the real machine: the whole platform, storage and commits included.
+//! The engine with the real machine: the whole platform, storage and commits included.
 
 use super::{Done, NETWORK, REQUESTS, Rng, SERVICE, SPREAD};
 use durable_sim::Sizes;

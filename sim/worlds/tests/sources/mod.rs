@@ -12,7 +12,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// A path of code, by its parts: `durable_sim::Sim`, with `super` and `self` resolved.
+/// A path of code, by its parts: `crate::proxy::Plan`, with `super` and `self` resolved.
 pub type Name = Vec<String>;
 
 /// A Rust file.
