@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 /// The host's name for a caller that waits for a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Caller(pub u64);
 
 /// One attempt of one request by one incarnation of the object. A report that names another is ignored (law S10).
@@ -42,7 +42,7 @@ mod as_number {
 }
 
 /// Everything that can happen to the machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Event {
     /// The host has restored the machine: recover what the last incarnation left.
     Start,
@@ -110,7 +110,7 @@ impl Event {
 }
 
 /// What a host must do after the commit, never before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Read the payload and fetch. Report with [`Event::Fetched`], within `timeout_ms` (connect, head and body); hold
     /// a response until [`Effect::Deliver`] or [`Effect::Abort`] names the attempt.
@@ -147,7 +147,7 @@ pub enum Effect {
 }
 
 /// An answer to a caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reply {
     /// The request is stored under this ULID. A repeat gets the same answer (law S6).
     Accepted {
@@ -166,7 +166,7 @@ pub enum Reply {
 }
 
 /// A view of one request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Status {
     /// Its ULID.
     pub id: Ulid,
@@ -179,7 +179,7 @@ pub struct Status {
 }
 
 /// Where a request is in its lifecycle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// Waiting for a slot, and not to start before this time.
     Queued {
@@ -203,7 +203,7 @@ pub enum Stage {
 }
 
 /// A line for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Report {
     /// A callback failed; the request has ended all the same (law S11).
     CallbackFailed {

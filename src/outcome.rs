@@ -134,7 +134,7 @@ impl Outcome {
 }
 
 /// What the host reports of a callback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CallbackResult {
     /// The origin took it.
     Answered,

@@ -4,7 +4,7 @@ use alloc::{borrow::Cow, format, string::String};
 use core::fmt;
 
 /// A refused request or call. Nothing was stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// What kind of refusal it is, for programs.
     pub kind: RefusalKind,
@@ -15,7 +15,7 @@ pub struct Refusal {
 }
 
 /// The kinds of refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefusalKind {
     /// A field is missing, malformed or out of bounds.
     Invalid,

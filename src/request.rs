@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// A request as a caller hands it in. Nothing in it is trusted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {
     /// The caller's name for it, fixed before the call (law S19).
     pub request_id: String,
@@ -29,7 +29,7 @@ pub struct Request {
 }
 
 /// Options as a caller hands them in, unchecked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Options {
     /// Per attempt (connect, head and body), in ms: 100 to 300,000; default 30,000.
     pub timeout_ms: i64,

@@ -157,7 +157,7 @@ pub struct FinishedRow {
 }
 
 /// Why stored bytes are no row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RowError {
     /// Written by a program that this one does not know.
     UnknownVersion(u8),
