@@ -1,24 +1,33 @@
 //! Deterministic simulation of durable objects, for whoever writes one. `GUIDE.md` simulates an object step by step.
 //!
 //! [`engine`] simulates the platform: it crashes the object, evicts it, runs its alarms late and twice, all within what
-//! the platform guarantees; and a seed repeats each run. Its items are those of this crate's root too.
+//! the platform guarantees. [`decide`] is what happens in a run, as decisions with names that are drawn from a seed or
+//! played. With the feature `plans`, which is on unless it is turned off, `plan` is runs as documents: what a seed draws
+//! is written, read, and made small when a law breaks.
 //!
 //! With the feature `mutants`, `planter` plants mistakes into a copy of a workspace, to see which of them its checks
-//! find; with `cargo-mutants` it reads those that cargo-mutants lists. With `nearest`, `nearest` says which known name an
-//! unknown one was probably meant to be.
+//! find; with `cargo-mutants` it reads those that cargo-mutants lists.
 
 #![forbid(unsafe_code)]
 
+pub mod decide;
 pub mod engine;
-#[cfg(feature = "nearest")]
+#[cfg(feature = "plans")]
 mod nearest;
+#[cfg(feature = "plans")]
+pub mod plan;
 #[cfg(feature = "mutants")]
 pub mod planter;
+mod time;
 
-pub use engine::{
-    CallError, Chance, Commit, CrashAt, Decision, Decisions, Draw, Draws, Eviction, Fault, Faults, InstanceId, Line,
-    MINUTE, Micros, Minimiser, Object, ObjectId, Place, Recorder, SECOND, Script, Sim, Sizes, TimeUp, Turn, Value,
-    World, ddmin, effort, purpose, smallest, try_ddmin, try_smallest,
+pub use decide::{
+    Chance, Choice, Decision, Decisions, Draw, Draws, Field, Flag, Key, Kind, MOST_TIME, Note, Place, Point, Script,
+    Subject, Table, Time, Value, Valued, Whole, Words,
 };
-#[cfg(feature = "nearest")]
+pub use engine::{
+    CallError, Commit, Eviction, Fault, Faults, InstanceId, Line, Minimiser, NoObject, Object, ObjectId, Recorder, Sim,
+    Sizes, TimeUp, Turn, World, ddmin, effort, smallest, try_ddmin, try_smallest,
+};
+#[cfg(feature = "plans")]
 pub use nearest::nearest;
+pub use time::{MINUTE, Micros, SECOND};

@@ -8,10 +8,17 @@ mod lock;
 
 mod reviewed;
 mod settings;
+mod small;
 
 use clap::ValueEnum;
-use durable_sim::Recorder;
-use lock::{Bug, FAULTS, Plan, campaign, explain, minimal};
+use durable_sim::{
+    Recorder,
+    plan::{Schema, Simulation},
+};
+use lock::{Bug, FAULTS, LockRuns, campaign, explain, minimal};
+use std::{env, fs, path::Path};
+
+const SOUND: LockRuns = LockRuns(None);
 
 fn seeds() -> u64 {
     settings::number("SIM_SEEDS", 1_000)
@@ -19,9 +26,9 @@ fn seeds() -> u64 {
 
 #[test]
 fn no_seed_breaks_a_law_and_every_fault_hits() {
-    let summary = campaign(None, seeds(), 1);
-    if let Some((seed, plan)) = minimal(&summary.failing, None) {
-        panic!("{}", explain(seed, &plan, None));
+    let summary = campaign(&SOUND, seeds(), 1);
+    if let Some((seed, document)) = minimal(&SOUND, &summary.failing) {
+        panic!("{}", explain(&SOUND, seed, &document));
     }
     assert!(summary.grants as u64 > seeds(), "only {} grants", summary.grants);
     for fault in FAULTS {
@@ -29,8 +36,8 @@ fn no_seed_breaks_a_law_and_every_fault_hits() {
     }
 }
 
-/// The asks and faults that suffice to show any of the bugs.
-const SMALL: usize = 4;
+/// The items that suffice to show any of the bugs in its clearest run.
+const SMALLEST: usize = 3;
 
 fn law_of(bug: Bug) -> &'static str {
     match bug {
@@ -49,28 +56,61 @@ fn law_of(bug: Bug) -> &'static str {
 #[test]
 fn each_bug_breaks_its_law_in_a_small_run() {
     for bug in Bug::value_variants() {
-        let name = format!("{bug:?}");
-        let failing = campaign(Some(*bug), 500, 20).failing;
-        let Some((seed, plan)) = minimal(&failing, Some(*bug)) else { panic!("no seed finds {name}") };
-        let (world, _) = plan.run(seed, Some(*bug), Recorder::default());
-        assert_eq!(world.broken.map(|(law, _)| law), Some(law_of(*bug)), "{name}");
-        assert!(plan.asks.len() + plan.faults.len() <= SMALL, "{name} is not small:\n{plan}");
-        assert_eq!(plan.clone().minimise(seed, Some(*bug)).asks.len(), plan.asks.len(), "{name} could be smaller");
-        let (sound, _) = plan.run(seed, None, Recorder::default());
-        assert_eq!(sound.broken, None, "without {name} the same run breaks a law");
+        let (runs, name) = (LockRuns(Some(*bug)), format!("{bug:?}"));
+        let failing = campaign(&runs, 500, 20).failing;
+        let Some((seed, document)) = minimal(&runs, &failing) else { panic!("no seed finds {name}") };
+        let broken = runs.run(&document, Recorder::default()).breaks;
+        assert_eq!(broken.map(|breaks| breaks.law), Some(law_of(*bug)), "{name}");
+        assert!(document.items() <= SMALLEST, "{name} is not small:\n{document:?}");
+        let sound = SOUND.run(&document, Recorder::default()).breaks;
+        assert_eq!(sound, None, "without {name} the same run breaks a law");
 
         let snapshot = bug.to_possible_value().map(|value| format!("lock_{}", value.get_name().replace('-', "_")));
-        reviewed::snapshot(&snapshot.unwrap_or(name), &explain(seed, &plan, Some(*bug)), || ());
+        reviewed::snapshot(&snapshot.unwrap_or(name), &explain(&runs, seed, &document), || ());
+    }
+}
+
+#[test]
+fn each_bug_is_small_from_nearly_every_seed() {
+    for bug in Bug::value_variants() {
+        let runs = LockRuns(Some(*bug));
+        small::from_nearly_every_seed(&format!("{bug:?}"), &runs, &campaign(&runs, 3_000, 20).failing);
     }
 }
 
 #[test]
 fn a_seed_is_one_run() {
     for seed in 0..50 {
-        let run = |recorder| Plan::draw(seed).run(seed, None, recorder).1;
+        let run = |recorder| SOUND.run(&SOUND.draw(seed), recorder).sim.recorder;
         let (first, second) = (run(Recorder::default().with_lines()), run(Recorder::default().with_lines()));
         assert_eq!(first.lines(), second.lines(), "seed {seed}");
         assert_eq!(first.digest(), second.digest(), "seed {seed}");
         assert_eq!(run(Recorder::default()).digest(), first.digest(), "seed {seed} differs without its trace");
+    }
+}
+
+#[test]
+fn a_seed_written_out_is_the_same_run() {
+    small::written_out_is_the_same_run(&SOUND, settings::number("SIM_SEEDS", 300));
+    for bug in Bug::value_variants() {
+        small::written_out_is_the_same_run(&LockRuns(Some(*bug)), settings::number("SIM_SEEDS", 300) / 10);
+    }
+}
+
+/// What stands below this line of the example's page is made of the declarations. `INSTA_UPDATE=always` writes it anew,
+/// as it does with snapshots.
+const GENERATED: &str = "<!-- Made of the declarations: see tests/lock.rs. -->\n";
+
+#[test]
+fn the_page_documents_what_is_declared() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lock/README.md");
+    let text = fs::read_to_string(&page).unwrap_or_default();
+    let Some((head, table)) = text.split_once(GENERATED) else { panic!("{}: where is the table?", page.display()) };
+    let declared = Schema::documentation(LockRuns::SCHEMA);
+    if env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
+        let written = fs::write(&page, format!("{head}{GENERATED}\n{}\n", declared.trim()));
+        assert!(written.is_ok(), "{written:?}");
+    } else {
+        assert_eq!(table.trim(), declared.trim(), "{} is out of date: INSTA_UPDATE=always", page.display());
     }
 }

@@ -6,9 +6,8 @@ use super::text::{all, time};
 use durable_sim::Commit;
 use std::collections::BTreeMap;
 
-/// A broken law, and what it saw.
-pub type Broken = (&'static str, String);
-pub type Verdict = Result<(), Broken>;
+/// The broken law, and what it saw.
+pub type Verdict = Result<(), (&'static str, String)>;
 
 fn law(name: &'static str, holds: bool, saw: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err((name, saw())) }

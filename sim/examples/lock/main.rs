@@ -14,16 +14,17 @@ mod text;
 mod world;
 
 use clap::{Parser, ValueEnum};
-use durable_sim::{Chance, Draws, Eviction, Fault, Faults, MINUTE, Recorder, Sim, Sizes, ddmin, smallest};
+use durable_sim::{
+    Chance, Decisions, Draws, Eviction, Fault, Faults, MINUTE, Micros, Recorder, Sim, Sizes, Subject, fields,
+    plan::{Breaks, Document, Fields, List, Schema, Simulation, write},
+    words,
+};
 use object::{Ask, Event};
-use std::{collections::BTreeMap, fmt, fmt::Write as _, process::ExitCode};
+use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode, time::Duration};
 use world::LockWorld;
 
 /// When a run begins: 2026-01-01T00:00:00Z.
 pub const START_MS: u64 = 1_767_225_600_000;
-
-/// A run that is not at rest after so many steps never will be.
-const MAX_STEPS: u64 = 20_000;
 
 /// A bug to plant. Each breaks a law of its own.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -48,13 +49,71 @@ pub enum Bug {
     TokenForgotten,
 }
 
-/// What a run is made of besides its seed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// Who asks what, each at its time in ms since the run began.
-    pub asks: Vec<(u64, Event)>,
-    /// Which faults there are.
-    pub faults: Vec<Fault>,
+/// What a client asks, as a part of a plan.
+struct Planned {
+    at: Micros,
+    lock: Name,
+    client: u8,
+    what: What,
+    lease_ms: u64,
+}
+
+impl Default for Planned {
+    fn default() -> Self {
+        Self { at: 0, lock: Name::A, client: 0, what: What::Acquire, lease_ms: 10_000 }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Name {
+    A,
+    B,
+}
+words!(Name { Name::A => "a", Name::B => "b" });
+
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    Acquire,
+    Renew,
+    Release,
+}
+words!(What { What::Acquire => "acquire", What::Renew => "renew", What::Release => "release" });
+
+fields!(Planned {
+    /// When.
+    at: moment "at_ms",
+    /// Which lock.
+    lock: word<Name> "lock",
+    /// Who.
+    client: whole "client" (0..=9),
+    /// What.
+    what: word<What> "what",
+    /// For how long, if it is acquired; 10 s unless it says so.
+    lease_ms: whole "lease_ms" (1..=1_000_000),
+});
+
+static ASK: Subject = Subject::of("asks", "ask {}");
+
+static SCHEMA: Schema = Schema {
+    rates: &[Faults::FIELDS],
+    lists: &[List { name: "asks", prefix: "ask", fields: Planned::FIELDS, says: "What a client asks." }],
+    subjects: &[&ASK],
+    ..Schema::EMPTY
+};
+
+impl Planned {
+    fn event(&self) -> Event {
+        let ask = match self.what {
+            What::Acquire => Ask::Acquire { lease_ms: self.lease_ms },
+            What::Renew => Ask::Renew,
+            What::Release => Ask::Release,
+        };
+        let lock = match self.lock {
+            Name::A => 'a',
+            Name::B => 'b',
+        };
+        Event::Asked(lock, self.client, ask)
+    }
 }
 
 /// Every fault that the lock has to survive: those that keep the promise that an alarm runs at least once.
@@ -73,95 +132,67 @@ pub const FAULTS: [Fault; 12] = [
     Fault::CLOCK_MOVES,
 ];
 
-impl Plan {
-    /// What this seed draws: 4 to 40 asks in ten minutes, and about half of the faults.
-    pub fn draw(seed: u64) -> Self {
+/// Runs of the lock, perhaps with a bug.
+pub struct LockRuns(pub Option<Bug>);
+
+impl Simulation for LockRuns {
+    type World = LockWorld;
+    const SCHEMA: &'static Schema = &SCHEMA;
+    const MAX_STEPS: u64 = 20_000;
+
+    /// 4 to 40 asks in ten minutes, and about half of the faults.
+    fn draw(&self, seed: u64) -> Document {
         let draws = Draws::new(seed);
         let ask = |number| {
-            let mut draw = draws.at(100, 0, number, 0);
-            let at_ms = draw.below(10 * MINUTE / 1_000);
-            let (lock, client) = (draw.pick(&['a', 'b']), draw.pick(&[1, 2, 3, 4]));
-            let lease_ms = draw.pick(&[1_000, 10_000, 60_000, 180_000]);
-            let ask = draw.pick(&[Ask::Acquire { lease_ms }, Ask::Acquire { lease_ms }, Ask::Renew, Ask::Release]);
-            (at_ms, Event::Asked(lock, client, ask))
+            let mut draw = draws.at("ask", number);
+            Planned {
+                at: draw.below(10 * MINUTE / 1_000) * 1_000,
+                lock: draw.pick(&[Name::A, Name::B]),
+                client: draw.pick(&[1, 2, 3, 4]),
+                lease_ms: draw.pick(&[1_000, 10_000, 60_000, 180_000]),
+                what: draw.pick(&[What::Acquire, What::Acquire, What::Renew, What::Release]),
+            }
         };
-        let mut asks: Vec<_> = (0..draws.at(101, 0, 0, 0).between(4, 40)).map(ask).collect();
-        asks.sort_by_key(|(at_ms, _)| *at_ms);
-        let mut draw = draws.at(102, 0, 0, 0);
-        Self { asks, faults: FAULTS.into_iter().filter(|_| draw.chance(Chance::percent(50))).collect() }
-    }
-
-    fn rates(&self) -> Faults {
-        let has = |fault| self.faults.contains(&fault);
-        let rate = |fault| if has(fault) { Chance::percent(10) } else { Chance::NEVER };
-        Faults {
-            crash_after_commit: rate(Fault::CRASH),
-            crash_before_commit: rate(Fault::CRASH_BEFORE_COMMIT),
-            commit_fails: rate(Fault::COMMIT_FAILS),
-            commit_slow: rate(Fault::COMMIT_SLOW),
-            exception: rate(Fault::EXCEPTION),
-            eviction: if has(Fault::EVICTION) { Eviction::Busy } else { Eviction::Never },
-            constructor_throws: rate(Fault::ISOLATE_KILLED),
-            alarm_late: rate(Fault::ALARM_LATE),
-            alarm_twice: rate(Fault::ALARM_TWICE),
-            alarm_stale: rate(Fault::ALARM_STALE),
-            alarm_fails: rate(Fault::ALARM_FAILS),
-            clock_skew_ms: if has(Fault::CLOCK_MOVES) { 2_000 } else { 0 },
+        let mut asks: Vec<_> = (0..draws.at("asks", 0).between(4, 40)).map(ask).collect();
+        asks.sort_by_key(|ask| ask.at);
+        let mut draw = draws.at("faults", 0);
+        let mut rate = || draw.pick(&[Chance::NEVER, Chance::percent(10)]);
+        let faults = Faults {
+            crash_after_commit: rate(),
+            crash_before_commit: rate(),
+            commit_fails: rate(),
+            commit_slow: rate(),
+            exception: rate(),
+            constructor_throws: rate(),
+            alarm_late: rate(),
+            alarm_twice: rate(),
+            alarm_stale: rate(),
+            alarm_fails: rate(),
+            eviction: draw.pick(&[Eviction::Never, Eviction::Busy]),
+            clock_skew_ms: draw.pick(&[0, 2_000]),
             ..Faults::default()
-        }
+        };
+        let mut document = Document { seed: Some(seed), rates: faults.table(), ..Document::default() };
+        document.put_list("asks", (0..).zip(&asks));
+        document
     }
 
-    /// Runs it; the world then tells what broke.
-    pub fn run(&self, seed: u64, bug: Option<Bug>, recorder: Recorder) -> (LockWorld, Recorder) {
-        let mut sim = Sim::new(seed, START_MS, self.rates(), Sizes::default(), recorder);
-        let mut world = LockWorld::default();
-        sim.add_object(bug, BTreeMap::new());
-        for (at_ms, event) in &self.asks {
-            sim.after(at_ms * 1_000, *event);
+    fn begin(&self, document: &Document, decisions: Decisions, recorder: Recorder) -> (Sim<LockWorld>, LockWorld) {
+        let faults = Faults::of_table(&document.rates);
+        let mut sim = Sim::new(decisions, START_MS, faults, Sizes::default(), recorder);
+        sim.add_object(self.0, BTreeMap::new());
+        for (number, ask) in document.list::<Planned>("asks") {
+            sim.plan(ask.at, ASK.key(number), ask.event());
         }
-        let at_rest = sim.run(&mut world, MAX_STEPS);
-        world.ended(&mut sim, at_rest);
-        (world, sim.recorder)
+        (sim, LockWorld::default())
     }
 
-    fn breaks(&self, seed: u64, bug: Option<Bug>) -> Option<&'static str> {
-        self.run(seed, bug, Recorder::default()).0.broken.map(|(law, _)| law)
+    fn end(&self, sim: &mut Sim<LockWorld>, world: &mut LockWorld, at_rest: bool) {
+        world.ended(sim, at_rest);
     }
 
-    /// A plan that breaks the same law with as few faults and asks as can be, each ask as early as can be.
-    pub fn minimise(mut self, seed: u64, bug: Option<Bug>) -> Self {
-        let law = self.breaks(seed, bug);
-        loop {
-            let before = self.clone();
-            let fails = |faults: &[Fault]| Self { faults: faults.into(), ..before.clone() }.breaks(seed, bug) == law;
-            self.faults = ddmin(self.faults.clone(), fails);
-            let with = |asks: &[(u64, Event)]| Self { asks: asks.into(), faults: self.faults.clone() };
-            let mut asks = ddmin(self.asks.clone(), |asks| with(asks).breaks(seed, bug) == law);
-            for place in 0..asks.len() {
-                let not_before = if place == 0 { 0 } else { asks[place - 1].0 };
-                let fails = |at_ms| {
-                    let mut asks = asks.clone();
-                    asks[place].0 = at_ms;
-                    with(&asks).breaks(seed, bug) == law
-                };
-                asks[place].0 = smallest(not_before, asks[place].0, fails);
-            }
-            self.asks = asks;
-            // As long as that takes something away: a time alone could be moved by a millisecond for very long.
-            if (self.faults.len(), self.asks.len()) == (before.faults.len(), before.asks.len()) {
-                return self;
-            }
-        }
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at_ms, event) in &self.asks {
-            writeln!(f, "  {:>8}  {event}", text::time(START_MS + at_ms))?;
-        }
-        let faults: Vec<_> = self.faults.iter().map(|fault| text::words(*fault)).collect();
-        writeln!(f, "  with {}", if faults.is_empty() { "no fault".into() } else { faults.join(", ") })
+    fn breaks(world: &LockWorld) -> Option<Breaks> {
+        world.broken.clone()
     }
 }
 
@@ -177,10 +208,10 @@ pub struct Summary {
 }
 
 /// Runs the seeds from 0, until this many have broken a law.
-pub fn campaign(bug: Option<Bug>, seeds: u64, enough: usize) -> Summary {
+pub fn campaign(runs: &LockRuns, seeds: u64, enough: usize) -> Summary {
     let mut summary = Summary::default();
     for seed in 0..seeds {
-        let (world, _) = Plan::draw(seed).run(seed, bug, Recorder::default());
+        let world = runs.run(&runs.draw(seed), Recorder::default()).world;
         summary.grants += world.laws.grants.len();
         world.hits.iter().for_each(|(fault, count)| *summary.hits.entry(*fault).or_default() += count);
         if world.broken.is_some() {
@@ -193,23 +224,25 @@ pub fn campaign(bug: Option<Bug>, seeds: u64, enough: usize) -> Summary {
     summary
 }
 
-/// The smallest run of any of these seeds that breaks the law which the first of them breaks.
-pub fn minimal(failing: &[u64], bug: Option<Bug>) -> Option<(u64, Plan)> {
-    let breaks = |seed| Plan::draw(seed).breaks(seed, bug);
-    let law = breaks(*failing.first()?);
-    let same = failing.iter().copied().filter(|seed| breaks(*seed) == law);
-    let small = same.map(|seed| (seed, Plan::draw(seed).minimise(seed, bug)));
-    small.min_by_key(|(_, plan)| plan.faults.len() + plan.asks.len())
+/// The smallest document that these seeds come to, of those that break the law which the first of them breaks.
+pub fn minimal(runs: &LockRuns, failing: &[u64]) -> Option<(u64, Document)> {
+    let breaks = |seed: &u64| Some(runs.run(&runs.draw(*seed), Recorder::default()).world.broken?.law);
+    let law = failing.first().and_then(breaks);
+    let same = failing.iter().filter(|seed| breaks(seed) == law);
+    let small =
+        same.filter_map(|seed| Some((*seed, runs.minimise(&runs.draw(*seed), Duration::from_secs(20))?.document)));
+    small.min_by_key(|(_, document)| document.items())
 }
 
-/// What happens in this run, up to the law that breaks.
-pub fn explain(seed: u64, plan: &Plan, bug: Option<Bug>) -> String {
-    let (world, recorder) = plan.run(seed, bug, Recorder::default().with_lines());
-    let whole = Plan::draw(seed);
-    let mut text = format!("The law \"{}\" is broken.\n", world.broken.map_or("none", |(law, _)| law));
-    let _ = write!(text, "Of the {} asks and {} faults of seed {seed}", whole.asks.len(), whole.faults.len());
-    let _ = writeln!(text, " these suffice:\n\n{plan}\nStep by step:\n");
-    for line in recorder.lines().iter().filter(|line| !line.who.is_empty()) {
+/// What happens in the run of this document, up to the law that breaks.
+pub fn explain(runs: &LockRuns, seed: u64, document: &Document) -> String {
+    let run = runs.run(document, Recorder::default().with_lines());
+    let of = runs.written_out(&runs.draw(seed)).0.items();
+    let law = run.world.broken.map_or("none", |breaks| breaks.law);
+    let mut text = format!("The law \"{law}\" is broken.\nOf the {of} items of seed {seed} these suffice:\n\n");
+    text.push_str(&write(&SCHEMA, &[], &[], document));
+    text.push_str("\nStep by step:\n\n");
+    for line in run.sim.recorder.lines().iter().filter(|line| !line.who.is_empty()) {
         let _ = writeln!(text, "{line}");
         if line.who == "LAW" {
             break;
@@ -231,12 +264,13 @@ struct Args {
 
 fn main() -> ExitCode {
     let Args { bug, seeds } = Args::parse();
-    let Summary { grants, hits, failing } = campaign(bug, seeds, 20);
-    match minimal(&failing, bug) {
-        Some((seed, plan)) => println!("{}", explain(seed, &plan, bug)),
+    let runs = LockRuns(bug);
+    let Summary { grants, hits, failing } = campaign(&runs, seeds, 20);
+    match minimal(&runs, &failing) {
+        Some((seed, document)) => println!("{}", explain(&runs, seed, &document)),
         None => {
             println!("{seeds} seeds and {grants} grants: no law is broken. The faults:");
-            hits.iter().for_each(|(fault, count)| println!("{count:>8} x {}", text::words(*fault)));
+            hits.iter().for_each(|(fault, count)| println!("{count:>8} x {fault}"));
         }
     }
     if failing.is_empty() == bug.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

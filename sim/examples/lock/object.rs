@@ -5,13 +5,13 @@ use super::Bug;
 use durable_sim::{Object, Turn};
 use std::collections::{BTreeMap, VecDeque};
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub struct Claim {
     pub client: u8,
     pub lease_ms: u64,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Lock {
     pub token: u64,
     /// Who holds it, and until when by the object's clock.
@@ -20,16 +20,17 @@ pub struct Lock {
 }
 
 pub type Locks = BTreeMap<char, Lock>;
+#[derive(Hash)]
 pub struct Put(pub char, pub Lock);
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum Ask {
     Acquire { lease_ms: u64 },
     Renew,
     Release,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum Event {
     Start,
     Alarm,
@@ -37,6 +38,7 @@ pub enum Event {
 }
 
 /// To a client, of a lock: the token and the end of its lease, if the lock is its own.
+#[derive(Hash)]
 pub struct Reply(pub char, pub u8, pub Option<(u64, u64)>);
 
 pub struct LeaseLock {
@@ -136,9 +138,8 @@ impl Object for LeaseLock {
         Ok(Self { bug: *bug, locks: locks.clone(), alarm: None })
     }
 
-    fn apply(locks: &mut Locks, Put(name, lock): &Put) -> u64 {
+    fn apply(locks: &mut Locks, Put(name, lock): &Put) {
         locks.insert(*name, lock.clone());
-        xxhash_rust::xxh3::xxh3_64(format!("{name}{lock:?}").as_bytes())
     }
 
     fn turn(&mut self, now: u64, events: &mut Vec<Event>, turn: &mut Turn<Self>) {

@@ -1,7 +1,6 @@
 //! How the trace shows the locks.
 
 use super::object::{Ask, Event, Lock, Locks, Put, Reply};
-use durable_sim::Fault;
 use std::fmt::{Display, Formatter, Result};
 
 /// Seconds since the run began, of a clock in ms.
@@ -53,25 +52,5 @@ impl Display for Reply {
             Some((token, until)) => write!(f, "client {client}: {lock} is yours until {}, token {token}", time(*until)),
             None => write!(f, "client {client}: {lock} is not yours"),
         }
-    }
-}
-
-/// A fault in words.
-pub fn words(fault: Fault) -> &'static str {
-    match fault {
-        Fault::CRASH => "a crash right after a commit",
-        Fault::CRASH_BEFORE_COMMIT => "a crash before a commit",
-        Fault::COMMIT_FAILS => "a commit fails",
-        Fault::COMMIT_SLOW => "a commit is slow",
-        Fault::EXCEPTION => "an exception in mid-turn",
-        Fault::EVICTION => "an eviction",
-        Fault::ISOLATE_KILLED => "the constructor throws",
-        Fault::ALARM_LATE => "an alarm is late",
-        Fault::ALARM_TWICE => "an alarm runs twice",
-        Fault::ALARM_STALE => "an alarm runs that was replaced",
-        Fault::ALARM_FAILS => "an alarm's handler throws",
-        Fault::ALARM_INTERLEAVED => "an alarm among other events",
-        Fault::CLOCK_MOVES => "the next host's clock differs",
-        _ => "another fault",
     }
 }

@@ -1,25 +1,24 @@
 //! The world around the locks: it takes the clients' asks to the object, and shows the laws what is seen.
 
-use super::laws::{Broken, Laws, Verdict};
+use super::laws::{Laws, Verdict};
 use super::object::{Event, LeaseLock, Reply};
-use durable_sim::{Commit, Fault, InstanceId, ObjectId, Sim, World};
+use durable_sim::{Commit, Fault, InstanceId, ObjectId, Sim, World, plan::Breaks};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub struct LockWorld {
     pub laws: Laws,
     /// The first broken law.
-    pub broken: Option<Broken>,
+    pub broken: Option<Breaks>,
     /// How often each fault hit.
     pub hits: BTreeMap<Fault, u64>,
 }
 
 impl LockWorld {
     fn check(&mut self, sim: &mut Sim<Self>, verdict: Verdict) {
-        if let Err((law, saw)) = verdict {
-            sim.say("LAW", || format!("{law}: {saw}"));
-            self.broken.get_or_insert((law, saw));
-            sim.stop();
+        if let Err((law, what)) = verdict {
+            let breaks = sim.break_law(law, what);
+            self.broken.get_or_insert(breaks);
         }
     }
 

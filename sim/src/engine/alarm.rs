@@ -1,14 +1,17 @@
 //! The one alarm: at least once, late or twice, retried after a failure, abandoned after seven, hung for 15 minutes.
 
 use super::{
-    Chance, Fault, MINUTE, Micros, ObjectId, Place, SECOND, World,
-    platform::{AlarmRun, Commit, Happening, Sim, purpose},
+    Chance, Commit, Fault, MINUTE, Micros, ObjectId, SECOND, Sim, World,
+    points::{COMMIT, FIRING, REPLACED},
+    run::COMMIT_LIMIT,
+    state::{AlarmRun, Happening},
 };
+use crate::decide::{Decision, Key, Place};
 
 /// Failed runs after the first that are retried.
-pub(super) const MAX_RETRIES: u32 = 6;
+const MAX_RETRIES: u32 = 6;
 /// The wait before a retry doubles so often.
-pub(super) const MAX_BACKOFF: u32 = 9;
+const MAX_BACKOFF: u32 = 9;
 /// A handler is killed after this.
 pub(super) const HANDLER_LIMIT: Micros = 15 * MINUTE;
 
@@ -18,31 +21,49 @@ const fn wait(doublings: u32) -> Micros {
 }
 
 /// The same, with the most jitter: a quarter.
-pub(super) const fn longest_wait(doublings: u32) -> Micros {
+const fn longest_wait(doublings: u32) -> Micros {
     wait(doublings) + wait(doublings) / 4
 }
 
 impl<W: World> Sim<W> {
+    /// The longest time until the retry of a stored alarm, if nothing goes wrong from now on. A handler that threw waits
+    /// for its last retry at most, one that could not run or commit for the longest wait of all, and one that hangs is
+    /// killed before.
+    pub(super) fn recovery(&self) -> Micros {
+        let most_doublings = self.objects.iter().map(|hosted| hosted.alarm_backoff).max().unwrap_or(0);
+        let retry = if self.has_retried {
+            COMMIT_LIMIT + longest_wait(MAX_BACKOFF)
+        } else {
+            longest_wait(most_doublings.max(MAX_RETRIES - 1))
+        };
+        if self.has_hung { retry + HANDLER_LIMIT } else { retry }
+    }
+
     /// What a commit does to the stored alarm: the one that ran is deleted, a new one is stored.
     pub(super) fn store_alarm(&mut self, world: &mut W, object: ObjectId, commit: &Commit<W::Object>) {
         let hosted = &mut self.objects[object as usize];
-        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::ALARM_STORED, object, hosted.alarms, 0));
-        hosted.alarms += 1;
+        if !commit.consumes_alarm && commit.alarm_set.is_none() {
+            return;
+        }
+        let mut decide = self.decisions.at(Place::new(&COMMIT, commit.key));
         if commit.consumes_alarm {
-            hosted.alarm_running = false;
+            hosted.alarm_running = None;
             hosted.alarm_failures = 0;
             hosted.alarm_backoff = 0;
             hosted.alarm_not_before = 0;
             hosted.alarm = None;
             hosted.alarm_token += 1;
-            if draw.chance("runs_twice", self.faults.alarm_twice) {
-                self.queue.push(self.now + draw.below("again_us", SECOND), Happening::AlarmAgain { object });
+            let again = decide.sometimes(&COMMIT.alarm_again, self.faults.alarm_twice, 1, SECOND);
+            if again > 0 {
+                let key = hosted.alarm_key;
+                self.queue.push(self.now + again, Happening::AlarmAgain { object, key });
                 world.fault(self, object, Fault::ALARM_TWICE);
             }
         }
         let Some(at_ms) = commit.alarm_set else { return };
         let hosted = &mut self.objects[object as usize];
         hosted.alarm = Some(at_ms);
+        hosted.alarm_key = commit.key.alarm();
         hosted.alarm_token += 1;
         hosted.alarm_lost = false;
         // Seen on workerd: an alarm set by its handler to the time of the one that runs is stored and never fires. A
@@ -52,15 +73,15 @@ impl<W: World> Sim<W> {
             self.say("platform", || "the alarm that was set is the one that runs: it is lost".into());
             return;
         }
-        if draw.chance("stuck", self.faults.alarm_stuck) {
+        if decide.happens(&COMMIT.alarm_stuck, self.faults.alarm_stuck) {
             hosted.alarm_lost = true;
             world.fault(self, object, Fault::ALARM_STUCK);
             return;
         }
-        let late = if draw.chance("late", self.faults.alarm_late) { draw.below("late_us", MINUTE) } else { 0 };
-        let token = hosted.alarm_token;
+        let late = decide.sometimes(&COMMIT.alarm_late, self.faults.alarm_late, 1, MINUTE);
+        let (key, token) = (hosted.alarm_key, hosted.alarm_token);
         let fires = self.micros_of(object, at_ms).max(self.objects[object as usize].alarm_not_before) + late;
-        self.queue.push(fires, Happening::Alarm { object, token });
+        self.queue.push(fires, Happening::Alarm { object, key, token });
         if late > 0 {
             world.fault(self, object, Fault::ALARM_LATE);
         }
@@ -74,47 +95,53 @@ impl<W: World> Sim<W> {
     }
 
     /// An alarm fires: the stored one if `token` is its, else one that is replaced or was already run.
-    pub(super) fn alarm_fires(&mut self, world: &mut W, object: ObjectId, token: Option<u64>) {
+    pub(super) fn alarm_fires(&mut self, world: &mut W, object: ObjectId, key: Key, token: Option<u64>) {
+        self.cause = key;
         let hosted = &mut self.objects[object as usize];
         let is_stored = token == Some(hosted.alarm_token) && hosted.alarm.is_some();
-        let mut draw = self
-            .decisions
-            .at(&self.draws, Place::new(purpose::ALARM_FIRED, object, hosted.alarms, hosted.alarm_failures));
         if !is_stored && token.is_some() {
-            if !draw.chance("runs_though_replaced", self.faults.alarm_stale) {
+            let place = self.again(Place::new(&REPLACED, key));
+            if !self.decisions.at(place).happens(&REPLACED.runs, self.faults.alarm_stale) {
                 return;
             }
             world.fault(self, object, Fault::ALARM_STALE);
         }
         let hosted = &mut self.objects[object as usize];
-        let runs_already = hosted.alarm_running || hosted.instance.as_ref().is_some_and(|i| i.alarm.is_some());
+        let runs_already =
+            hosted.alarm_running.is_some() || hosted.instance.as_ref().is_some_and(|i| i.alarm.is_some());
         if self.now < hosted.alarm_hangs_until || runs_already {
             if let Some(token) = token.filter(|_| is_stored) {
                 let again = hosted.alarm_hangs_until.max(self.now + SECOND / 100);
-                self.queue.push(again, Happening::Alarm { object, token });
+                self.queue.push(again, Happening::Alarm { object, key, token });
             }
             return;
         }
-        let may_throw = self.faults.alarm_abandoned || hosted.alarm_failures < MAX_RETRIES;
-        let throws = is_stored && draw.chance("fails", self.faults.alarm_fails) && may_throw;
-        if throws || self.ensure_instance(world, object).is_none() {
-            if is_stored {
-                self.alarm_failed(world, object, draw.below("jitter_ppm", 250_000));
+        let place = self.again(Place::new(&FIRING, key));
+        let mut decide = self.decisions.at(place);
+        if is_stored {
+            let failures = self.objects[object as usize].alarm_failures;
+            let may_throw = self.faults.alarm_abandoned || failures < MAX_RETRIES;
+            let rate = if may_throw { self.faults.alarm_fails } else { Chance::NEVER };
+            if decide.happens(&FIRING.fails, rate) || self.ensure_instance(world, object).is_none() {
+                self.alarm_failed(world, object, &mut decide);
+                return;
             }
+        } else if self.ensure_instance(world, object).is_none() {
             return;
         }
         self.entered(object);
-        let hangs = is_stored && draw.chance("hangs", self.faults.alarm_hangs);
+        let hangs = is_stored && decide.happens(&FIRING.hangs, self.faults.alarm_hangs);
         let now = self.now;
         let hosted = &mut self.objects[object as usize];
-        hosted.alarm_running = is_stored;
+        hosted.alarm_running = is_stored.then_some(place);
         hosted.alarm_ran = hosted.alarm.filter(|_| is_stored);
         let Some(instance) = &mut hosted.instance else { return };
-        instance.alarm = Some(if is_stored { AlarmRun::Stored } else { AlarmRun::Extra });
+        instance.alarm = Some(if is_stored { AlarmRun::Stored(key) } else { AlarmRun::Extra(key) });
         let interleaved = !instance.inbox.is_empty() || !instance.pending.is_empty();
         let id = super::InstanceId { object, incarnation: instance.incarnation };
         if hangs {
             hosted.alarm_hangs_until = now + HANDLER_LIMIT;
+            self.has_hung = true;
             self.queue.push(now + HANDLER_LIMIT, Happening::HangEnds { instance: id });
             world.fault(self, object, Fault::ALARM_HANGS);
         }
@@ -125,10 +152,10 @@ impl<W: World> Sim<W> {
     }
 
     /// The stored alarm's handler failed before it did anything: it is retried, or abandoned.
-    fn alarm_failed(&mut self, world: &mut W, object: ObjectId, jitter_ppm: u64) {
-        let may_abandon = self.faults.alarm_abandoned;
+    fn alarm_failed(&mut self, world: &mut W, object: ObjectId, decide: &mut Decision) {
+        let always = if self.faults.alarm_abandoned { Chance::ALWAYS } else { Chance::NEVER };
         let hosted = &mut self.objects[object as usize];
-        if hosted.alarm_failures >= MAX_RETRIES && may_abandon {
+        if hosted.alarm_failures >= MAX_RETRIES && decide.happens(&FIRING.abandoned, always) {
             hosted.alarm = None;
             hosted.alarm_token += 1;
             hosted.alarm_failures = 0;
@@ -137,35 +164,35 @@ impl<W: World> Sim<W> {
             self.say("platform", || "the alarm is abandoned".into());
         } else {
             hosted.alarm_failures = (hosted.alarm_failures + 1).min(MAX_RETRIES);
-            self.alarm_backs_off(object, jitter_ppm);
+            self.alarm_backs_off(object, decide);
         }
         world.fault(self, object, Fault::ALARM_FAILS);
     }
 
     /// The stored alarm is run again after 2 s and up to a quarter more, then 4 s, 8 s, …; no other before.
-    fn alarm_backs_off(&mut self, object: ObjectId, jitter_ppm: u64) {
+    fn alarm_backs_off(&mut self, object: ObjectId, decide: &mut Decision) {
+        let jitter_ppm = decide.whole(&FIRING.jitter_ppm, 0, 249_999).unsigned_abs();
         let hosted = &mut self.objects[object as usize];
         let wait = wait(hosted.alarm_backoff);
         hosted.alarm_backoff = (hosted.alarm_backoff + 1).min(MAX_BACKOFF);
         hosted.alarm_not_before = self.now + wait + wait * jitter_ppm / u64::from(Chance::ALWAYS.0);
-        let (at, token) = (hosted.alarm_not_before, hosted.alarm_token);
-        self.queue.push(at, Happening::Alarm { object, token });
+        let (at, key, token) = (hosted.alarm_not_before, hosted.alarm_key, hosted.alarm_token);
+        self.queue.push(at, Happening::Alarm { object, key, token });
     }
 
     /// A handler that ran but whose end is not durable runs again: soon, or, if it was its commit that failed, after
     /// the wait of a retry that does not count.
     pub(super) fn alarm_after_reset(&mut self, world: &mut W, object: ObjectId, fault: Fault) {
         let hosted = &mut self.objects[object as usize];
-        if !std::mem::take(&mut hosted.alarm_running) || hosted.alarm.is_none() {
-            return;
-        }
-        let mut draw =
-            self.decisions.at(&self.draws, Place::new(purpose::ALARM_FIRED, object, hosted.alarms, u32::MAX));
-        let token = hosted.alarm_token;
+        let Some(place) = hosted.alarm_running.take().filter(|_| hosted.alarm.is_some()) else { return };
+        let mut decide = self.decisions.at(place);
+        let (key, token) = (hosted.alarm_key, hosted.alarm_token);
         if matches!(fault, Fault::COMMIT_FAILS | Fault::COMMIT_SLOW) {
-            self.alarm_backs_off(object, draw.below("jitter_ppm", 250_000));
+            self.has_retried = true;
+            self.alarm_backs_off(object, &mut decide);
         } else {
-            self.queue.push(self.now + draw.below("again_us", 2 * SECOND), Happening::Alarm { object, token });
+            let rerun = decide.time(&FIRING.rerun, 0, 2 * SECOND - 1);
+            self.queue.push(self.now + rerun, Happening::Alarm { object, key, token });
         }
         world.fault(self, object, Fault::ALARM_TWICE);
     }

@@ -1,62 +1,69 @@
 //! The platform's faults: what may go wrong, how often, and until when.
 
-use super::{
-    Chance, Micros,
-    alarm::{HANDLER_LIMIT, MAX_BACKOFF, MAX_RETRIES, longest_wait},
-    run::COMMIT_LIMIT,
-};
+use super::{Chance, Micros};
 use std::fmt;
 
-/// A fault by its number in the list of faults. The engine injects F1-F8 and F10-F20; a world injects the others.
+/// A fault: something that goes wrong, by its name. A world declares its own where they happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fault(pub u8);
+pub struct Fault {
+    /// Its name.
+    pub name: &'static str,
+    /// What happens, in a few words.
+    pub says: &'static str,
+}
 
 impl Fault {
-    /// A crash at an await point, or right after a commit.
-    pub const CRASH: Self = Self(1);
-    /// A crash before the commit of a turn.
-    pub const CRASH_BEFORE_COMMIT: Self = Self(2);
-    /// A commit fails.
-    pub const COMMIT_FAILS: Self = Self(3);
-    /// A commit is slow.
-    pub const COMMIT_SLOW: Self = Self(4);
+    /// A fault of this name.
+    #[must_use]
+    pub const fn new(name: &'static str, says: &'static str) -> Self {
+        Self { name, says }
+    }
+
+    /// At an await point, or between a commit and its effects, or among them.
+    pub const CRASH: Self = Self::new("crash", "crash");
+    /// Before the commit of a turn.
+    pub const CRASH_BEFORE_COMMIT: Self = Self::new("crash before commit", "crash before the commit");
+    /// The storage refuses a commit.
+    pub const COMMIT_FAILS: Self = Self::new("commit fails", "the commit failed");
+    /// A commit takes up to 30 s, or resets the object when it takes longer.
+    pub const COMMIT_SLOW: Self = Self::new("commit slow", "the commit took over 30 s");
     /// An exception in mid-turn.
-    pub const EXCEPTION: Self = Self(5);
-    /// Eviction.
-    pub const EVICTION: Self = Self(6);
+    pub const EXCEPTION: Self = Self::new("exception", "exception in mid-turn");
+    /// Cloudflare evicts what has not been needed for a while.
+    pub const EVICTION: Self = Self::new("eviction", "evicted");
     /// Timers and running work vanish with their instance.
-    pub const WORK_VANISHES: Self = Self(7);
-    /// A deploy.
-    pub const DEPLOY: Self = Self(8);
+    pub const WORK_VANISHES: Self = Self::new("work vanishes", "running work is gone");
+    /// A new version is deployed: every instance ends.
+    pub const DEPLOY: Self = Self::new("deploy", "deploy");
     /// An instance that was replaced runs on for a while.
-    pub const ZOMBIE: Self = Self(9);
+    pub const ZOMBIE: Self = Self::new("zombie", "a replaced instance runs on");
     /// The memory of the machine is lost, and nothing else of its instance.
-    pub const GHOST_RESTART: Self = Self(10);
+    pub const GHOST_RESTART: Self = Self::new("ghost restart", "the machine panics; what it had started runs on");
     /// The constructor throws, or a limit kills the isolate.
-    pub const ISOLATE_KILLED: Self = Self(11);
-    /// An alarm is late.
-    pub const ALARM_LATE: Self = Self(12);
-    /// An alarm runs twice.
-    pub const ALARM_TWICE: Self = Self(13);
-    /// An alarm runs for an old time.
-    pub const ALARM_STALE: Self = Self(14);
-    /// An alarm handler fails.
-    pub const ALARM_FAILS: Self = Self(15);
-    /// An alarm handler hangs and is killed after 15 minutes.
-    pub const ALARM_HANGS: Self = Self(16);
+    pub const ISOLATE_KILLED: Self = Self::new("isolate killed", "the isolate was killed");
+    /// An alarm runs later than it was set for.
+    pub const ALARM_LATE: Self = Self::new("alarm late", "the alarm is late");
+    /// An alarm runs though it has run.
+    pub const ALARM_TWICE: Self = Self::new("alarm twice", "the alarm runs twice");
+    /// An alarm runs though another one has replaced it.
+    pub const ALARM_STALE: Self = Self::new("alarm stale", "the alarm runs though it was replaced");
+    /// An alarm's handler throws.
+    pub const ALARM_FAILS: Self = Self::new("alarm fails", "the alarm's handler throws");
+    /// An alarm's handler never ends, and is killed.
+    pub const ALARM_HANGS: Self = Self::new("alarm hangs", "the alarm handler was killed after 15 minutes");
     /// An alarm is stored but will never fire.
-    pub const ALARM_STUCK: Self = Self(17);
-    /// An alarm among other events.
-    pub const ALARM_INTERLEAVED: Self = Self(18);
-    /// The clock differs after a move.
-    pub const CLOCK_MOVES: Self = Self(19);
-    /// No connection slot is free.
-    pub const CONNECTIONS_FULL: Self = Self(20);
+    pub const ALARM_STUCK: Self = Self::new("alarm stuck", "the alarm will never fire");
+    /// An alarm comes among other events.
+    pub const ALARM_INTERLEAVED: Self = Self::new("alarm interleaved", "the alarm comes among other events");
+    /// The next host's clock is behind that of the one before.
+    pub const CLOCK_MOVES: Self = Self::new("clock moves", "the clock goes back");
+    /// Too many connections are open.
+    pub const CONNECTIONS_FULL: Self = Self::new("connections full", "no connection is free");
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "F{}", self.0)
+        f.write_str(self.name)
     }
 }
 
@@ -72,71 +79,51 @@ pub enum Eviction {
     Busy,
 }
 
-/// One crash at a chosen place: of the commit with this number, from 1, the last that anybody sees is …
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrashAt {
-    /// nothing: the crash comes before the commit.
-    Before(u64),
-    /// the commit, and so many of its effects.
-    After(u64, usize),
-}
+crate::words!(Eviction {
+    Eviction::Never => "never",
+    Eviction::Idle => "idle",
+    Eviction::Busy => "busy",
+});
 
 /// How often the platform injects each of its faults, per occasion. None by default.
 ///
-/// F7, the loss of work that runs, comes with each reset; F8, a deploy, is a world's [`super::Sim::reset`]; F18, an alarm
-/// among other events, needs no rate; F20 comes with [`Sizes::connections`].
+/// The loss of work that runs comes with each reset; a deploy is a world's [`super::Sim::reset`]; an alarm among other
+/// events needs no rate; that no connection is free comes with [`Sizes::connections`]. In a run that is played from a
+/// script no rate counts: the script says what goes wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// F1, at each commit: before or between its effects.
+    /// At each commit: before or between its effects.
     pub crash_after_commit: Chance,
-    /// F1 or F2, once, and not by chance.
-    pub crash_at: Option<CrashAt>,
-    /// F2, at each turn that writes.
+    /// At each turn that writes.
     pub crash_before_commit: Chance,
-    /// F3, at each turn that writes: half of them at once, half when the commit should be through.
+    /// At each turn that writes: half of them at once, half when the commit should be through.
     pub commit_fails: Chance,
-    /// F4, at each commit: up to 30 s; one in ten longer, which resets the object.
+    /// At each commit: up to 30 s; one in ten longer, which resets the object.
     pub commit_slow: Chance,
-    /// F5, at each turn: half before the commit, half between commit and effects.
+    /// At each turn: half before the commit, half between commit and effects.
     pub exception: Chance,
-    /// F6: which objects are evicted, 70 to 140 s after their last incoming event.
+    /// Which objects are evicted, 70 to 140 s after their last incoming event.
     pub eviction: Eviction,
-    /// F10, at each turn: the machine panics in it.
+    /// At each turn: the machine panics in it.
     pub ghost_restart: Chance,
-    /// F11, at each construction. At most 6 in a row.
+    /// At each construction. At most 6 in a row.
     pub constructor_throws: Chance,
-    /// F12, at each alarm: up to 60 s late.
+    /// At each alarm: up to 60 s late.
     pub alarm_late: Chance,
-    /// F13, at each alarm that ran: it runs again.
+    /// At each alarm that ran: it runs again.
     pub alarm_twice: Chance,
-    /// F14, at each alarm that was replaced by a later one: it runs all the same.
+    /// At each alarm that was replaced by a later one: it runs all the same.
     pub alarm_stale: Chance,
-    /// F15, at each alarm: its handler throws before it did anything.
+    /// At each alarm: its handler throws before it did anything.
     pub alarm_fails: Chance,
-    /// F15: whether an alarm whose handler failed seven times is abandoned. If not, the seventh run succeeds.
+    /// Whether an alarm whose handler failed seven times is abandoned. If not, the seventh run succeeds.
     pub alarm_abandoned: bool,
-    /// F16, at each alarm: its handler runs, and then hangs until the object is reset after 15 minutes.
+    /// At each alarm: its handler runs, and then hangs until the object is reset after 15 minutes.
     pub alarm_hangs: Chance,
-    /// F17, at each alarm that is stored: it will never fire. Only an event that comes in can help the object then.
+    /// At each alarm that is stored: it will never fire. Only an event that comes in can help the object then.
     pub alarm_stuck: Chance,
-    /// F19, at each construction: the new host's clock is up to this many ms off, either way.
+    /// At each construction: the new host's clock is up to this many ms off, either way.
     pub clock_skew_ms: u64,
-}
-
-impl Faults {
-    /// After these cease: the longest time until the retry of a stored alarm, in µs. A handler that throws waits for its
-    /// last retry at most, one that cannot run or commit for the longest wait of all, and one that hangs is killed before. Faults that are
-    /// played have no rates.
-    pub(super) fn recovery(&self, are_played: bool) -> Micros {
-        let occurs = |chance: Chance| are_played || chance != Chance::NEVER;
-        let uncounted = [self.commit_fails, self.commit_slow, self.constructor_throws];
-        let retry = if uncounted.into_iter().any(occurs) {
-            COMMIT_LIMIT + longest_wait(MAX_BACKOFF)
-        } else {
-            longest_wait(MAX_RETRIES - 1)
-        };
-        if occurs(self.alarm_hangs) { retry + HANDLER_LIMIT } else { retry }
-    }
 }
 
 /// The platform's sizes.

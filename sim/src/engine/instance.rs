@@ -1,16 +1,18 @@
-//! An instance of an object: how it is constructed, and how it is evicted (F6, F11, F19).
+//! An instance of an object: how it is constructed, and how it is evicted.
 
 use super::{
-    Fault, Micros, Object, ObjectId, Place, SECOND, World,
+    Chance, Fault, InstanceId, Micros, Object, ObjectId, SECOND, Sim, World,
     faults::Eviction,
-    platform::{Happening, Instance, InstanceId, Sim, purpose},
+    points::{CONSTRUCTION, Evicted, IDLE},
+    state::{Happening, Instance},
 };
+use crate::decide::{Key, Place};
 use std::collections::VecDeque;
 
 /// Without an incoming event for this long an object may be evicted …
-const EVICT_AFTER: Micros = 70 * SECOND;
+pub(super) const EVICT_AFTER: Micros = 70 * SECOND;
 /// … and by then it will be.
-const EVICT_BEFORE: Micros = 140 * SECOND;
+pub(super) const EVICT_BEFORE: Micros = 140 * SECOND;
 
 impl<W: World> Sim<W> {
     /// An instance, constructed if need be; `None` if its constructor throws.
@@ -18,13 +20,15 @@ impl<W: World> Sim<W> {
         if let Some(id) = self.instance(object) {
             return Some(id);
         }
+        let place = self.again(Place::new(&CONSTRUCTION, self.cause));
+        let mut decide = self.decisions.at(place);
         let hosted = &mut self.objects[object as usize];
-        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::CONSTRUCT, object, hosted.constructions, 0));
-        hosted.constructions += 1;
-        let injected = draw.chance("throws", self.faults.constructor_throws) && hosted.throws_in_a_row < 6;
-        let skew_bound = self.faults.clock_skew_ms;
-        let off = draw.below("clock_off_ms", skew_bound + 1).cast_signed();
-        let skew = if draw.either("clock_behind") { -off } else { off };
+        let may_throw = hosted.throws_in_a_row < 6;
+        let rate = if may_throw { self.faults.constructor_throws } else { Chance::NEVER };
+        let injected = decide.happens(&CONSTRUCTION.throws, rate);
+        let apart = self.faults.clock_skew_ms.cast_signed();
+        let always = if apart > 0 { Chance::ALWAYS } else { Chance::NEVER };
+        let skew = decide.sometimes_whole(&CONSTRUCTION.clock_ms, always, -apart, apart);
         let constructed = if injected {
             Err("out of memory".into())
         } else {
@@ -34,6 +38,7 @@ impl<W: World> Sim<W> {
             Ok(machine) => machine,
             Err(error) => {
                 hosted.throws_in_a_row += 1;
+                self.has_retried = true;
                 self.say("object", || format!("constructor throws: {error}"));
                 world.fault(self, object, Fault::ISOLATE_KILLED);
                 return None;
@@ -41,15 +46,14 @@ impl<W: World> Sim<W> {
         };
         hosted.throws_in_a_row = 0;
         hosted.incarnations += 1;
-        let went_back = skew < hosted.skew_ms;
-        if skew_bound > 0 {
-            hosted.skew_ms = skew;
-        }
+        let went_back = skew.is_some_and(|skew| skew < hosted.skew_ms);
+        hosted.skew_ms = skew.unwrap_or(hosted.skew_ms);
         let id = InstanceId { object, incarnation: hosted.incarnations };
         hosted.instance = Some(Instance {
             incarnation: id.incarnation,
             machine,
             inbox: Vec::new(),
+            key: Key::WORLD,
             is_new: true,
             alarm: None,
             turn_at: Micros::MAX,
@@ -59,7 +63,7 @@ impl<W: World> Sim<W> {
             waiting: VecDeque::new(),
         });
         self.say("object", || format!("constructed, incarnation {}", id.incarnation));
-        if skew_bound > 0 && went_back {
+        if went_back {
             world.fault(self, object, Fault::CLOCK_MOVES);
         }
         world.started(self, id);
@@ -69,31 +73,60 @@ impl<W: World> Sim<W> {
     /// An incoming event: the object was needed.
     pub(super) fn entered(&mut self, object: ObjectId) {
         let hosted = &mut self.objects[object as usize];
-        hosted.last_entry = self.now;
-        if self.faults.eviction != Eviction::Never && !hosted.evict_asked {
-            hosted.evict_asked = true;
-            let mut draw = self.decisions.at(&self.draws, Place::new(purpose::EVICT, object, hosted.turns, 0));
-            self.queue
-                .push(self.now + draw.between("evict_us", EVICT_AFTER, EVICT_BEFORE), Happening::Evict { object });
+        (hosted.last_entry, hosted.last_entry_key) = (self.now, self.cause);
+        let is_on = self.faults.eviction != Eviction::Never || self.decisions.are_played();
+        if !hosted.is_watched && is_on {
+            hosted.is_watched = true;
+            self.look_at(self.now + EVICT_AFTER, object, None);
         }
     }
 
-    pub(super) fn evict(&mut self, world: &mut W, object: ObjectId) {
+    fn look_at(&mut self, at: Micros, object: ObjectId, entry: Option<Place>) {
+        self.looks += 1;
+        self.queue.push(at, Happening::Look { object, entry });
+    }
+
+    /// Whether the object is evicted now. A look is no step of a run: nobody sees it unless it evicts.
+    ///
+    /// There is one look under way for each object that is watched: 70 s after its last entry, which decides when it
+    /// would go; and then, with the place of that decision, once more.
+    pub(super) fn look(&mut self, at: Micros, object: ObjectId, entry: Option<Place>) -> bool {
+        self.looks -= 1;
         let hosted = &mut self.objects[object as usize];
-        hosted.evict_asked = false;
-        let Some(instance) = &hosted.instance else { return };
-        let busy = !instance.pending.is_empty() || !instance.inbox.is_empty() || instance.connections > 0;
-        let allowed = match self.faults.eviction {
-            Eviction::Never => return,
-            Eviction::Idle => !busy,
-            Eviction::Busy => true,
+        let Some(instance) = hosted.instance.as_ref().filter(|_| !self.is_healed) else {
+            hosted.is_watched = false;
+            return false;
         };
-        if allowed && self.now >= hosted.last_entry + EVICT_AFTER {
-            self.reset(world, object, Fault::EVICTION);
-        } else {
-            let last_entry = hosted.last_entry;
-            self.entered(object);
-            self.objects[object as usize].last_entry = last_entry;
+        let due = hosted.last_entry + EVICT_AFTER;
+        let Some(place) = entry.filter(|place| place.key == hosted.last_entry_key && due <= at) else {
+            if due > at {
+                self.look_at(due, object, None);
+                return false;
+            }
+            let key = hosted.last_entry_key;
+            let place = self.again(Place::new(&IDLE, key));
+            let after = self.decisions.at(place).time(&IDLE.after, 0, EVICT_BEFORE - EVICT_AFTER);
+            self.look_at(at + after, object, Some(place));
+            return false;
+        };
+        let is_busy = !instance.pending.is_empty() || !instance.inbox.is_empty() || instance.connections > 0;
+        let (chance, how) = match self.faults.eviction {
+            Eviction::Busy => (Chance::ALWAYS, Evicted::Busy),
+            Eviction::Idle if !is_busy => (Chance::ALWAYS, Evicted::Idle),
+            Eviction::Idle | Eviction::Never => (Chance::NEVER, Evicted::Idle),
+        };
+        let evicted = match self.decisions.at(place).sometimes_one(&IDLE.evicted, chance, &[how]) {
+            Evicted::Never => false,
+            Evicted::Idle => !is_busy,
+            Evicted::Busy => true,
+        };
+        // What is busy may be evicted when it is not any more, if ever.
+        let hosted = &mut self.objects[object as usize];
+        // Looks alone would go on for ever.
+        hosted.is_watched = is_busy && !evicted && self.queue.len() > self.looks;
+        if hosted.is_watched {
+            self.look_at(at + EVICT_AFTER, object, None);
         }
+        evicted
     }
 }

@@ -4,9 +4,9 @@
 //! platform (one object's storage, its implicit transaction, its gates, its one alarm, its eviction) but not what
 //! the object is for; that belongs to the [`World`].
 //!
-//! The platform's rules and the faults F1-F8 and F10-F20 that it injects are those of Cloudflare's Durable Objects,
-//! each within its guarantee; [`Faults`] says which. `GUIDE.md` simulates an object step by step, and
-//! `examples/lock` is a whole one.
+//! The platform's rules and the faults that it injects are those of Cloudflare's Durable Objects, each within its
+//! guarantee; [`Faults`] says which. `sim/GUIDE.md` simulates an object step by step, and
+//! `sim/examples/lock` is a whole one.
 //!
 //! | item | what it is |
 //! |---|---|
@@ -17,25 +17,26 @@
 //! | [`Commit`] | what a turn made durable, as the world sees it |
 //! | [`Faults`], [`Eviction`], [`Sizes`] | the platform: what goes wrong how often, and how long things take |
 //! | [`Fault`] | the name of a fault that has hit |
-//! | [`Draws`], [`Draw`], [`Chance`] | randomness by key: no draw depends on how many there were before |
-//! | [`Decisions`], [`Decision`], [`Place`], [`Script`], [`Value`] | draws with names, recorded and played: a run as data |
+//! | [`Draws`](crate::Draws), [`Draw`](crate::Draw), [`Chance`] | randomness by key: no draw depends on how many there were before |
+//! | [`Decisions`](crate::Decisions) | what is decided in a run: drawn, recorded and played |
+//! | [`points`] | where the engine decides, and what: all that goes wrong with the platform |
 //! | [`Recorder`], [`Line`] | the digest of a run, and its trace |
 //! | [`ddmin`], [`smallest`], [`Minimiser`] | shrink what fails |
 //!
 //! # The order of a turn
 //!
 //! 1. An event reaches the object: a call ([`Sim::call`]), the result of its own work ([`Sim::resume`]), or its
-//!    alarm. A call or an alarm constructs an instance if there is none (F11, F19); its first turn begins with
+//!    alarm. A call or an alarm constructs an instance if there is none; its first turn begins with
 //!    [`Object::START`].
 //! 2. The event waits for others: for [`Object::linger_ms`] or [`Sizes::gather_us`], whichever is longer, but no longer
 //!    than any other waiting event would. With [`Sizes::serial_commits`] all wait for the commit that is under way.
 //! 3. [`Object::turn`] takes all waiting events, at one time of the object's clock. The alarm comes before or after
-//!    the others. An exception (F5) may take the place of the turn. If the storage refuses the commit at once (F3),
+//!    the others. An exception may take the place of the turn. If the storage refuses the commit at once,
 //!    [`Turn::commit_fails`] tells the object, which sets [`Turn::failed`] and is reset.
-//! 4. Writes and alarm are one commit, which takes some time. A crash may come before it (F2); the commit may be slow
-//!    (F4) or fail (F3), and then the object is reset.
+//! 4. Writes and alarm are one commit, which takes some time. A crash may come before it; the commit may be slow
+//!    or fail, and then the object is reset.
 //! 5. The commit is durable: writes and alarm are stored, and [`World::committed`] sees them.
-//! 6. Its effects leave one by one: [`World::perform`]. A crash may come before each of them and after the last (F1). A
+//! 6. Its effects leave one by one: [`World::perform`]. A crash may come before each of them and after the last. A
 //!    turn that neither wrote nor set an alarm needs no commit: its effects leave at once, or after the commits that
 //!    are under way, and then [`World::committed`] sees an empty one.
 //! 7. When no commit is under way, memory should equal storage: [`World::settled`].
@@ -43,54 +44,71 @@
 //! A reset ([`Sim::reset`], or any fault that ends an instance) calls [`World::fault`]; the first few of the commits
 //! under way may become durable, without their effects; then [`World::lost`] is called.
 //!
+//! # What a turn is about
+//!
+//! Each decision stands at a place: a point, and a [`Key`](crate::Key) that says what it is about. What a world puts on
+//! the calendar ([`Sim::plan`]) has a key; all that follows has the same one, until the world knows better
+//! ([`Sim::about`]): messages, calls, and the turn that they come to. A turn is about the first event that waits, or
+//! else about its alarm; an alarm is about the turn that set it (`alarm 1 after ask 3`). If there were turns about the
+//! same before, the key counts them (`ask 3 (2)`), and so does a place that a run comes to more than once (`again 1`).
+//!
+//! # Evictions
+//!
+//! A call or an alarm that reaches an object begins a watch, unless there is one: 70 s after the last of them there is a
+//! look. It decides how much later the object is to go, and then looks again: if nothing came in the meantime, it decides
+//! whether it is evicted. What was busy is looked at again each 70 s, for as long as anything but looks is left to
+//! happen. A look is no step of a run, and not in its digest, unless it evicts: so a run that is played, in which there
+//! are always looks, is the same as one that was drawn without any.
+//!
 //! # The faults
 //!
-//! | fault | what goes wrong | who causes it |
+//! | what goes wrong | who causes it, and how often | the decision |
 //! |---|---|---|
-//! | F1 | a crash between a commit and its effects, or among them | [`Faults::crash_after_commit`] |
-//! | F2 | a crash before a commit | [`Faults::crash_before_commit`] |
-//! | F3, F4 | a commit fails, or is slow | [`Faults::commit_fails`], [`Faults::commit_slow`] |
-//! | F5 | an exception in mid-turn | [`Faults::exception`] |
-//! | F6 | an eviction | [`Faults::eviction`] |
-//! | F7 | running work is lost | each reset: [`World::lost`], and [`Sim::resume`] says no |
-//! | F8 | a deploy | the world: [`Sim::reset`] |
-//! | F9 | the instance that was replaced runs on | the world |
-//! | F10 | the machine's memory is lost, and nothing else of the instance | [`Faults::ghost_restart`]; [`World::ghost`] |
-//! | F11 | the constructor throws, or the isolate is killed | [`Faults::constructor_throws`]; the world: [`Sim::reset`] |
-//! | F12, F13, F14 | an alarm is late, runs twice, or runs though it was replaced | [`Faults::alarm_late`], [`Faults::alarm_twice`], [`Faults::alarm_stale`] |
-//! | F15 | an alarm's handler throws, and is abandoned in the end | [`Faults::alarm_fails`], [`Faults::alarm_abandoned`] |
-//! | F16, F17 | an alarm's handler hangs, or a stored alarm never fires | [`Faults::alarm_hangs`], [`Faults::alarm_stuck`] |
-//! | F18 | an alarm comes among other events | it happens by itself |
-//! | F19 | the next host's clock differs | [`Faults::clock_skew_ms`] |
-//! | F20 | no connection is free | [`Sim::connect`], by [`Sizes::connections`] |
-//! | F28 | too many calls in a second | [`Sim::call`], by [`Sizes::calls_per_second`] |
+//! | a crash between a commit and its effects, or among them | [`Faults::crash_after_commit`] | [`points::COMMIT`]: `crash_after_effects` |
+//! | a crash before a commit | [`Faults::crash_before_commit`] | [`points::TURN`]: `crash` |
+//! | a commit fails, or is slow | [`Faults::commit_fails`], [`Faults::commit_slow`]; the world: [`Sim::set_full`] | [`points::TURN`]: `commit_fails`, `slow_commit_ms`, `commit_times_out` |
+//! | what was not confirmed is durable all the same | each reset, half of the time | [`points::COMMIT`]: `survives` |
+//! | an exception in mid-turn | [`Faults::exception`] | [`points::TURN`]: `exception` |
+//! | an eviction | [`Faults::eviction`] | [`points::IDLE`]: `evicted`, `after_ms` |
+//! | running work is lost | each reset: [`World::lost`], and [`Sim::resume`] says no | |
+//! | a deploy | the world: [`Sim::reset`] | |
+//! | the instance that was replaced runs on | the world | |
+//! | the machine's memory is lost, and nothing else of the instance | [`Faults::ghost_restart`]; [`World::ghost`] | [`points::TURN`]: `ghost_restart` |
+//! | the constructor throws, or the isolate is killed | [`Faults::constructor_throws`]; the world: [`Sim::reset`] | [`points::CONSTRUCTION`]: `throws` |
+//! | an alarm is late, or runs twice | [`Faults::alarm_late`], [`Faults::alarm_twice`] | [`points::COMMIT`]: `alarm_late_ms`, `alarm_again_ms` |
+//! | an alarm runs though it was replaced | [`Faults::alarm_stale`] | [`points::REPLACED`]: `runs` |
+//! | an alarm's handler throws, and is abandoned in the end | [`Faults::alarm_fails`], [`Faults::alarm_abandoned`] | [`points::FIRING`]: `fails`, `abandoned` |
+//! | an alarm's handler hangs | [`Faults::alarm_hangs`] | [`points::FIRING`]: `hangs` |
+//! | a stored alarm never fires | [`Faults::alarm_stuck`] | [`points::COMMIT`]: `alarm_stuck` |
+//! | an alarm comes among other events | it happens by itself | [`points::TURN`]: `alarm_first` |
+//! | the next host's clock differs | [`Faults::clock_skew_ms`] | [`points::CONSTRUCTION`]: `clock_ms` |
+//! | no connection is free | [`Sim::connect`], by [`Sizes::connections`] | |
+//! | too many calls in a second | [`Sim::call`], by [`Sizes::calls_per_second`] | |
 
 mod alarm;
-mod draw;
 mod faults;
 mod instance;
 mod minimise;
 mod object;
 mod platform;
+pub mod points;
 mod queue;
 mod run;
-mod script;
 mod shrink;
+mod state;
 mod trace;
 
-pub use draw::{Chance, Draw, Draws};
-pub use faults::{CrashAt, Eviction, Fault, Faults, Sizes};
+pub use faults::{Eviction, Fault, Faults, Sizes};
 pub use minimise::{Minimiser, TimeUp, effort};
-pub use object::{Object, Turn, World};
-pub use platform::{CallError, Commit, InstanceId, ObjectId, Sim, purpose};
-pub use script::{Decision, Decisions, Place, Script, Value};
+pub use object::{NoObject, Object, Turn, World};
+pub use platform::{CallError, InstanceId, ObjectId, Sim};
+#[cfg(feature = "plans")]
+pub(crate) use run::COMMIT_LIMIT;
 pub use shrink::{ddmin, smallest, try_ddmin, try_smallest};
+pub use state::Commit;
 pub use trace::{Line, Recorder};
 
-/// True time in microseconds since the run began.
-pub type Micros = u64;
-
-/// A second.
-pub const SECOND: Micros = 1_000_000;
-/// A minute.
-pub const MINUTE: Micros = 60 * SECOND;
+use crate::{
+    decide::Chance,
+    time::{MINUTE, Micros, SECOND},
+};

@@ -1,7 +1,7 @@
 //! What the engine asks of a durable object, and of the world around it.
 
 use super::{Commit, Fault, InstanceId, ObjectId, Sim};
-use std::fmt;
+use std::{convert::Infallible, fmt, hash::Hash};
 
 /// A durable object: a pure machine and the few lines of host around it that take a turn.
 #[allow(unused_variables, reason = "most events do not linger")]
@@ -10,12 +10,12 @@ pub trait Object: Sized {
     type Settings;
     /// What is stored. It survives everything.
     type Storage: Default;
-    /// One change of what is stored.
-    type Write: fmt::Display;
-    /// Something that happens to the object.
-    type Event: fmt::Display;
-    /// Something that the object does to the world, once what it wrote is durable.
-    type Effect: fmt::Display;
+    /// One change of what is stored. It is part of the digest of a run.
+    type Write: fmt::Display + Hash;
+    /// Something that happens to the object. It is part of the digest of a run.
+    type Event: fmt::Display + Hash;
+    /// Something that the object does to the world, once what it wrote is durable. It is part of the digest of a run.
+    type Effect: fmt::Display + Hash;
     /// What is kept of an event for those who watch.
     type Note;
 
@@ -30,8 +30,8 @@ pub trait Object: Sized {
     /// It throws; it will be tried again at the next event.
     fn construct(settings: &Self::Settings, storage: &Self::Storage) -> Result<Self, String>;
 
-    /// Applies one write to the storage; returns a digest of it, which goes into that of the run.
-    fn apply(storage: &mut Self::Storage, write: &Self::Write) -> u64;
+    /// Applies one write to the storage.
+    fn apply(storage: &mut Self::Storage, write: &Self::Write);
 
     /// One synchronous turn over the events at the clock `now_ms`, in ms since the Unix epoch. There is at least one
     /// event. What is left in `events` is dropped.
@@ -58,7 +58,7 @@ pub struct Turn<O: Object> {
     pub alarm: Option<u64>,
     /// What to do once the writes are durable.
     pub effects: Vec<O::Effect>,
-    /// Whether the storage will refuse the commit (F3). The object finds that out only by trying to commit.
+    /// Whether the storage will refuse the commit. The object finds that out only by trying to commit.
     pub commit_fails: bool,
     /// Set by the object: its commit was refused. It must leave no effects then; what it leaves is performed.
     pub failed: bool,
@@ -94,9 +94,39 @@ pub trait World: Sized {
     fn lost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {}
 
     /// The memory of the instance's machine is gone, with all calls that it had not answered, and a new machine takes
-    /// its place; what the instance had started runs on, and will be reported to the new one (F10).
+    /// its place; what the instance had started runs on, and will be reported to the new one.
     fn ghost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {}
 
     /// A fault hits the object.
     fn fault(&mut self, sim: &mut Sim<Self>, object: ObjectId, fault: Fault) {}
+}
+
+/// The object of a world that has none. There is no value of it, so nothing of it is ever called.
+#[derive(Debug)]
+pub enum NoObject {}
+
+impl Object for NoObject {
+    type Settings = Infallible;
+    type Storage = ();
+    type Write = Infallible;
+    type Event = &'static str;
+    type Effect = Infallible;
+    type Note = ();
+
+    const START: &'static str = "start";
+    const ALARM: &'static str = "alarm";
+
+    fn construct(settings: &Infallible, (): &()) -> Result<Self, String> {
+        match *settings {}
+    }
+
+    fn apply((): &mut (), write: &Infallible) {
+        match *write {}
+    }
+
+    fn turn(&mut self, _: u64, _: &mut Vec<&'static str>, _: &mut Turn<Self>) {
+        match *self {}
+    }
+
+    fn note(_: &&'static str) {}
 }

@@ -1,9 +1,13 @@
-//! The platform's state: objects, their storage and their instances; and what a world may ask of it.
+//! A run: its time, its objects, what will happen; and what a world may ask of it.
 
 use super::{
-    Decision, Decisions, Draws, Fault, Faults, Micros, Object, Place, Recorder, SECOND, Sizes, World, queue::Queue,
+    Commit, Faults, Micros, Object, Recorder, SECOND, Sizes, World,
+    queue::Queue,
+    state::{Happening, Hosted},
 };
-use std::{collections::VecDeque, fmt};
+use crate::decide::{Decision, Decisions, Key, Place, Point};
+use rustc_hash::FxHashMap;
+use std::fmt;
 
 /// An object's number: those of a run are 0, 1, … in the order of [`Sim::add_object`].
 pub type ObjectId = u32;
@@ -20,135 +24,19 @@ pub struct InstanceId {
 /// Why a call did not reach an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// Too many calls in this second (F28).
+    /// Too many calls in this second.
     Overloaded,
-    /// Its constructor threw (F11).
+    /// Its constructor threw.
     Broken,
 }
 
-/// What one turn made, or will make, durable.
-#[derive(Debug)]
-pub struct Commit<O: Object> {
-    /// The object's clock in the turn, in ms.
-    pub now_ms: u64,
-    /// What the turn took in.
-    pub notes: Vec<O::Note>,
-    /// What it wrote.
-    pub writes: Vec<O::Write>,
-    /// The alarm that it stored, if it did.
-    pub alarm_set: Option<u64>,
-    /// The alarm that is stored once the commit is durable.
-    pub alarm: Option<u64>,
-    /// Whether the instance was lost before it was told: the commit's effects do not leave.
-    pub is_unconfirmed: bool,
-    pub(super) effects: Vec<O::Effect>,
-    pub(super) done_at: Micros,
-    pub(super) consumes_alarm: bool,
-    pub(super) fate: Fate,
-}
-
-impl<O: Object> Default for Commit<O> {
-    fn default() -> Self {
-        Self {
-            now_ms: 0,
-            notes: Vec::new(),
-            writes: Vec::new(),
-            alarm_set: None,
-            alarm: None,
-            is_unconfirmed: false,
-            effects: Vec::new(),
-            done_at: 0,
-            consumes_alarm: false,
-            fate: Fate::Durable,
-        }
-    }
-}
-
-/// What becomes of a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Durable,
-    /// It never becomes durable, and the object is reset by this fault.
-    Fails(Fault),
-    /// It becomes durable, and the object is reset before its effects.
-    ThenException,
-}
-
-#[derive(Debug)]
-pub(super) enum Happening<M> {
-    Turn { instance: InstanceId, at: Micros },
-    CommitDone { instance: InstanceId },
-    Alarm { object: ObjectId, token: u64 },
-    AlarmAgain { object: ObjectId },
-    HangEnds { instance: InstanceId },
-    Evict { object: ObjectId },
-    Message(M),
-}
-
-pub(super) struct Instance<W: World> {
-    pub incarnation: u32,
-    pub machine: W::Object,
-    pub inbox: Vec<<W::Object as Object>::Event>,
-    pub is_new: bool,
-    pub alarm: Option<AlarmRun>,
-    /// When the next turn is; `Micros::MAX`: none is asked for.
-    pub turn_at: Micros,
-    pub turn_when_clear: bool,
-    pub pending: VecDeque<Commit<W::Object>>,
-    pub connections: u32,
-    pub waiting: VecDeque<W::Message>,
-}
-
-/// An alarm that waits in the inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AlarmRun {
-    /// The stored one: success deletes it.
-    Stored,
-    /// One that the platform runs though it is not stored, or not any more.
-    Extra,
-}
-
-pub(super) struct Hosted<W: World> {
-    pub settings: <W::Object as Object>::Settings,
-    pub storage: <W::Object as Object>::Storage,
-    pub alarm: Option<u64>,
-    /// Tells the stored alarm from those it replaced.
-    pub alarm_token: u64,
-    /// Whether the stored alarm's handler has run, but not yet durably.
-    pub alarm_running: bool,
-    /// The time that the alarm was stored for whose handler ran last.
-    pub alarm_ran: Option<u64>,
-    /// Failed runs that count towards abandonment.
-    pub alarm_failures: u32,
-    /// How often the wait before the next retry was doubled.
-    pub alarm_backoff: u32,
-    pub alarm_not_before: Micros,
-    pub alarm_hangs_until: Micros,
-    /// Whether a fault left the object without an alarm that will fire.
-    pub alarm_lost: bool,
-    pub skew_ms: i64,
-    pub incarnations: u32,
-    pub turns: u64,
-    pub commits: u64,
-    pub alarms: u64,
-    pub constructions: u64,
-    pub throws_in_a_row: u32,
-    pub last_entry: Micros,
-    pub evict_asked: bool,
-    pub second: u64,
-    pub calls_in_second: u32,
-    pub instance: Option<Instance<W>>,
-}
-
-/// A run: its time, its draws, its objects, and what will happen.
+/// A run: its time, its decisions, its objects, and what will happen.
 ///
 /// # Panics
 /// Whatever takes an [`ObjectId`] or an [`InstanceId`] panics if the object is not of this run.
 /// And a run panics that has 2^40 events behind it, or 2^24 of them before it at once.
 pub struct Sim<W: World> {
-    /// The draws of the seed.
-    pub draws: Draws,
-    /// Whether decisions are drawn, recorded or played.
+    /// Its decisions: drawn, recorded or played.
     pub decisions: Decisions,
     /// Digest and lines.
     pub recorder: Recorder,
@@ -162,33 +50,26 @@ pub struct Sim<W: World> {
     pub(super) spare: Vec<Commit<W::Object>>,
     pub(super) objects: Vec<Hosted<W>>,
     pub(super) stopped: bool,
-}
-
-/// What the engine's decisions are about: a [`Place`]'s purpose. A world's begin at 100. The actor is the object.
-pub mod purpose {
-    /// A turn, by its number from 0.
-    pub const TURN: u16 = 1;
-    /// What comes after a commit, by its number from 1.
-    pub const COMMIT: u16 = 2;
-    /// The end of an incarnation, by its number.
-    pub const RESET: u16 = 3;
-    /// An alarm that is stored, by the number of commits that stored one or ran one before.
-    pub const ALARM_STORED: u16 = 4;
-    /// An alarm that fires, by the same number; and how often it has fired before.
-    pub const ALARM_FIRED: u16 = 5;
-    /// A construction, by its number from 0.
-    pub const CONSTRUCT: u16 = 6;
-    /// The look at whether to evict, by the number of turns when it was arranged.
-    pub const EVICT: u16 = 7;
+    pub(super) is_healed: bool,
+    /// Whether an alarm's handler hung, or may have waited for a retry that does not count: see [`Sim::heal`].
+    pub(super) has_hung: bool,
+    pub(super) has_retried: bool,
+    /// Looks at whether an object is idle, among all that will happen.
+    pub(super) looks: usize,
+    /// Whether every commit fails.
+    pub(super) is_full: bool,
+    /// What is being done is due to this.
+    pub(super) cause: Key,
+    /// How often a place was come to.
+    pub(super) times: FxHashMap<u64, u32>,
 }
 
 impl<W: World> Sim<W> {
     /// A run that begins at `start_ms` (ms since the Unix epoch) with nothing in it.
     #[must_use]
-    pub fn new(seed: u64, start_ms: u64, faults: Faults, sizes: Sizes, recorder: Recorder) -> Self {
+    pub fn new(decisions: Decisions, start_ms: u64, faults: Faults, sizes: Sizes, recorder: Recorder) -> Self {
         Self {
-            draws: Draws::new(seed),
-            decisions: Decisions::default(),
+            decisions,
             recorder,
             faults,
             sizes,
@@ -198,6 +79,13 @@ impl<W: World> Sim<W> {
             spare: Vec::new(),
             objects: Vec::new(),
             stopped: false,
+            is_healed: false,
+            has_hung: false,
+            has_retried: false,
+            looks: 0,
+            is_full: false,
+            cause: Key::WORLD,
+            times: FxHashMap::default(),
         }
     }
 
@@ -207,38 +95,59 @@ impl<W: World> Sim<W> {
         settings: <W::Object as Object>::Settings,
         storage: <W::Object as Object>::Storage,
     ) -> ObjectId {
-        self.objects.push(Hosted {
-            settings,
-            storage,
-            alarm: None,
-            alarm_token: 0,
-            alarm_running: false,
-            alarm_ran: None,
-            alarm_failures: 0,
-            alarm_backoff: 0,
-            alarm_not_before: 0,
-            alarm_hangs_until: 0,
-            alarm_lost: false,
-            skew_ms: 0,
-            incarnations: 0,
-            turns: 0,
-            commits: 0,
-            alarms: 0,
-            constructions: 0,
-            throws_in_a_row: 0,
-            last_entry: 0,
-            evict_asked: false,
-            second: 0,
-            calls_in_second: 0,
-            instance: None,
-        });
+        self.objects.push(Hosted::new(settings, storage));
         (self.objects.len() - 1) as ObjectId
     }
 
-    /// What is decided at this place: see [`Place`].
+    /// What is decided at this point about this.
+    ///
+    /// # Panics
+    /// In debug builds, if the point is the engine's; and each decision, if it was asked for before at this place.
     #[must_use]
-    pub fn decide(&self, purpose: u16, actor: u32, item: u64, attempt: u32) -> Decision {
-        self.decisions.at(&self.draws, Place::new(purpose, actor, item, attempt))
+    pub fn decide(&self, point: &'static Point, key: Key) -> Decision {
+        debug_assert!(!point.is_engines, "\"{}\" is the engine's", point.name);
+        self.decisions.at(Place::new(point, key))
+    }
+
+    /// The place of this point and this, which may be come to more than once: the places of each time differ. Its
+    /// decisions are those of [`Sim::decide_at`], for as long as the world keeps it.
+    ///
+    /// # Panics
+    /// In debug builds, if the point is the engine's.
+    pub fn place(&mut self, point: &'static Point, key: Key) -> Place {
+        debug_assert!(!point.is_engines, "\"{}\" is the engine's", point.name);
+        self.again(Place::new(point, key))
+    }
+
+    /// What is decided at this place.
+    ///
+    /// # Panics
+    /// In debug builds: each decision, if it was asked for before at this place.
+    #[must_use]
+    pub fn decide_at(&self, place: Place) -> Decision {
+        debug_assert!(!place.point.is_engines, "\"{}\" is the engine's", place.point.name);
+        self.decisions.at(place)
+    }
+
+    /// What is being done is due to this, until the step ends: what is called now, what is started now, and the turns
+    /// and commits that follow from it. A world says so where it knows better than the engine, to which a message is
+    /// due to what it was sent for.
+    pub const fn about(&mut self, key: Key) {
+        self.cause = key;
+    }
+
+    /// What is being done is due to this.
+    #[must_use]
+    pub const fn cause(&self) -> Key {
+        self.cause
+    }
+
+    /// The place as it is come to now: not for the first time, perhaps.
+    pub(super) fn again(&mut self, place: Place) -> Place {
+        let times = self.times.entry(place.hash()).or_default();
+        let again = *times;
+        *times += 1;
+        Place { again, ..place }
     }
 
     /// True time since the run began.
@@ -262,7 +171,13 @@ impl<W: World> Sim<W> {
     /// Lets something happen after `delay` µs of true time. What is due at one time happens in the order in which it
     /// was asked for.
     pub fn after(&mut self, delay: Micros, message: W::Message) {
-        self.queue.push(self.now + delay, Happening::Message(message));
+        let cause = self.cause;
+        self.queue.push(self.now + delay, Happening::Message { message, cause });
+    }
+
+    /// Lets something of the plan happen at `at` µs of true time, but not before now. What follows is due to `key`.
+    pub fn plan(&mut self, at: Micros, key: Key, message: W::Message) {
+        self.queue.push(at.max(self.now), Happening::Message { message, cause: key });
     }
 
     /// Ends the run after this step, which is still done to its end.
@@ -270,13 +185,23 @@ impl<W: World> Sim<W> {
         self.stopped = true;
     }
 
-    /// Ends all platform faults. Returns the longest time until the retry of a stored alarm, in µs.
+    /// Ends all platform faults, those that a script says too. Returns the longest time until the retry of a stored alarm, in µs: after what has
+    /// happened, not after what might have, so that it is the same in a run that is played.
     pub fn heal(&mut self) -> Micros {
-        let recovery = std::mem::take(&mut self.faults).recovery(self.decisions.are_played());
+        let recovery = self.recovery();
+        self.faults = Faults::default();
+        self.decisions.heal();
+        self.is_healed = true;
+        self.is_full = false;
         for hosted in &mut self.objects {
             hosted.alarm_hangs_until = 0;
         }
         recovery
+    }
+
+    /// Whether the storage is full from now on, so that every commit fails.
+    pub const fn set_full(&mut self, is_full: bool) {
+        self.is_full = is_full;
     }
 
     /// What is stored of the object.
@@ -296,8 +221,7 @@ impl<W: World> Sim<W> {
         self.objects[object as usize].alarm
     }
 
-    /// Whether the last alarm of the object was lost by a fault that the platform's contract does not exclude (F15,
-    /// F17): only an incoming event can help it then.
+    /// Whether the last alarm of the object was lost by a fault that the platform's contract does not exclude: only an incoming event can help it then.
     #[must_use]
     pub fn alarm_is_lost(&self, object: ObjectId) -> bool {
         self.objects[object as usize].alarm_lost
@@ -367,6 +291,9 @@ impl<W: World> Sim<W> {
         let linger_us = W::Object::linger_ms(&event) * 1_000;
         let at = self.now + linger_us.max(self.sizes.gather_us);
         if let Some(instance) = &mut self.objects[id.object as usize].instance {
+            if instance.inbox.is_empty() {
+                instance.key = self.cause;
+            }
             instance.inbox.push(event);
         }
         self.ask_turn(id, at);
@@ -381,17 +308,17 @@ impl<W: World> Sim<W> {
         }
     }
 
-    /// Opens a connection: `message` happens at once, or when one of the instance's connections is closed (F20).
+    /// Opens a connection: `message` happens at once, or when one of the instance's connections is closed.
     /// Says whether it must wait.
     pub fn connect(&mut self, id: InstanceId, message: W::Message) -> bool {
-        let most = self.sizes.connections;
+        let (most, cause) = (self.sizes.connections, self.cause);
         let Some(instance) = &mut self.objects[id.object as usize].instance else { return false };
         if instance.connections < most {
             instance.connections += 1;
-            self.queue.push(self.now, Happening::Message(message));
+            self.queue.push(self.now, Happening::Message { message, cause });
             return false;
         }
-        instance.waiting.push_back(message);
+        instance.waiting.push_back((message, cause));
         true
     }
 
@@ -403,7 +330,7 @@ impl<W: World> Sim<W> {
         }
         if let Some(instance) = &mut self.objects[id.object as usize].instance {
             match instance.waiting.pop_front() {
-                Some(next) => self.queue.push(self.now, Happening::Message(next)),
+                Some((message, cause)) => self.queue.push(self.now, Happening::Message { message, cause }),
                 None => instance.connections -= 1,
             }
         }
@@ -430,19 +357,5 @@ impl fmt::Display for CallError {
             Self::Overloaded => "overloaded",
             Self::Broken => "the constructor threw",
         })
-    }
-}
-
-impl<M: fmt::Display> fmt::Display for Happening<M> {
-    /// For a step in which nothing is seen to happen.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Turn { .. } => f.write_str("(a turn with nothing to do)"),
-            Self::CommitDone { .. } => f.write_str("(a commit of nothing, or of a lost instance)"),
-            Self::Alarm { .. } | Self::AlarmAgain { .. } => f.write_str("(an alarm that waits, or is not wanted)"),
-            Self::HangEnds { .. } => f.write_str("(a hung alarm handler is gone already)"),
-            Self::Evict { .. } => f.write_str("(not to be evicted)"),
-            Self::Message(message) => write!(f, "({message})"),
-        }
     }
 }

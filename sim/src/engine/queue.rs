@@ -69,6 +69,10 @@ impl<T> Queue<T> {
         (self.slots.len() - 1) as u32
     }
 
+    pub fn len(&self) -> usize {
+        self.present.len() + self.later.len() + self.heap.len()
+    }
+
     pub fn pop(&mut self) -> Option<(Micros, T)> {
         let in_line = |line: &VecDeque<(Rank, T)>| line.front().map_or(Rank::MAX, |(rank, _)| *rank);
         let (present, later) = (in_line(&self.present), in_line(&self.later));
@@ -105,11 +109,11 @@ mod tests {
     /// Against the obvious queue: a list, of which the least is taken.
     #[test]
     fn wherever_an_event_waits_the_order_is_the_same() {
-        let draws = super::super::Draws::new(1);
+        let draws = crate::Draws::new(1);
         for run in 0..50 {
             let (mut queue, mut list, mut now) = (Queue::new(), Vec::new(), 0);
             for asked in 0..400_u64 {
-                let mut draw = draws.at(0, run, asked, 0);
+                let mut draw = draws.at("", run * 1_000 + asked);
                 let delay = [0, 0, draw.below(5), 30, draw.below(100)][draw.below(5) as usize];
                 queue.push(now + delay, asked);
                 list.push((now + delay, asked));

@@ -9,17 +9,19 @@
 //!   shows what is wrong.
 //! - *Why commits overlap unless the world says otherwise:* a durable object goes on with its next turn while the last
 //!   one is still being stored, and what it then reads from memory may never become durable.
-//! - *Why what goes wrong is keyed by the turn's or the commit's number:* taking one fault out of a run leaves the others
+//! - *Why what goes wrong is keyed by what a turn is about:* taking one call or one fault out of a run leaves the others
 //!   where they were.
 
 use super::{
-    Chance, Fault, Micros, Object, ObjectId, Place, SECOND, Turn, World,
-    faults::CrashAt,
-    platform::{AlarmRun, Commit, Fate, Happening, InstanceId, Sim, purpose},
+    Chance, Commit, Fault, InstanceId, Micros, Object, ObjectId, SECOND, Sim, Turn, World,
+    points::{COMMIT, CommitFails, Exception, TURN},
+    state::{AlarmRun, Fate, Happening},
+    trace::digest_of,
 };
+use crate::decide::{Key, Place};
 
 /// A commit that takes longer resets the object.
-pub(super) const COMMIT_LIMIT: Micros = 30 * SECOND;
+pub(crate) const COMMIT_LIMIT: Micros = 30 * SECOND;
 
 impl<W: World> Sim<W> {
     /// Runs until nothing is left to happen, [`Sim::stop`] is called, or `max_steps` are done. Says whether nothing is
@@ -27,6 +29,11 @@ impl<W: World> Sim<W> {
     pub fn run(&mut self, world: &mut W, max_steps: u64) -> bool {
         while !self.stopped && self.recorder.steps < max_steps {
             let Some((at, happening)) = self.queue.pop() else { return true };
+            if let Happening::Look { object, entry } = happening
+                && !self.look(at, object, entry)
+            {
+                continue;
+            }
             self.now = at;
             self.recorder.steps += 1;
             self.recorder.mix(at);
@@ -43,17 +50,24 @@ impl<W: World> Sim<W> {
 
     fn happen(&mut self, world: &mut W, happening: Happening<W::Message>) {
         match happening {
-            Happening::Message(message) => world.receive(self, message),
+            Happening::Message { message, cause } => {
+                self.cause = cause;
+                world.receive(self, message);
+            }
             Happening::Turn { instance, at } => self.turn(world, instance, at),
             Happening::CommitDone { instance } => self.commits_done(world, instance),
-            Happening::Alarm { object, token } => self.alarm_fires(world, object, Some(token)),
-            Happening::AlarmAgain { object } => self.alarm_fires(world, object, None),
+            Happening::Alarm { object, key, token } => self.alarm_fires(world, object, key, Some(token)),
+            Happening::AlarmAgain { object, key } => self.alarm_fires(world, object, key, None),
             Happening::HangEnds { instance } => {
                 if self.is_alive(instance) && self.objects[instance.object as usize].alarm_hangs_until == self.now {
+                    self.cause = self.objects[instance.object as usize].alarm_key;
                     self.reset(world, instance.object, Fault::ALARM_HANGS);
                 }
             }
-            Happening::Evict { object } => self.evict(world, object),
+            Happening::Look { object, .. } => {
+                self.cause = self.objects[object as usize].last_entry_key;
+                self.reset(world, object, Fault::EVICTION);
+            }
         }
     }
 
@@ -70,30 +84,44 @@ impl<W: World> Sim<W> {
             instance.turn_when_clear = true;
             return;
         }
-        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::TURN, id.object, hosted.turns, 0));
-        hosted.turns += 1;
         let alarm = instance.alarm.take();
-        let exception = draw.chance("exception", self.faults.exception);
-        let exception_first = exception && draw.either("before_commit");
-        if exception_first {
+        let key = match alarm {
+            _ if !instance.inbox.is_empty() => instance.key,
+            Some(AlarmRun::Stored(key) | AlarmRun::Extra(key)) => key,
+            None => Key::WORLD,
+        };
+        let mut events = std::mem::take(&mut instance.inbox);
+        if alarm.is_none() && events.is_empty() && !instance.is_new {
+            return;
+        }
+        // A key of its own, however often there were turns about the same.
+        let times = self.again(Place::new(&TURN, key.with_times(0))).again;
+        let key = key.with_times(times);
+        self.cause = key;
+        let mut decide = self.decisions.at(Place::new(&TURN, key));
+        let exception = decide.sometimes_one(
+            &TURN.exception,
+            self.faults.exception,
+            &[Exception::AfterCommit, Exception::BeforeCommit],
+        );
+        if exception == Exception::BeforeCommit {
             self.reset(world, id.object, Fault::EXCEPTION);
             return;
         }
-        if draw.chance("ghost_restart", self.faults.ghost_restart) {
+        if decide.happens(&TURN.ghost_restart, self.faults.ghost_restart) {
             self.ghost(world, id, alarm);
             return;
         }
-        let mut events = std::mem::take(&mut instance.inbox);
+        let hosted = &mut self.objects[id.object as usize];
+        let Some(instance) = &mut hosted.instance else { return };
         if alarm.is_some() {
             // Before or after what else waits: both happen.
-            let place = if draw.either("alarm_first") { 0 } else { events.len() };
+            let is_first = events.is_empty() || decide.happens(&TURN.alarm_first, Chance::percent(50));
+            let place = if is_first { 0 } else { events.len() };
             events.insert(place, W::Object::ALARM);
         }
         if std::mem::take(&mut instance.is_new) {
             events.insert(0, W::Object::START);
-        }
-        if events.is_empty() {
-            return;
         }
         if self.recorder.wants_lines() {
             for event in &events {
@@ -103,29 +131,34 @@ impl<W: World> Sim<W> {
         }
         let mut commit = self.spare.pop().unwrap_or_default();
         commit.notes.extend(events.iter().map(W::Object::note));
-        self.recorder.mix(events.len() as u64);
-        let commit_fails = draw.chance("commit_fails", self.faults.commit_fails);
-        let fails_at_once = commit_fails && draw.either("fails_at_once");
-        let consumes_alarm = alarm == Some(AlarmRun::Stored);
+        self.recorder.mix(digest_of(&events));
+        let commit_fails = if self.is_full {
+            decide.pick(&TURN.commit_fails, &[CommitFails::Late, CommitFails::AtOnce])
+        } else {
+            let how = [CommitFails::Late, CommitFails::AtOnce];
+            decide.sometimes_one(&TURN.commit_fails, self.faults.commit_fails, &how)
+        };
+        let consumes_alarm = matches!(alarm, Some(AlarmRun::Stored(_)));
         let mut turn = Turn {
             fired: hosted.alarm_ran.filter(|_| consumes_alarm),
             writes: std::mem::take(&mut commit.writes),
             effects: std::mem::take(&mut commit.effects),
             alarm: None,
-            commit_fails: fails_at_once,
+            commit_fails: commit_fails == CommitFails::AtOnce,
             failed: false,
         };
         instance.machine.turn(now_ms, &mut events, &mut turn);
         events.clear();
         instance.inbox = events;
+        self.recorder.mix(digest_of(&(&turn.effects, turn.alarm)));
         if turn.failed {
+            self.has_retried = true;
             for effect in turn.effects {
                 self.release(world, id, effect);
             }
             self.reset(world, id.object, Fault::COMMIT_FAILS);
             return;
         }
-        self.recorder.mix(turn.effects.len() as u64);
         let is_empty = turn.writes.is_empty() && turn.alarm.is_none() && !consumes_alarm;
         if is_empty && instance.pending.is_empty() {
             for effect in turn.effects.drain(..) {
@@ -136,24 +169,26 @@ impl<W: World> Sim<W> {
             self.settled(world, id);
             return;
         }
-        let number = hosted.commits + instance.pending.len() as u64 + 1;
-        let mut is_chosen = || self.faults.crash_at.take_if(|at| *at == CrashAt::Before(number)).is_some();
-        if (draw.chance("crash", self.faults.crash_before_commit) || is_chosen()) && !is_empty {
+        if !is_empty && decide.happens(&TURN.crash, self.faults.crash_before_commit) {
             self.reset(world, id.object, Fault::CRASH_BEFORE_COMMIT);
             return;
         }
-        let mut fate = if exception { Fate::ThenException } else { Fate::Durable };
-        if commit_fails && !is_empty {
+        let mut fate = if exception == Exception::AfterCommit { Fate::ThenException } else { Fate::Durable };
+        if commit_fails != CommitFails::Never && !is_empty {
             fate = Fate::Fails(Fault::COMMIT_FAILS);
         }
-        let mut takes =
-            if is_empty { 0 } else { draw.between("commit_us", self.sizes.commit_us_min, self.sizes.commit_us_max) };
-        let slow = draw.chance("commit_slow", self.faults.commit_slow) && !is_empty;
-        if slow {
-            takes = draw.below("slow_us", COMMIT_LIMIT);
-            if draw.chance("commit_times_out", Chance::percent(10)) {
-                takes = COMMIT_LIMIT;
-                fate = Fate::Fails(Fault::COMMIT_SLOW);
+        let mut takes = 0;
+        let mut is_slow = false;
+        if !is_empty {
+            takes = decide.time(&TURN.commit, self.sizes.commit_us_min, self.sizes.commit_us_max);
+            let slow = decide.sometimes(&TURN.slow_commit, self.faults.commit_slow, 1, COMMIT_LIMIT - 1);
+            let one_in_ten = if slow > 0 { Chance::percent(10) } else { Chance::NEVER };
+            let times_out = decide.happens(&TURN.commit_times_out, one_in_ten);
+            is_slow = slow > 0 || times_out;
+            if times_out {
+                (takes, fate) = (COMMIT_LIMIT, Fate::Fails(Fault::COMMIT_SLOW));
+            } else if slow > 0 {
+                takes = slow;
             }
         }
         let last = instance.pending.back().map_or(0, |commit| commit.done_at);
@@ -165,13 +200,15 @@ impl<W: World> Sim<W> {
             alarm_set: turn.alarm,
             alarm: None,
             is_unconfirmed: false,
+            key,
             effects: turn.effects,
             done_at,
             consumes_alarm,
             fate,
         });
+        self.has_retried |= is_slow || matches!(fate, Fate::Fails(_));
         self.queue.push(done_at, Happening::CommitDone { instance: id });
-        if slow {
+        if is_slow {
             world.fault(self, id.object, Fault::COMMIT_SLOW);
         }
     }
@@ -188,6 +225,7 @@ impl<W: World> Sim<W> {
                 break;
             }
             let Some(mut commit) = instance.pending.pop_front() else { break };
+            self.cause = commit.key;
             if let Fate::Fails(fault) = commit.fate {
                 // Nothing after it becomes durable either.
                 instance.pending.clear();
@@ -195,7 +233,7 @@ impl<W: World> Sim<W> {
                 return;
             }
             self.make_durable(world, id.object, &mut commit);
-            let crash_after = self.crash_point(id.object, commit.effects.len());
+            let crash_after = self.crash_point(commit.key, commit.effects.len());
             for (done, effect) in commit.effects.drain(..).enumerate() {
                 if commit.fate == Fate::ThenException {
                     break;
@@ -203,6 +241,7 @@ impl<W: World> Sim<W> {
                 if crash_after == Some(done) || !self.is_alive(id) {
                     break;
                 }
+                self.cause = commit.key;
                 self.release(world, id, effect);
             }
             if commit.fate == Fate::ThenException {
@@ -238,27 +277,19 @@ impl<W: World> Sim<W> {
     }
 
     /// After how many effects of a commit the instance crashes, if it does.
-    fn crash_point(&mut self, object: ObjectId, effects: usize) -> Option<usize> {
-        let hosted = &mut self.objects[object as usize];
-        hosted.commits += 1;
-        let mut draw = self.decisions.at(&self.draws, Place::new(purpose::COMMIT, object, hosted.commits, 0));
-        if let Some(CrashAt::After(number, done)) = self.faults.crash_at
-            && number == hosted.commits
-            && done <= effects
-        {
-            self.faults.crash_at = None;
-            return Some(done);
-        }
-        draw.chance("crash", self.faults.crash_after_commit)
-            .then(|| usize::try_from(draw.below("after_effects", effects as u64 + 1)).unwrap_or_default())
+    fn crash_point(&self, key: Key, effects: usize) -> Option<usize> {
+        let mut decide = self.decisions.at(Place::new(&COMMIT, key));
+        let rate = self.faults.crash_after_commit;
+        let after = decide.sometimes_up_to(&COMMIT.crash_after_effects, rate, effects as u64)?;
+        Some(usize::try_from(after).unwrap_or(effects))
     }
 
     fn make_durable(&mut self, world: &mut W, object: ObjectId, commit: &mut Commit<W::Object>) {
         let hosted = &mut self.objects[object as usize];
         for write in &commit.writes {
-            let digest = W::Object::apply(&mut hosted.storage, write);
-            self.recorder.mix(digest);
+            W::Object::apply(&mut hosted.storage, write);
         }
+        self.recorder.mix(digest_of(&commit.writes));
         if self.recorder.wants_lines() && !(commit.writes.is_empty() && commit.alarm_set.is_none()) {
             let start = self.start_ms.saturating_add_signed(self.objects[object as usize].skew_ms);
             let mut text = format!("commit of {} writes", commit.writes.len());
@@ -297,14 +328,12 @@ impl<W: World> Sim<W> {
         let Some(instance) = &mut self.objects[object as usize].instance else { return };
         let id = InstanceId { object, incarnation: instance.incarnation };
         let pending = std::mem::take(&mut instance.pending);
-        self.say("object", || format!("LOST: {}", describe(fault)));
+        self.say("object", || format!("LOST: {}", fault.says));
         world.fault(self, object, fault);
-        let hosted = &self.objects[object as usize];
-        let mut draw =
-            self.decisions.at(&self.draws, Place::new(purpose::RESET, object, u64::from(hosted.incarnations), 0));
-        let survive = draw.below("commits_survive", pending.len() as u64 + 1) as usize;
-        for mut commit in pending.into_iter().take(survive) {
-            if matches!(commit.fate, Fate::Fails(_)) {
+        for mut commit in pending {
+            let survives =
+                self.decisions.at(Place::new(&COMMIT, commit.key)).happens(&COMMIT.survives, Chance::percent(50));
+            if !survives || matches!(commit.fate, Fate::Fails(_)) {
                 break;
             }
             commit.is_unconfirmed = true;
@@ -313,12 +342,12 @@ impl<W: World> Sim<W> {
         let hosted = &mut self.objects[object as usize];
         hosted.instance = None;
         hosted.alarm_hangs_until = 0;
-        self.recorder.mix(u64::from(fault.0));
+        self.recorder.mix(digest_of(fault.name));
         world.lost(self, id);
         self.alarm_after_reset(world, object, fault);
     }
 
-    /// F10: the machine panics, and is restored in its place. What it committed becomes durable, without the effects
+    /// The machine panics, and is restored in its place. What it committed becomes durable, without the effects
     /// that had not left; the turn is lost.
     fn ghost(&mut self, world: &mut W, id: InstanceId, alarm: Option<AlarmRun>) {
         let object = id.object;
@@ -331,14 +360,13 @@ impl<W: World> Sim<W> {
             self.reset(world, object, Fault::COMMIT_FAILS);
             return;
         }
-        self.say("object", || "LOST: the machine panics; what it had started runs on".into());
+        self.say("object", || format!("LOST: {}", Fault::GHOST_RESTART.says));
         world.fault(self, object, Fault::GHOST_RESTART);
         for mut commit in pending {
             commit.is_unconfirmed = true;
             self.make_durable(world, object, &mut commit);
         }
         let hosted = &mut self.objects[object as usize];
-        hosted.constructions += 1;
         let restored = W::Object::construct(&hosted.settings, &hosted.storage);
         let (Ok(machine), Some(instance)) = (restored, &mut hosted.instance) else {
             self.reset(world, object, Fault::ISOLATE_KILLED);
@@ -348,29 +376,14 @@ impl<W: World> Sim<W> {
         instance.inbox.clear();
         instance.is_new = true;
         instance.turn_when_clear = false;
-        self.recorder.mix(u64::from(Fault::GHOST_RESTART.0));
+        self.recorder.mix(digest_of(Fault::GHOST_RESTART.name));
         world.ghost(self, id);
         // The handler of an alarm has failed, and is tried again.
-        if alarm == Some(AlarmRun::Stored) {
+        if let Some(AlarmRun::Stored(key)) = alarm {
             let hosted = &mut self.objects[object as usize];
-            hosted.alarm_running = false;
+            hosted.alarm_running = None;
             let (at, token) = (self.now + 2 * SECOND, hosted.alarm_token);
-            self.queue.push(at, Happening::Alarm { object, token });
+            self.queue.push(at, Happening::Alarm { object, key, token });
         }
-    }
-}
-
-fn describe(fault: Fault) -> &'static str {
-    match fault {
-        Fault::CRASH => "crash",
-        Fault::CRASH_BEFORE_COMMIT => "crash before the commit",
-        Fault::COMMIT_FAILS => "the commit failed",
-        Fault::COMMIT_SLOW => "the commit took over 30 s",
-        Fault::EXCEPTION => "exception in mid-turn",
-        Fault::EVICTION => "evicted",
-        Fault::DEPLOY => "deploy",
-        Fault::ISOLATE_KILLED => "the isolate was killed",
-        Fault::ALARM_HANGS => "the alarm handler was killed after 15 minutes",
-        _ => "reset",
     }
 }

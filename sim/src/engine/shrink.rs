@@ -1,8 +1,8 @@
 //! Shrinks what fails: delta debugging over a list, and a number moved towards its plainest value.
 //!
 //! Both ask a test repeatedly, always the same questions in the same order; all they need is the result of a run that a
-//! seed and a plan determine. Draws are keyed by what is drawn (see [`super::Draws`]), so removing an item from a plan
-//! leaves the rest of the run's draws unchanged; a plan whose items carry their own numbers shrinks best.
+//! seed and a plan determine. Draws are keyed by what is drawn (see [`Draws`](crate::Draws)), so removing an item from a
+//! plan leaves the rest of the run's draws unchanged; a plan whose items carry their own numbers shrinks best.
 
 use std::convert::Infallible;
 
@@ -129,13 +129,13 @@ fn failing_rest<T: Clone, E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Draws;
+    use crate::Draws;
 
     #[test]
     fn the_part_that_is_to_blame_is_found_whatever_it_is() {
         let draws = Draws::new(1);
         for case in 0..500 {
-            let mut draw = draws.at(0, 0, case, 0);
+            let mut draw = draws.at("", case);
             let count = draw.between(1, 40);
             let blamed: Vec<u64> = (0..count).filter(|_| draw.below(5) == 0).collect();
             let found = ddmin((0..count).collect(), |part| blamed.iter().all(|item| part.contains(item)));
@@ -148,7 +148,7 @@ mod tests {
     fn the_result_fails_and_no_item_of_it_can_be_left_out() {
         let draws = Draws::new(2);
         for case in 0..500 {
-            let mut draw = draws.at(0, 0, case, 0);
+            let mut draw = draws.at("", case);
             let items: Vec<u64> = (0..draw.between(1, 30)).map(|_| draw.below(100)).collect();
             let (by, rest) = (draw.between(2, 9), draw.below(9));
             let fails = |part: &[u64]| part.iter().sum::<u64>() % by == rest % by;

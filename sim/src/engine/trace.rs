@@ -1,7 +1,11 @@
 //! What a run leaves behind: a digest per step always, and readable lines if asked for.
 
 use super::Micros;
-use std::fmt;
+use rustc_hash::FxHasher;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 /// A line of the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,4 +96,11 @@ impl Recorder {
             lines.push(Line { step, at, who: who.into(), what: what.into() });
         }
     }
+}
+
+/// What a digest takes in of this.
+pub(super) fn digest_of<T: Hash + ?Sized>(what: &T) -> u64 {
+    let mut hasher = FxHasher::default();
+    what.hash(&mut hasher);
+    hasher.finish()
 }

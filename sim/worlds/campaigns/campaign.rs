@@ -48,7 +48,7 @@ fn soak() {
 #[test]
 fn a_campaign_reaches_every_state_with_every_fault() {
     unless_a_law_is_broken(|| {
-        let swarm = Campaign { start: 0, seeds: 2_000, profile: Profile::Swarm, jobs: jobs(), fail_fast: false };
+        let swarm = Campaign { start: 0, seeds: 3_000, profile: Profile::Swarm, jobs: jobs(), fail_fast: false };
         let found = campaign::run(swarm, |_| {});
         let coverage = &found.coverage;
         let faults = coverage.missing().into_iter().map(|(fault, state)| format!("{fault} never hit {}", state.name()));
@@ -59,6 +59,6 @@ fn a_campaign_reaches_every_state_with_every_fault() {
         let outcomes = outcomes.into_iter().filter(|outcome| !found.outcomes.contains_key(outcome));
         let outcomes = outcomes.map(|outcome| format!("no request ended as {outcome}"));
         let missing: Vec<String> = faults.chain(events).chain(sometimes).chain(outcomes).collect();
-        assert!(missing.is_empty(), "2000 seeds did not reach all that they should:\n{}", missing.join("\n"));
+        assert!(missing.is_empty(), "3000 seeds did not reach all that they should:\n{}", missing.join("\n"));
     });
 }

@@ -74,6 +74,7 @@ macro_rules! ran {
         }
     };
 }
+
 pub(crate) use ran;
 
 ran!(Report, Coverage);

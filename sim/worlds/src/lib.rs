@@ -5,7 +5,8 @@
 //! [`queue`] is the world of the Queue variant, with laws of its own.
 //! [`steer`] runs campaigns that learn from what they reached.
 //! [`finding`] reports a broken law to people.
-//! [`scenario`] writes plans down as files, and shrinks failing ones.
+//! [`scenario`] writes runs of both worlds down as files, and makes failing ones small.
+//! [`story`] plays short stories, of which the worker plays the same files.
 //! [`bugs`] has mistakes that the laws must find, for [`durable_sim::planter`] to plant.
 //! `mutants` looks for each of them through every lens.
 //! `reference` compares the machine with a model of plain lists, on generated sequences.
@@ -31,6 +32,7 @@ pub mod scenario;
 #[cfg(all(feature = "lenses", madsim))]
 pub mod shell;
 pub mod steer;
+pub mod story;
 pub mod verify;
 
 #[cfg(all(feature = "lenses", not(madsim)))]

@@ -87,11 +87,9 @@ fn wrong_input_is_one_line_and_exit_code_2() {
         (&["run", "--seeds", "0"] as &[&str], "--seeds"),
         (&["run", "--seeds", "x"], "--seeds"),
         (&["run", "--profile", "wild"], "--profile"),
-        (&["run", "--machine", "queue", "--profile", "calm"], "--profile"),
         (&["run", "--machine", "queue", "--steer"], "--steer"),
         (&["run", "--seeds", "2", "--start", "18446744073709551615"], "--start"),
         (&["replay"], "SEED"),
-        (&["shrink", "7", "--machine", "queue", "-o", "x.toml"], "--output"),
         (&["scenario", "none.toml"], "none.toml"),
     ] {
         let output = run(arguments);

@@ -2,9 +2,9 @@
 //! to its end, with all laws. `SIM_CRASH_SEEDS` says how many runs are taken apart so.
 #![allow(missing_docs, reason = "a test")]
 
-use durable_sim::{Chance, CrashAt, Fault, MINUTE};
+use durable_sim::{Chance, MINUTE, Place, Script, Value};
 use proxy_fetch::Options;
-use proxy_fetch_sim::proxy::{Plan, Profile, Report, Watch, coverage::State, run_plan};
+use proxy_fetch_sim::proxy::{Plan, Profile, Report, Watch, run_plan};
 use std::env;
 
 /// A run of up to 8 requests without faults, but for upstreams that fail now and then. Nothing is strict: a crash comes.
@@ -20,20 +20,15 @@ fn plan(seed: u64) -> Plan {
     plan
 }
 
-/// The run with this crash, if it comes to that.
-fn crashed(seed: u64, at: CrashAt) -> Option<Report> {
-    let mut plan = plan(seed);
-    plan.faults.crash_at = Some(at);
-    let report = run_plan(seed, plan, Watch::default());
+/// The run with this decision in it; the others are drawn as before.
+fn crashed(seed: u64, place: Place, name: &'static str, value: Value) -> Report {
+    let script: Script = [(place, name, value)].into_iter().collect();
+    let report = run_plan(Plan { script, ..plan(seed) }, Watch::default());
     if let Some((step, violation)) = &report.violation {
-        panic!("seed {seed}, crash at {at:?}: step {step} broke {violation}");
+        panic!("seed {seed}, \"{place}\" {name} {value:?}: step {step} broke {violation}");
     }
-    let fault = match at {
-        CrashAt::Before(_) => Fault::CRASH_BEFORE_COMMIT,
-        CrashAt::After(..) => Fault::CRASH,
-    };
-    let came = State::ALL.into_iter().any(|state| report.coverage.hits(fault, state) > 0);
-    came.then_some(report)
+    assert!(report.unplayed.is_empty(), "seed {seed} did not come to \"{place}\"");
+    report
 }
 
 #[test]
@@ -41,22 +36,32 @@ fn a_crash_at_every_step_of_a_run() {
     let seeds = env::var("SIM_CRASH_SEEDS").map_or(Ok(20), |text| text.parse::<u64>()).expect("a number");
     let (mut runs, mut longest, mut interrupted) = (0_u64, 0, 0);
     for seed in 0..seeds {
-        let mut commit = 1;
-        while let Some(report) = crashed(seed, CrashAt::Before(commit)) {
-            runs += 1;
-            interrupted += report.outcomes.get("interrupted").copied().unwrap_or_default();
-            for effects in 0.. {
-                let Some(report) = crashed(seed, CrashAt::After(commit, effects)) else {
-                    assert!(effects > 0, "commit {commit} of seed {seed} never came");
-                    break;
-                };
-                runs += 1;
-                interrupted += report.outcomes.get("interrupted").copied().unwrap_or_default();
+        let asked = run_plan(plan(seed), Watch { asked: true, ..Watch::default() }).asked;
+        let mut commits = 0;
+        for (place, name) in asked {
+            match name {
+                "crash" => {
+                    let report = crashed(seed, place, name, Value::Flag(true));
+                    runs += 1;
+                    interrupted += report.outcomes.get("interrupted").copied().unwrap_or_default();
+                }
+                "crash_after_effects" => {
+                    commits += 1;
+                    for effects in 0.. {
+                        let report = crashed(seed, place, name, Value::Number(effects));
+                        if !report.notes.is_empty() {
+                            // There were no more effects than the last time.
+                            break;
+                        }
+                        runs += 1;
+                        interrupted += report.outcomes.get("interrupted").copied().unwrap_or_default();
+                    }
+                }
+                _ => {}
             }
-            commit += 1;
         }
-        assert!(commit > 1, "seed {seed} made no commit");
-        longest = longest.max(commit - 1);
+        assert!(commits > 0, "seed {seed} made no commit");
+        longest = longest.max(commits);
     }
     println!("{runs} runs of {seeds} seeds; up to {longest} commits; {interrupted} requests interrupted");
     assert!(runs > 20 * seeds, "only {runs} crashes");

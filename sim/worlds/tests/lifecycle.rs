@@ -13,7 +13,7 @@ type Arrow = (State, State);
 
 const PAGE: &str = "docs/request.md";
 /// Enough for each arrow to be seen often.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 600;
 
 /// What is no step of a request, and happens all the same.
 const BESIDES: [Arrow; 3] = [

@@ -1,7 +1,10 @@
 //! The Queue variant's consumer: a seed is one run.
 #![allow(missing_docs, reason = "a test")]
 
-use proxy_fetch_sim::queue::{Report, Watch, run_seed};
+use proxy_fetch_sim::{
+    proxy::Profile,
+    queue::{Report, Watch, run_seed},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     thread,
@@ -10,7 +13,8 @@ use std::{
 const SEEDS: u64 = 60;
 
 fn all(seeds: impl Iterator<Item = u64>) -> BTreeMap<u64, Report> {
-    seeds.map(|seed| (seed, run_seed(seed, Watch { lines: true, digests: true, ..Watch::default() }))).collect()
+    let watch = Watch { lines: true, digests: true, ..Watch::default() };
+    seeds.map(|seed| (seed, run_seed(seed, Profile::Swarm, watch))).collect()
 }
 
 #[test]
@@ -39,8 +43,8 @@ fn the_same_seed_twice_is_the_same_run() {
 #[test]
 fn a_run_is_the_same_without_its_trace_and_without_the_laws() {
     for seed in 0..SEEDS {
-        let watched = run_seed(seed, Watch { lines: true, ..Watch::default() });
-        let plain = run_seed(seed, Watch { laws: false, ..Watch::default() });
+        let watched = run_seed(seed, Profile::Swarm, Watch { lines: true, ..Watch::default() });
+        let plain = run_seed(seed, Profile::Swarm, Watch { laws: false, ..Watch::default() });
         assert_eq!((watched.digest, watched.steps), (plain.digest, plain.steps), "seed {seed}");
     }
 }

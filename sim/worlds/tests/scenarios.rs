@@ -1,30 +1,27 @@
-//! The scenarios of `sim/worlds/scenarios`, on the simulated platform and under all laws. The same files drive the compiled
+//! The stories of `sim/worlds/scenarios`, on the simulated platform and under all laws. The same files drive the compiled
 //! object on the real runtime: `worker/test/runtime/scenarios.test.ts`.
 #![allow(missing_docs, reason = "a test")]
 
-mod scenarios_world;
-
-use durable_sim::Faults;
-use scenarios_world::{Scenario, all, play, verdict::judge};
-
-/// The draws decide how long commits take, and what jitter adds to a delay.
-const SEEDS: u64 = 20;
+use durable_sim::{Faults, Recorder};
+use proxy_fetch_sim::story::{SEEDS, Story, all, judge, play};
 
 #[test]
-fn every_scenario_comes_out_as_it_says() {
-    let scenarios = all();
-    assert!(scenarios.len() >= 8, "{} scenarios", scenarios.len());
-    for scenario in scenarios.iter().filter(|scenario| scenario.not_here.is_none()) {
+fn every_story_comes_out_as_it_says() {
+    let stories = all().unwrap_or_else(|problem| panic!("{problem}"));
+    assert!(stories.len() >= 8, "{} stories", stories.len());
+    for (name, story) in stories.iter().filter(|(_, story)| story.not_here.is_none()) {
         for seed in 0..SEEDS {
-            let played = play(seed, scenario, Faults::default());
-            let problems = judge(scenario, &played);
-            assert!(problems.is_empty(), "{}, seed {seed}: {}", scenario.name, problems.join("; "));
+            let played = play(seed, story, Faults::default(), Recorder::default());
+            let problems = judge(story, &played);
+            assert!(problems.is_empty(), "{name}, seed {seed}: {}", problems.join("; "));
         }
     }
+    // The command shows what these tests look at.
+    const { assert!(SEEDS >= 20) };
 }
 
 /// `a`, whose first call breaks, and a repeat of it; with one thing changed.
-fn changed(from: &str, to: &str) -> Result<Scenario, String> {
+fn changed(from: &str, to: &str) -> Result<Story, String> {
     let text = r#"{
         "about": "A broken connection.",
         "steps": [
@@ -37,12 +34,12 @@ fn changed(from: &str, to: &str) -> Result<Scenario, String> {
         "at_once": 1
     }"#;
     assert!(from.is_empty() || text.contains(from), "{from}");
-    Scenario::read("story", &text.replacen(from, to, 1))
+    Story::read(&text.replacen(from, to, 1))
 }
 
 fn problems(from: &str, to: &str) -> String {
-    let scenario = changed(from, to).unwrap_or_else(|problem| panic!("{problem}"));
-    judge(&scenario, &play(1, &scenario, Faults::default())).join("; ")
+    let story = changed(from, to).unwrap_or_else(|problem| panic!("{problem}"));
+    judge(&story, &play(1, &story, Faults::default(), Recorder::default())).join("; ")
 }
 
 #[test]
@@ -65,30 +62,78 @@ fn what_is_not_as_expected_is_found() {
     assert!(late.starts_with("a: 1") && late.ends_with(" ms before call 2, not 1300"), "{late}");
 }
 
+/// Each message is one line, with the line of the text and the place in it.
 #[test]
 fn what_is_not_known_is_refused() {
     let cases = [
-        ("\"about\"", "\"abuot\"", "story.about: is missing"),
-        ("\"at_once\"", "\"at_most\"", "story.at_most: is not known"),
-        ("\"breaks\": true", "\"status\": 200, \"delay\": 1", "story.steps[0].upstream.delay: is not known"),
-        ("\"breaks\": true", "\"status\": 200, \"hangs\": true", "an answer is one of status, hangs, breaks"),
-        ("\"repeat\": \"a\"", "\"repeat\": \"a\", \"upstream\": []", "story.steps[1].upstream: is not known"),
-        ("\"repeat\": \"a\"", "\"crash\": false", "story.steps[1].crash: is true"),
-        ("\"repeat\": \"a\"", "\"repeat\": \"b\"", "story.steps[1]: there is no request b"),
-        ("\"repeat\"", "\"enqueue\"", "story.steps[1]: a is there already"),
-        ("\"enqueue\": \"a\"", "\"enqueue\": \"a\", \"cancel\": \"a\"", "is not one of enqueue, repeat"),
-        ("\"at_ms\": 0", "\"at_ms\": -1", "-1 is not a whole number"),
-        ("\"at_ms\": 0", "\"at_ms\": 9000", "5000 ms is before the step before"),
-        ("\"a\": {", "\"b\": {", "is not about the requests that are accepted: a"),
-        ("\"callbacks\": [1, 1], ", "", "story.expect.a.callbacks: is missing"),
-        ("[1, 1]", "[2, 1]", "[2,1] is neither a number nor [least, most]"),
-        ("\"about\"", "\"only\": { \"side\": \"moon\", \"why\": \"?\" }, \"about\"", "moon is neither sim nor workerd"),
-        ("\"about\"", "\"only\": { \"side\": \"sim\" }, \"about\"", "story.only.why: is missing"),
+        ("\"about\"", "\"abuot\"", "line 1: about: is missing"),
+        ("\"at_once\"", "\"at_most\"", "line 10: at_most: is not known"),
+        ("\"breaks\": true", "\"status\": 200, \"delay\": 1", "line 4: steps[0].upstream[0].delay: is not known"),
+        (
+            "\"breaks\": true",
+            "\"status\": 200, \"hangs\": true",
+            "line 4: steps[0].upstream[0]: an answer is one of status, hangs, breaks",
+        ),
+        ("[{ \"breaks\": true }, { \"status\": 200, \"after_ms\": 10 }]", "[]", "line 4: steps[0].upstream: is empty"),
+        (
+            "\"after_ms\": 10",
+            "\"after_ms\": 86400001",
+            "line 4: steps[0].upstream[1].after_ms: 86400001 is above 86400000",
+        ),
+        (
+            "\"status\": 200",
+            "\"status\": 65536",
+            "line 4: steps[0].upstream[1].status: 65536 is not a status, a whole number to 65535",
+        ),
+        ("\"repeat\": \"a\"", "\"repeat\": \"a\", \"upstream\": []", "line 5: steps[1].upstream: is not known"),
+        ("\"repeat\": \"a\"", "\"crash\": false", "line 5: steps[1].crash: is true, and nobody replies"),
+        ("\"repeat\": \"a\"", "\"repeat\": \"b\"", "line 5: steps[1]: there is no request b"),
+        ("\"repeat\"", "\"enqueue\"", "line 5: steps[1]: a is there already"),
+        (
+            "\"enqueue\": \"a\"",
+            "\"enqueue\": \"a\", \"cancel\": \"a\"",
+            "line 4: steps[0]: is not one of enqueue, repeat, conflict, cancel, crash",
+        ),
+        (
+            "\"enqueue\": \"a\"",
+            "\"enqueue\": \"a\", \"callbacks\": [\"sings\"]",
+            "line 4: steps[0].callbacks[0]: \"sings\" is none of answers, throws, hangs",
+        ),
+        (
+            "\"enqueue\": \"a\"",
+            "\"enqueue\": \"a\", \"options\": { \"max_retries\": -1 }",
+            "line 4: steps[0].options.max_retries: -1 is not a whole number from 0",
+        ),
+        ("\"enqueue\": \"a\"", "\"enqueue\": \"a\", \"copies\": 1001", "line 4: steps[0].copies: 1001 is above 1000"),
+        ("\"at_ms\": 0", "\"at_ms\": -1", "line 4: steps[0].at_ms: -1 is not a whole number from 0"),
+        ("\"at_ms\": 0", "\"at_ms\": 9000", "line 5: steps[1]: 5000 ms is before the step before"),
+        ("\"a\": {", "\"b\": {", "line 7: expect: is not about the requests that are accepted: a"),
+        ("\"callbacks\": [1, 1], ", "", "line 8: expect.a.callbacks: is missing"),
+        ("[1, 1]", "[2, 1]", "line 8: expect.a.callbacks: [2,1] is neither a number nor [least, most]"),
+        ("[1000]", "[\n1000,\n{}]", "line 10: expect.a.gaps_ms[1]: {} is not a whole number from 0"),
+        (
+            "\"about\"",
+            "\"only\": { \"side\": \"moon\", \"why\": \"?\" }, \"about\"",
+            "line 2: only.side: moon is neither sim nor workerd",
+        ),
+        ("\"about\"", "\"only\": { \"side\": \"sim\" }, \"about\"", "line 2: only.why: is missing"),
+        ("\"at_once\": 1", "\"at_once\": 1,", "line 11, column 5: key must be a string"),
     ];
     for (from, to, expected) in cases {
         match changed(from, to) {
             Ok(_) => panic!("{to} is taken"),
-            Err(problem) => assert!(problem.contains(expected), "{to}: {problem}"),
+            Err(problem) => assert_eq!(problem, expected, "{to}"),
         }
     }
+}
+
+/// What is missing then merely follows from it.
+#[test]
+fn of_a_run_that_a_broken_law_ends_only_that_is_told() {
+    let story = changed("response 200", "response 201").unwrap_or_else(|problem| panic!("{problem}"));
+    let mut played = play(1, &story, Faults::default(), Recorder::default());
+    played.problems.push("S3: a law is broken".into());
+    assert_eq!(judge(&story, &played).len(), 2);
+    played.is_cut_short = true;
+    assert_eq!(judge(&story, &played), ["S3: a law is broken"]);
 }

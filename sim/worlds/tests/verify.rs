@@ -2,16 +2,17 @@
 #![allow(missing_docs, reason = "a test")]
 
 mod reviewed;
-mod scenarios_world;
 
-use durable_sim::{Chance, Faults};
+use durable_sim::{Chance, Faults, Recorder};
 use proxy_fetch::{Event, Options, Recorded, Timestamp};
-use proxy_fetch_sim::verify::{Findings, Verified, verify};
-use scenarios_world::{
-    Scenario, all,
-    file::{Action, Answer, AnswerKind, Callback, Enqueue, Step},
-    play,
-    recording::OBJECT_NAME,
+use proxy_fetch_sim::{
+    story::{
+        Story, all,
+        file::{Action, Answer, AnswerKind, Callback, Enqueue, Step},
+        play,
+        recording::OBJECT_NAME,
+    },
+    verify::{Findings, Verified, verify},
 };
 use std::{
     io::Write as _,
@@ -27,13 +28,12 @@ fn findings(lines: &[String]) -> Findings {
 }
 
 fn recording_of(name: &str) -> Vec<String> {
-    let scenarios = all();
-    let scenario = scenarios.iter().find(|scenario| scenario.name == name).expect("a scenario");
-    play(3, scenario, Faults::default()).recording
+    let stories = all().unwrap_or_else(|problem| panic!("{problem}"));
+    play(3, &stories[name], Faults::default(), Recorder::default()).recording
 }
 
 /// Many requests in a second, whose upstreams and origins do all that they can.
-fn crowd() -> Scenario {
+fn crowd() -> Story {
     let status = |status| AnswerKind::Status { status, retry_after: None, body_bytes: 2 };
     let kinds = [status(200), status(503), AnswerKind::Hangs, AnswerKind::Breaks, status(429)];
     let step = |n: u64| {
@@ -64,8 +64,8 @@ fn crowd() -> Scenario {
         };
         Step { at_ms: n * 20, action: Action::Enqueue(Box::new(enqueue)), reply: "accepted".into() }
     };
-    Scenario {
-        name: "crowd".into(),
+    Story {
+        about: "A crowd.".into(),
         not_here: None,
         steps: (0..50).map(step).collect(),
         expect: Default::default(),
@@ -75,11 +75,11 @@ fn crowd() -> Scenario {
 
 #[test]
 fn what_is_recorded_is_done_again() {
-    for scenario in all() {
-        let played = play(7, &scenario, Faults::default());
+    for (name, story) in all().unwrap_or_else(|problem| panic!("{problem}")) {
+        let played = play(7, &story, Faults::default(), Recorder::default());
         let found = findings(&played.recording);
-        assert_eq!(found.difference, None, "{}", scenario.name);
-        assert!(found.turns > 3 && found.incarnations > 0, "{}: {found}", scenario.name);
+        assert_eq!(found.difference, None, "{name}");
+        assert!(found.turns > 3 && found.incarnations > 0, "{name}: {found}");
     }
 }
 
@@ -96,10 +96,10 @@ fn so_it_is_under_faults() {
         clock_skew_ms: 500,
         ..Faults::default()
     };
-    let scenario = crowd();
+    let story = crowd();
     let (mut lost, mut restarts) = (0, 0);
     for seed in 0..30 {
-        let played = play(seed, &scenario, faults.clone());
+        let played = play(seed, &story, faults.clone(), Recorder::default());
         assert_eq!(played.problems, Vec::<String>::new(), "seed {seed}");
         let found = findings(&played.recording);
         assert_eq!(found.difference, None, "seed {seed}");

@@ -13,7 +13,7 @@ pub fn run_without_laws(seed: u64) -> Done {
 }
 
 fn run(seed: u64, laws: bool) -> Done {
-    let report = run_plan(seed, plan(seed), Watch { laws, ..Watch::default() });
+    let report = run_plan(plan(seed), Watch { laws, ..Watch::default() });
     assert_eq!(report.violation, None);
     assert_eq!(report.outcomes.get("response"), Some(&REQUESTS));
     Done { events: report.steps, requests: REQUESTS, simulated_us: report.simulated }

@@ -28,8 +28,6 @@ enum Check {
     Explored(&'static str),
     /// The first failing seed of a bug; and of how many items it is when it is small.
     Small(&'static str, usize),
-    /// The same of the queue.
-    SmallOfQueue(&'static str, usize),
     /// The failure that README shows.
     Readme,
     /// A bug that is asked for goes before that of the file: what the trace then says.
@@ -49,9 +47,9 @@ const CHECKS: [Check; 24] = [
     Check::Small("NameForgottenAtEnd", 8),
     Check::Small("CancelIgnoresFlight", 8),
     Check::Small("RedirectUnchecked", 8),
-    Check::SmallOfQueue("SixthMessage", 12),
-    Check::SmallOfQueue("EndNotRemembered", 5),
-    Check::SmallOfQueue("DelayRoundedDown", 3),
+    Check::Small("SixthMessage", 12),
+    Check::Small("EndNotRemembered", 5),
+    Check::Small("DelayRoundedDown", 3),
     Check::Other { file: "no_retry_was_asked_for.toml", bug: "AttemptCountedLate", says: "went from 0 to 0" },
     Check::Same("replay 0"),
     Check::Same("replay 1"),
@@ -127,9 +125,6 @@ impl Sides<'_> {
             Check::Steered(bug) => self.steered(bug).map_err(|why| format!("{bug}, steered: {why}")),
             Check::Explored(bug) => self.explored(bug).map_err(|why| format!("{bug}, explored: {why}")),
             Check::Small(bug, most) => self.small(bug, *most).map_err(|why| format!("{bug}, made small: {why}")),
-            Check::SmallOfQueue(bug, most) => {
-                self.small_of_queue(bug, *most).map_err(|why| format!("{bug}, made small: {why}"))
-            }
             Check::Readme => self.readme().map_err(|why| format!("the failure in README: {why}")),
             Check::Other { file, bug, says } => {
                 let file = scenarios().join(file).display().to_string();
@@ -247,25 +242,34 @@ impl Sides<'_> {
 
     /// Little is left, plain and in order; it breaks the same law, and its file says how it came about.
     fn small(&self, bug: &str, most: usize) -> Result<(), String> {
-        let (seed, law) = self.first(bug, "swarm")?;
+        let is_queue = bugs::bug(bug)?.machine == bugs::Machine::Queue;
+        let (lens, machine) = if is_queue { ("queue", "--machine queue ") } else { ("swarm", "") };
+        let (seed, law) = self.first(bug, lens)?;
         let (path, typed) = bugs::scratch(&format!("small/{bug}.toml"))?;
         let file = path.display().to_string();
-        let ran = self.with(bug, &["shrink", &seed, "--bug", bug, "-o", &file])?.ends(1, "made small: ")?;
+        let words = machine.split_whitespace().chain([seed.as_str(), "--bug", bug, "-o", &file]);
+        let words: Vec<&str> = ["shrink"].into_iter().chain(words).collect();
+        let ran = self.with(bug, &words)?.ends(1, "made small: ")?;
         let text = fs::read_to_string(&path).map_err(|error| format!("{file}: {error}"))?;
         let scenario = Scenario::parse(&text).map_err(|error| format!("{file}: {error}"))?;
         let (left, before) = items(&ran.out).ok_or("it does not say how small it is")?;
+        let numbers = scenario.document.lists.get("requests");
         let head: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
         let [says, is, run, made] = head.as_slice() else { return Err(format!("{file} begins with {head:?}")) };
         // The trace ends as the law breaks; then the commands are told.
         let trace = ran.out.lines().take_while(|line| !line.starts_with("repeat the "));
         let last = trace.filter(|line| !line.is_empty()).last().unwrap_or_default();
         for (is_so, what) in [
-            (left == scenario.plan.items() && left <= most && left < before, format!("{left} of {before} items")),
+            (left == scenario.document.items() && left <= most && left < before, format!("{left} of {before} items")),
             (scenario.bug.as_deref() == Some(bug) && scenario.law.as_deref() == Some(&law), format!("{scenario:?}")),
-            (scenario.plan.requests.iter().all(Option::is_some), "numbers are left out".to_owned()),
+            (
+                // A ULID of the queue has the number in it, and with it the jitter.
+                is_queue || numbers.is_none_or(|items| items.keys().copied().eq(0..items.len() as u32)),
+                "numbers are left out".to_owned(),
+            ),
             (says.starts_with(&format!("# {law}: ")) && is.starts_with(&format!("# {bug}: ")), format!("{says} {is}")),
             (*run == format!("# cargo sim scenario {typed} runs it."), (*run).to_owned()),
-            (*made == format!("# cargo sim shrink {seed} --bug {bug} made it."), (*made).to_owned()),
+            (*made == format!("# cargo sim shrink {machine}{seed} --bug {bug} made it."), (*made).to_owned()),
             (last.contains(&format!(" {law}: ")), format!("the trace ends with {last}")),
         ] {
             if !is_so {
@@ -273,16 +277,6 @@ impl Sides<'_> {
             }
         }
         self.with(bug, &["scenario", &file])?.ends(1, &format!(": {law}: ")).map(drop)
-    }
-
-    fn small_of_queue(&self, bug: &str, most: usize) -> Result<(), String> {
-        let (seed, law) = self.first(bug, "queue")?;
-        let ran = self.with(bug, &["shrink", "--machine", "queue", &seed, "--bug", bug])?.ends(1, "made small: ")?;
-        let (left, before) = items(&ran.out).ok_or("it does not say how small it is")?;
-        if left > most || left >= before {
-            return Err(format!("{left} of {before} items"));
-        }
-        ran.ends(1, &format!(" {law}: ")).map(drop)
     }
 
     /// The failure in README is what is printed, but for how long it took.

@@ -6,7 +6,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
     bugs::planted,
     explore::{
-        Action, Kinds, ProxySpace, Scope, Trace, read_path, retrace,
+        Kinds, ProxySpace, Scope, Trace, read_path, retrace,
         search::{Bounds, End, Found, search},
     },
     laws::Violation,
@@ -82,7 +82,7 @@ pub(super) struct ExploreArgs {
 }
 
 impl ExploreArgs {
-    const fn scope(&self) -> Scope {
+    pub(super) const fn scope(&self) -> Scope {
         Scope {
             requests: self.requests,
             slots: self.slots,
@@ -95,13 +95,18 @@ impl ExploreArgs {
             exact: self.exact,
         }
     }
+
+    /// Takes the path in this text again: what it comes to, line by line, and the exit code.
+    pub(super) fn again(&self, text: &str) -> Result<(String, ExitCode), String> {
+        let trace = retrace(&ProxySpace::new(self.scope()), &read_path(text)?)?;
+        Ok((shown(&trace), code(trace.broken.is_some())))
+    }
 }
 
 pub(super) fn run(args: &ExploreArgs) -> ExitCode {
-    let space = ProxySpace::new(args.scope());
     match &args.path {
-        Some(file) => take_again(&space, file),
-        None => explore(args, &space),
+        Some(file) => take_again(args, file),
+        None => explore(args, &ProxySpace::new(args.scope())),
     }
 }
 
@@ -187,13 +192,10 @@ fn said(broken: &Violation) -> String {
     law.into_iter().chain(bug).collect()
 }
 
-fn take_again(space: &ProxySpace, file: &Path) -> ExitCode {
-    let taken = fs::read_to_string(file)
-        .map_err(|error| error.to_string())
-        .and_then(|text| read_path(&text))
-        .and_then(|path: Vec<Action>| retrace(space, &path));
-    match taken {
-        Ok(trace) => print(&shown(&trace), code(trace.broken.is_some())),
+fn take_again(args: &ExploreArgs, file: &Path) -> ExitCode {
+    let text = fs::read_to_string(file).map_err(|error| error.to_string());
+    match text.and_then(|text| args.again(&text)) {
+        Ok((taken, exit)) => print(&taken, exit),
         Err(error) => {
             eprintln!("error: {}: {error}", file.display());
             ExitCode::from(2)

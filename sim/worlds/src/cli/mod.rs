@@ -56,7 +56,7 @@ enum Command {
     /// Make the failing run of a seed small: as few requests and faults as break the same law, as early and as plain as
     /// can be.
     Shrink(ShrinkArgs),
-    /// Run a scenario file and print its trace.
+    /// Run a scenario file (a plan, a path of `explore`, or a story) and print its trace.
     Scenario(ScenarioArgs),
     /// Run the native host's shell on madsim under a nemesis, as the seed says, and print what its host recorded.
     #[cfg(feature = "lenses")]
@@ -163,7 +163,7 @@ struct ShrinkArgs {
     /// The profile that the seed was run with.
     #[arg(long, default_value = "swarm")]
     profile: Profile,
-    /// Write the scenario to this file; there are none of the queue.
+    /// Write the small run to this file, as a scenario.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Seconds that it may take.
@@ -206,14 +206,6 @@ pub fn main() -> ExitCode {
 }
 
 fn run_command(cli: Cli) -> ExitCode {
-    let simulated = match &cli.command {
-        Command::Run(args) => Some((args.machine, args.profile)),
-        Command::Replay(args) => Some((args.machine, args.profile)),
-        Command::Shrink(args) => Some((args.machine, args.profile)),
-        #[cfg(feature = "lenses")]
-        Command::Mutants(_) | Command::Shell(_) => None,
-        Command::Explore(_) | Command::Scenario(_) | Command::Verify(_) => None,
-    };
     if let Command::Run(RunArgs { machine: Machine::Queue, steer: true, .. }) = &cli.command {
         eprintln!("error: --steer is not for --machine queue, whose runs collect no features");
         return ExitCode::from(2);
@@ -222,12 +214,6 @@ fn run_command(cli: Cli) -> ExitCode {
         && start.checked_add(seeds - 1).is_none()
     {
         eprintln!("error: --start {start} with --seeds {seeds}: the last seed would be above {}", u64::MAX);
-        return ExitCode::from(2);
-    }
-    if let Some((Machine::Queue, profile)) = simulated
-        && profile != Profile::Swarm
-    {
-        eprintln!("error: --profile {} is not for --machine queue, which has swarm only", profile.name());
         return ExitCode::from(2);
     }
     if let (Some(bug), Some(machine)) = (cli.bug, runs(&cli.command)) {
@@ -246,7 +232,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Shrink(args) => shrink::shrink(&args),
-        Command::Scenario(args) => scenario::scenario(&args),
+        Command::Scenario(args) => scenario::scenario(&args, cli.bug),
         #[cfg(feature = "lenses")]
         Command::Shell(args) => shell::run(&args),
         #[cfg(feature = "lenses")]
@@ -266,7 +252,9 @@ const fn runs(command: &Command) -> Option<table::Machine> {
             Machine::Object => Some(Object),
             Machine::Queue => Some(Queue),
         },
-        Command::Explore(_) | Command::Scenario(_) | Command::Verify(_) => Some(Object),
+        Command::Explore(_) | Command::Verify(_) => Some(Object),
+        // Its file says it.
+        Command::Scenario(_) => None,
         #[cfg(feature = "lenses")]
         Command::Shell(_) => Some(table::Machine::Shell),
         #[cfg(feature = "lenses")]

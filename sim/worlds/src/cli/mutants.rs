@@ -30,7 +30,10 @@ pub(super) fn run(args: &MutantsArgs, one: Option<&'static Bug>) -> ExitCode {
 
 /// In a process of the planted copy: what is found of its bug, for the process that looks for all of them.
 fn look(args: &MutantsArgs) -> Result<ExitCode, String> {
-    let kills = mutants::look(|lens| args.seeds.map_or(lens.budget, |seeds| seeds.min(lens.budget)));
+    let kills = mutants::look(|lens| {
+        let most = bugs::planted().map_or(lens.budget, |bug| lens.budget.max(lens.soon(bug)));
+        args.seeds.map_or(most, |seeds| seeds.min(most))
+    });
     let kills = serde_json::to_string(&kills).map_err(|error| error.to_string())?;
     Ok(print(&format!("{kills}\n"), ExitCode::SUCCESS))
 }

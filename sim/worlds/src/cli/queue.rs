@@ -1,4 +1,4 @@
-//! `cargo sim run` and `cargo sim replay` of the Queue variant's consumer.
+//! `cargo sim run`, `cargo sim replay` and `cargo sim scenario` of the Queue variant's consumer.
 
 use super::{
     ReplayArgs, RunArgs,
@@ -6,6 +6,7 @@ use super::{
 };
 use indicatif::HumanCount;
 use proxy_fetch_sim::{
+    proxy::Profile,
     queue::{
         Report, Watch,
         campaign::{self, Summary, replay_command},
@@ -26,19 +27,19 @@ const SHOWN_FAILURES: usize = 10;
 
 /// Runs a campaign.
 pub(super) fn run(args: &RunArgs, jobs: usize, progress: impl Fn(u64) + Sync) -> Summary {
-    campaign::run(args.start, args.seeds, jobs, progress)
+    campaign::run(args.start, args.seeds, args.profile, jobs, progress)
 }
 
-pub(super) fn text(found: &Summary, wall: Duration) -> String {
+pub(super) fn text(profile: Profile, found: &Summary, wall: Duration) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write_text(&mut text, found, wall);
+    let _ = write_text(&mut text, profile, found, wall);
     text
 }
 
-fn write_text(out: &mut String, found: &Summary, wall: Duration) -> Result {
+fn write_text(out: &mut String, profile: Profile, found: &Summary, wall: Duration) -> Result {
     let seconds = wall.as_secs_f64();
-    writeln!(out, "seeds        {} of the queue's consumer", HumanCount(found.seeds))?;
+    writeln!(out, "seeds        {} of the queue's consumer, profile {}", HumanCount(found.seeds), profile.name())?;
     writeln!(out, "events       {} in {seconds:.1} s", HumanCount(found.steps))?;
     writeln!(out, "simulated    {:.1} days", found.simulated as f64 / 1e6 / 86_400.0)?;
     let outcomes: Vec<String> =
@@ -81,7 +82,7 @@ fn write_text(out: &mut String, found: &Summary, wall: Duration) -> Result {
     Ok(())
 }
 
-pub(super) fn json(start: u64, found: &Summary, wall: Duration) -> Value {
+pub(super) fn json(start: u64, profile: Profile, found: &Summary, wall: Duration) -> Value {
     let pairs = Fault::ALL.iter().flat_map(|fault| State::ALL.map(|state| (*fault, state)));
     let coverage: Vec<Value> = pairs
         .map(|(fault, state)| {
@@ -98,13 +99,14 @@ pub(super) fn json(start: u64, found: &Summary, wall: Duration) -> Value {
         .iter()
         .filter_map(|report| {
             let (step, violation) = report.violation.as_ref()?;
-            let repeat = replay_command(report.seed);
+            let repeat = replay_command(report.seed, profile);
             Some(json!({"seed": report.seed, "step": step, "law": violation.law, "what": violation.what,
                 "repeat": repeat}))
         })
         .collect();
     json!({
         "machine": "queue",
+        "profile": profile.name(),
         "start": start,
         "seeds": found.seeds,
         "events": found.steps,
@@ -117,15 +119,15 @@ pub(super) fn json(start: u64, found: &Summary, wall: Duration) -> Value {
 }
 
 pub(super) fn replay(args: &ReplayArgs) -> ExitCode {
-    let report = run_seed(args.seed, Watch { lines: true, until: args.at, ..Watch::default() });
+    let report = run_seed(args.seed, args.profile, Watch { lines: true, until: args.at, ..Watch::default() });
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = if args.json { write_json(&mut text, &report) } else { write_trace(&mut text, args, &report) };
+    let _ = if args.json { write_json(&mut text, &report) } else { write_replay(&mut text, args, &report) };
     print(&text, code(report.violation.is_some()))
 }
 
-fn write_trace(out: &mut String, args: &ReplayArgs, report: &Report) -> Result {
-    writeln!(out, "seed {} of the queue: {}", report.seed, report.mix)?;
+fn write_replay(out: &mut String, args: &ReplayArgs, report: &Report) -> Result {
+    writeln!(out, "seed {} of the queue, profile {}: {}", report.seed, report.profile.name(), report.mix)?;
     for line in &report.lines {
         writeln!(out, "{line}")?;
     }
@@ -134,6 +136,10 @@ fn write_trace(out: &mut String, args: &ReplayArgs, report: &Report) -> Result {
             writeln!(out, "after step {}: {consumer}", report.steps)?;
         }
     }
+    write_verdict(out, report)
+}
+
+fn write_verdict(out: &mut String, report: &Report) -> Result {
     match &report.violation {
         Some((step, violation)) => writeln!(out, "VIOLATION at step {step}: {violation}"),
         None => {
@@ -152,6 +158,7 @@ fn write_json(out: &mut String, report: &Report) -> Result {
     let end = json!({
         "machine": "queue",
         "seed": report.seed,
+        "profile": report.profile.name(),
         "mix": report.mix,
         "steps": report.steps,
         "simulated_us": report.simulated,

@@ -68,10 +68,10 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             let wall = began.elapsed().max(Duration::from_micros(1));
             if args.json {
                 let is_broken = !found.failures.is_empty();
-                return print(&format!("{}\n", queue::json(start, &found, wall)), code(is_broken));
+                return print(&format!("{}\n", queue::json(start, profile, &found, wall)), code(is_broken));
             }
-            let finding = found.failures.first().and_then(|report| Finding::of_queue(report, SHRINK_WITHIN));
-            (queue::text(&found, wall), finding)
+            let finding = found.failures.first().and_then(|report| Finding::of_queue(report, profile, SHRINK_WITHIN));
+            (queue::text(profile, &found, wall), finding)
         }
     };
     bar.finish_and_clear();

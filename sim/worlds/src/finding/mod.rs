@@ -16,10 +16,10 @@ use crate::{
     laws::Violation,
     proxy::{Plan, Profile, Report},
     queue,
-    scenario::{Shrunk, law_says, readable, shrink_run},
+    scenario::{Shrunk, law_says, readable, shrink_queue, shrink_run},
     steer,
 };
-use durable_sim::{Line, planter::original};
+use durable_sim::planter::original;
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
@@ -36,36 +36,13 @@ pub struct Finding {
     /// What happened instead, with the numbers.
     what: String,
     /// The small run: what it is made of, and its trace.
-    small: Option<Small>,
+    small: Option<Shrunk>,
     /// The command that repeats the whole run.
     repeat: String,
     /// The name of its files.
     name: String,
     /// Where the small run's scenario is, if not among the other findings.
     file: Option<PathBuf>,
-}
-
-/// A run made small: what it is made of, and its trace.
-#[derive(Clone, Debug)]
-enum Small {
-    Object(Box<Shrunk>),
-    Queue(Box<queue::Shrunk>),
-}
-
-impl Small {
-    fn lines(&self) -> &[Line] {
-        match self {
-            Self::Object(small) => &small.report.lines,
-            Self::Queue(small) => &small.report.lines,
-        }
-    }
-
-    fn effort(&self) -> String {
-        match self {
-            Self::Object(small) => small.effort(),
-            Self::Queue(small) => small.effort(),
-        }
-    }
 }
 
 /// Where findings are written: `target/findings` in the workspace, or below `CARGO_TARGET_DIR` if that is set.
@@ -90,7 +67,7 @@ impl Finding {
     #[must_use]
     pub fn of_seed(report: &Report, profile: Profile, most: Duration) -> Option<Self> {
         let seed = report.seed;
-        let small = shrink_run(seed, Plan::draw(seed, profile), most);
+        let small = shrink_run(Plan::draw(seed, profile), most);
         Self::of_run(report, small, profile, replay_command(seed, profile))
     }
 
@@ -103,33 +80,32 @@ impl Finding {
         profile: Profile,
         most: Duration,
     ) -> Option<Self> {
-        let small = shrink_run(run.decisions, run.plan.clone(), most);
+        let small = shrink_run(run.plan.clone(), most);
         Self::of_run(report, small, profile, steer::repeat_command(start, report.seed, profile))
     }
 
     fn of_run(report: &Report, small: Option<Shrunk>, profile: Profile, repeat: String) -> Option<Self> {
         let (step, violation) = report.violation.as_ref()?;
-        let small = small.map(|small| Small::Object(Box::new(small)));
         Some(Self::new(report.seed, profile.name(), *step, violation, small, repeat))
     }
 
     /// Of a seed of the queue's consumer; it is made small within `most`.
     #[must_use]
-    pub fn of_queue(report: &queue::Report, most: Duration) -> Option<Self> {
+    pub fn of_queue(report: &queue::Report, profile: Profile, most: Duration) -> Option<Self> {
         let (step, violation) = report.violation.as_ref()?;
-        let small = queue::shrink_seed(report.seed, most).map(|small| Small::Queue(Box::new(small)));
-        let repeat = queue::campaign::replay_command(report.seed);
+        let small = shrink_queue(report.seed, profile, most);
+        let repeat = queue::campaign::replay_command(report.seed, profile);
         Some(Self::new(report.seed, "queue", *step, violation, small, repeat))
     }
 
-    fn new(seed: u64, kind: &str, step: u64, violation: &Violation, small: Option<Small>, repeat: String) -> Self {
+    fn new(seed: u64, kind: &str, step: u64, violation: &Violation, small: Option<Shrunk>, repeat: String) -> Self {
         let law = violation.law;
         let says = if kind == "queue" { queue::law_says(law) } else { law_says(law) };
         Self {
             headline: format!("seed {seed} of the campaign \"{kind}\" broke law {law} at step {step}"),
             promise: says.map(|says| format!("{law} promises: {says}")),
             // Of the small run, if there is one: its trace is what is shown.
-            what: match small.as_ref().and_then(|small| small.lines().last()) {
+            what: match small.as_ref().and_then(|small| small.shown.lines.last()) {
                 Some(line) => line.what.trim_start_matches(law).trim_start_matches(": ").to_owned(),
                 None => readable(&violation.what),
             },
@@ -143,12 +119,12 @@ impl Finding {
         }
     }
 
-    /// Writes the small run's scenario into this file; the report then names it. There are none of the queue.
+    /// Writes the small run's scenario into this file; the report then names it.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn write_to(&mut self, file: &Path) -> io::Result<()> {
-        if let Some(Small::Object(small)) = &self.small {
+        if let Some(small) = &self.small {
             fs::write(file, small.to_text(Some(Path::new(&typed(file)))))?;
             self.file = Some(file.to_owned());
         }
@@ -165,25 +141,17 @@ impl Finding {
         let repeat = format!("repeat the whole seed with: {}", self.repeat);
         let Some(small) = &self.small else { return layout::page(&head, &[], &[], &[repeat], None) };
         head.push(format!("made small: {}", small.effort()));
-        let mut tail = Vec::new();
-        let plan = match small {
-            Small::Object(small) => {
-                let among_others = folder.join(format!("{}.toml", self.name));
-                let file = self.file.as_ref().unwrap_or(&among_others);
-                let text = small.to_text(Some(Path::new(&typed(file))));
-                let written = if self.file.is_some() { Ok(()) } else { write(file, &text) };
-                tail.push(match written {
-                    Ok(()) => format!("repeat the small run with: cargo sim scenario {}", typed(file)),
-                    Err(error) => format!("the small run is in no file: {}: {error}", typed(file)),
-                });
-                text
-            }
-            // There are no scenario files of the queue.
-            Small::Queue(small) => small.plan_text(),
+        let among_others = folder.join(format!("{}.toml", self.name));
+        let file = self.file.as_ref().unwrap_or(&among_others);
+        let plan = small.to_text(Some(Path::new(&typed(file))));
+        let written = if self.file.is_some() { Ok(()) } else { write(file, &plan) };
+        let small_run = match written {
+            Ok(()) => format!("repeat the small run with: cargo sim scenario {}", typed(file)),
+            Err(error) => format!("the small run is in no file: {}: {error}", typed(file)),
         };
-        tail.push(repeat);
+        let tail = [small_run, repeat];
         let plan: Vec<String> = plan.lines().map(str::to_owned).collect();
-        let trace: Vec<String> = small.lines().iter().map(ToString::to_string).collect();
+        let trace: Vec<String> = small.shown.lines.iter().map(ToString::to_string).collect();
         // What is said of several values has a line for each.
         let trace: Vec<String> = trace.iter().flat_map(|line| line.lines()).map(str::to_owned).collect();
         let page = layout::page(&head, &plan, &trace, &tail, None);

@@ -58,7 +58,7 @@ fn look() -> Option<String> {
     if let Some((_, violation)) = found.failures.first().and_then(|report| report.violation.as_ref()) {
         return Some(say(violation.law, "campaign"));
     }
-    let found = queue::campaign::run(0, SEEDS, jobs, |_| {});
+    let found = queue::campaign::run(0, SEEDS, Profile::Swarm, jobs, |_| {});
     let (_, violation) = found.failures.first()?.violation.as_ref()?;
     Some(say(violation.law, "queue"))
 }

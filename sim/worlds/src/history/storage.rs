@@ -98,7 +98,7 @@ mod tests {
         let draws = durable_sim::Draws::new(1);
         let (mut storage, mut rows) = (Storage::default(), Rows::new());
         for step in 0..2_000 {
-            let mut draw = draws.at(0, 0, step, 0);
+            let mut draw = draws.at("step", step);
             let id = u128::from(draw.below(5));
             let write = match draw.below(3) {
                 0 => quarantined(id, step as u8),

@@ -74,7 +74,8 @@ const RARE: &[(&str, u64)] = &[
     ("AlarmAtItsOwnTime", 200),
     ("AttemptNumberIgnored", 400),
     ("DueOneLate", 200),
-    ("DueUnbounded", 2_500),
+    // About one seed in 2,300.
+    ("DueUnbounded", 5_000),
     ("ExpiryMovesAtRetry", 800),
     ("KeptRowsCleared", 200),
     ("LateAnswerBeatsExpiry", 400),
@@ -169,8 +170,8 @@ fn judged(budget: u64) -> Option<Kill> {
 /// Seeds of the queue's campaign, from 0 on.
 fn queued(budget: u64) -> Option<Kill> {
     (0..budget).find_map(|seed| {
-        let (_, violation) = queue::run_seed(seed, queue::Watch::default()).violation?;
-        Some(Kill::new(violation.law, violation.what, seed + 1, queue::campaign::replay_command(seed)))
+        let (_, violation) = queue::run_seed(seed, Profile::Swarm, queue::Watch::default()).violation?;
+        Some(Kill::new(violation.law, violation.what, seed + 1, queue::campaign::replay_command(seed, Profile::Swarm)))
     })
 }
 

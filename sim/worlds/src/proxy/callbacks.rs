@@ -1,16 +1,25 @@
 //! The object's host, its other half: callbacks, and what the origins make of them.
 
-use super::{coverage::Sometimes, host::Task, message::Message, plan::purpose, upstream::Answer, world::ProxyWorld};
+use super::{
+    coverage::{Fault, Sometimes},
+    decisions::{ANSWER, ATTEMPT, CALLBACK},
+    host::Task,
+    message::Message,
+    upstream::Answer,
+    world::ProxyWorld,
+};
 use crate::{
     history::ledger::{Callback, Observation},
     laws::Violation,
 };
-use durable_sim::{Fault, InstanceId, Sim};
+use durable_sim::{InstanceId, Sim, words};
 use proxy_fetch::{Attempt, CallbackResult, Event, Outcome, Timestamp, limits};
 
 /// How a callback fails (F26).
-#[derive(Clone, Copy, Debug)]
-enum CallbackFails {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallbackFails {
+    /// It does not.
+    Never,
     /// Reset, overloaded, no such handler, or too large a message: the origin does not act.
     First,
     /// It acts, then it is reset or throws.
@@ -20,6 +29,14 @@ enum CallbackFails {
     /// It is slow to act.
     Slow,
 }
+
+words!(CallbackFails {
+    CallbackFails::Never => "never",
+    CallbackFails::First => "before_acting",
+    CallbackFails::After => "after_acting",
+    CallbackFails::Hangs => "never_answers",
+    CallbackFails::Slow => "slow",
+});
 
 impl ProxyWorld {
     pub(super) fn start_callback(&mut self, sim: &mut Sim<Self>, from: InstanceId, attempt: Attempt, outcome: Outcome) {
@@ -44,18 +61,24 @@ impl ProxyWorld {
             // Whom to call is unreadable.
             return self.callback_ends(sim, number, CallbackResult::Failed);
         }
-        let planned = self.ledger.entries[entry].planned;
         sim.after(limits::CALLBACK_TIMEOUT_MS * 1_000, Message::CallbackTimer(number));
-        let mut draw = sim.decide(purpose::CALLBACK, 0, u64::from(planned), u32::from(attempt.number));
-        let there = self.network(&mut draw);
-        let drawn = draw.chance("fails", self.plan.world.callback_fails);
-        let fails = self.origins_down || (drawn && !self.healthy);
-        if !fails {
-            return sim.after(there, Message::CallbackReaches(number));
+        let place = sim.place(&CALLBACK, ATTEMPT.key2(self.ledger.entries[entry].planned, attempt.number.into()));
+        self.tasks[number as usize].place = place;
+        let mut decide = sim.decide_at(place);
+        let there = self.network(&mut decide, &CALLBACK.there);
+        let all = [CallbackFails::First, CallbackFails::After, CallbackFails::Hangs, CallbackFails::Slow];
+        let fails = if self.origins_down {
+            decide.pick(&CALLBACK.fails, &all)
+        } else if self.healthy {
+            CallbackFails::Never
+        } else {
+            decide.sometimes_one(&CALLBACK.fails, self.plan.world.callback_fails, &all)
+        };
+        if fails != CallbackFails::Never {
+            self.hit_running(Fault(26), entry);
         }
-        self.hit_running(Fault(26), entry);
-        match draw.pick("how", &[CallbackFails::First, CallbackFails::After, CallbackFails::Hangs, CallbackFails::Slow])
-        {
+        match fails {
+            CallbackFails::Never => sim.after(there, Message::CallbackReaches(number)),
             CallbackFails::First => sim.after(2 * there, Message::CallbackEnds(number, CallbackResult::Failed)),
             CallbackFails::After => {
                 sim.after(there, Message::CallbackReaches(number));
@@ -66,7 +89,7 @@ impl ProxyWorld {
                 sim.after(there, Message::CallbackReaches(number));
             }
             CallbackFails::Slow => {
-                let slow = draw.below("slow_us", 29_000_000);
+                let slow = decide.time(&CALLBACK.slow, 0, 29_000_000 - 1);
                 sim.after(slow, Message::CallbackReaches(number));
             }
         }
@@ -84,13 +107,13 @@ impl ProxyWorld {
         if self.is_enqueuing(planned) {
             self.coverage.sometimes(Sometimes::CallbackOvertakes);
         }
-        let mut draw = sim.decide(purpose::CALLBACK, 1, u64::from(planned), u32::from(attempt.number));
-        if draw.chance("enqueues", self.plan.world.callback_enqueues) && !self.healthy {
+        let mut decide = sim.decide_at(self.tasks[number as usize].place);
+        if !self.healthy && decide.happens(&CALLBACK.enqueues, self.plan.world.callback_enqueues) {
             self.hit_running(Fault(26), entry);
             self.enqueue_one_more(sim, planned);
         }
         if !never_answers {
-            let back = self.network(&mut draw);
+            let back = self.network(&mut decide, &CALLBACK.back);
             sim.after(back, Message::CallbackEnds(number, CallbackResult::Answered));
         }
     }
@@ -98,6 +121,7 @@ impl ProxyWorld {
     pub(super) fn callback_ends(&mut self, sim: &mut Sim<Self>, number: u32, result: CallbackResult) {
         let task = &mut self.tasks[number as usize];
         let (attempt, instance) = (task.attempt, task.instance);
+        sim.about(ANSWER.key2(self.ledger.entries[task.entry].planned, attempt.number.into()));
         if std::mem::replace(&mut task.over, true) {
             if std::mem::take(&mut task.is_orphan) {
                 sim.resume(instance, Event::Delivered { attempt, result });

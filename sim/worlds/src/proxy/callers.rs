@@ -1,13 +1,13 @@
 //! Callers: they hand in requests, repeat what got no answer, ask, cancel, and some are hostile (F25, F28, F32).
 
 use super::{
-    coverage::Sometimes,
+    coverage::{Fault, Sometimes},
+    decisions::{CALL, CANCEL, CONFLICT, ENQUEUE, STATUS},
     message::Message,
-    plan::purpose,
     world::{OBJECT, ProxyWorld},
 };
 use crate::history::ledger::{Ask, Observation, Planned};
-use durable_sim::{CallError, Fault, SECOND, Sim};
+use durable_sim::{CallError, Key, Place, SECOND, Sim};
 use proxy_fetch::{Callback, Caller, Event, ObjectCallback, Options, RefusalKind, Reply, Request};
 
 /// A caller gives up after this many calls.
@@ -17,6 +17,8 @@ const MAX_TRIES: u32 = 12;
 #[derive(Clone, Debug)]
 pub struct Call {
     pub(super) ask: Ask,
+    /// Where it is decided about.
+    place: Place,
     tries: u32,
     over: bool,
 }
@@ -24,30 +26,33 @@ pub struct Call {
 impl ProxyWorld {
     /// A caller asks; not for the first time if `again`.
     pub(super) fn ask(&mut self, sim: &mut Sim<Self>, ask: Ask, again: bool) {
-        let tries = 0;
-        let number = self.add_call(ask, tries);
-        let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), if again { 3 } else { 0 });
-        if draw.chance("lost", self.plan.world.call_lost) && !self.healthy {
+        let number = self.add_call(sim, ask, 0);
+        let mut decide = sim.decide_at(self.calls[number as usize].place);
+        if !self.healthy && decide.happens(&CALL.lost, self.plan.world.call_lost) {
             self.hit_call(Fault(25), ask);
             sim.say("caller", || format!("F25: the call {number} is lost"));
             sim.after(5 * SECOND, Message::CallFails(number));
             return;
         }
-        sim.after(self.network(&mut draw), Message::CallArrives(number));
-        if draw.chance("repeated", self.plan.world.call_repeated) && !self.healthy && !again {
-            self.hit_call(Fault(25), ask);
-            let later = draw.pick("again_us", &[1, SECOND, 400 * SECOND]);
-            sim.after(later, Message::AskAgain(ask));
+        sim.after(self.network(&mut decide, &CALL.network), Message::CallArrives(number));
+        if !self.healthy && !again {
+            let all = [1, SECOND, 400 * SECOND];
+            let later = decide.sometimes_of(&CALL.repeated, self.plan.world.call_repeated, &all);
+            if later > 0 {
+                self.hit_call(Fault(25), ask);
+                sim.after(later, Message::AskAgain(ask));
+            }
         }
     }
 
     pub(super) fn call_arrives(&mut self, sim: &mut Sim<Self>, number: u64) {
         let call = &self.calls[number as usize];
-        let (ask, tries) = (call.ask, call.tries);
+        let (ask, place) = (call.ask, call.place);
+        sim.about(place.key);
         let caller = Caller(number);
         let event = match ask {
-            Ask::Enqueue { planned, .. } => self.enqueue_event(sim, caller, planned, tries, false),
-            Ask::Conflicting { planned } => self.enqueue_event(sim, caller, planned, tries, true),
+            Ask::Enqueue { planned, .. } => self.enqueue_event(sim, caller, planned, place, false),
+            Ask::Conflicting { planned } => self.enqueue_event(sim, caller, planned, place, true),
             Ask::Cancel { planned } => Event::Cancel { caller, request_id: name(planned) },
             Ask::Status { planned } => Event::Status { caller, request_id: name(planned) },
         };
@@ -60,8 +65,8 @@ impl ProxyWorld {
                     self.hit_object(Fault(28));
                 }
                 sim.say("caller", || format!("the call {number} fails: {error}"));
-                let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), 1);
-                sim.after(self.network(&mut draw), Message::CallFails(number));
+                let mut decide = sim.decide_at(place);
+                sim.after(self.network(&mut decide, &CALL.refused), Message::CallFails(number));
             }
         }
     }
@@ -74,15 +79,14 @@ impl ProxyWorld {
         if let Ask::Enqueue { valid: false, .. } = ask {
             self.hit_object(Fault(32));
         }
-        let tries = self.calls[number as usize].tries;
-        let mut draw = sim.decide(purpose::REPLY, tries, key_of(ask), 0);
-        if draw.chance("lost", self.plan.world.call_lost) && !self.healthy {
+        let mut decide = sim.decide_at(self.calls[number as usize].place);
+        if !self.healthy && decide.happens(&CALL.reply_lost, self.plan.world.call_lost) {
             self.hit_call(Fault(25), ask);
             sim.say("caller", || format!("F25: the reply to call {number} is lost"));
             sim.after(5 * SECOND, Message::CallFails(number));
             return;
         }
-        let delay = self.network(&mut draw);
+        let delay = self.network(&mut decide, &CALL.reply);
         let is_full = matches!(reply, Reply::Refused(refusal) if refusal.kind == RefusalKind::QueueFull);
         if is_full {
             self.coverage.sometimes(Sometimes::QueueFull);
@@ -95,8 +99,9 @@ impl ProxyWorld {
         self.end_call(number);
     }
 
-    fn add_call(&mut self, ask: Ask, tries: u32) -> u64 {
-        self.calls.push(Call { ask, tries, over: false });
+    fn add_call(&mut self, sim: &mut Sim<Self>, ask: Ask, tries: u32) -> u64 {
+        let place = sim.place(&CALL, key_of(ask));
+        self.calls.push(Call { ask, place, tries, over: false });
         if let Ask::Enqueue { planned, valid: true } = ask {
             *self.enqueuing.entry(planned).or_default() += 1;
         }
@@ -128,9 +133,9 @@ impl ProxyWorld {
         if !self.end_call(number) || tries >= MAX_TRIES {
             return;
         }
-        let mut draw = sim.decide(purpose::CALL, tries, key_of(ask), 2);
-        let wait = (SECOND << tries.min(6)) + draw.below("patience_us", SECOND);
-        let number = self.add_call(ask, tries + 1);
+        let mut decide = sim.decide_at(self.calls[number as usize].place);
+        let wait = (SECOND << tries.min(6)) + decide.time(&CALL.patience, 0, SECOND - 1);
+        let number = self.add_call(sim, ask, tries + 1);
         sim.after(wait, Message::CallArrives(number));
     }
 
@@ -148,11 +153,17 @@ impl ProxyWorld {
         }
     }
 
-    fn enqueue_event(&self, sim: &Sim<Self>, caller: Caller, planned: Planned, tries: u32, conflicting: bool) -> Event {
+    fn enqueue_event(
+        &self,
+        sim: &Sim<Self>,
+        caller: Caller,
+        planned: Planned,
+        place: Place,
+        conflicting: bool,
+    ) -> Event {
         // By nothing that other requests have a part in: a request keeps its ULID, and with it its jitter, when one is
         // taken out.
-        let mut draw = sim.decide(purpose::ENTROPY, tries, u64::from(planned), 0);
-        let entropy = draw.below("entropy", 1 << 32);
+        let entropy = sim.decide_at(place).whole(&CALL.entropy, 0, (1 << 32) - 1).unsigned_abs();
         let mut request = self.request(planned);
         if conflicting {
             request.url.push_str("?different");
@@ -179,7 +190,7 @@ impl ProxyWorld {
         if planned.is_multiple_of(4) {
             request.headers.push(("authorization".into(), format!("secret for u{planned}.test")));
         }
-        match plan.malformed {
+        match plan.malformed.map(|malformed| malformed.0) {
             None => {}
             Some(0) => request.options.max_retries = 11,
             Some(1) => request.options.timeout_ms = i64::MIN,
@@ -215,13 +226,12 @@ const fn planned_of(ask: Ask) -> Planned {
     }
 }
 
-/// Tells a request's kinds of call apart, for their draws.
-const fn key_of(ask: Ask) -> u64 {
-    let kind = match ask {
-        Ask::Enqueue { .. } => 0,
-        Ask::Conflicting { .. } => 1,
-        Ask::Cancel { .. } => 2,
-        Ask::Status { .. } => 3,
-    };
-    (planned_of(ask) as u64) << 2 | kind
+/// What a call is about.
+const fn key_of(ask: Ask) -> Key {
+    match ask {
+        Ask::Enqueue { planned, .. } => ENQUEUE.key(planned),
+        Ask::Conflicting { planned } => CONFLICT.key(planned),
+        Ask::Cancel { planned } => CANCEL.key(planned),
+        Ask::Status { planned } => STATUS.key(planned),
+    }
 }

@@ -1,9 +1,60 @@
 //! How often each fault hit each state of a request: a green run that reached little proves little.
 
-use durable_sim::Fault;
+use durable_sim::Fault as Named;
 use proxy_fetch::Phase;
+use std::fmt;
 
 use crate::history::ledger::{Entry, Stored};
+
+/// A fault by its number in the list of faults: F1, F2, …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fault(pub u8);
+
+impl Fault {
+    /// F7: timers and work vanish with their instance.
+    pub const WORK_VANISHES: Self = Self(7);
+    /// F9: an instance that was replaced runs on.
+    pub const ZOMBIE: Self = Self(9);
+    /// F20: no connection is free.
+    pub const CONNECTIONS_FULL: Self = Self(20);
+}
+
+/// The numbers of the faults that the platform injects.
+const NUMBERS: [(Named, u8); 20] = [
+    (Named::CRASH, 1),
+    (Named::CRASH_BEFORE_COMMIT, 2),
+    (Named::COMMIT_FAILS, 3),
+    (Named::COMMIT_SLOW, 4),
+    (Named::EXCEPTION, 5),
+    (Named::EVICTION, 6),
+    (Named::WORK_VANISHES, 7),
+    (Named::DEPLOY, 8),
+    (Named::ZOMBIE, 9),
+    (Named::GHOST_RESTART, 10),
+    (Named::ISOLATE_KILLED, 11),
+    (Named::ALARM_LATE, 12),
+    (Named::ALARM_TWICE, 13),
+    (Named::ALARM_STALE, 14),
+    (Named::ALARM_FAILS, 15),
+    (Named::ALARM_HANGS, 16),
+    (Named::ALARM_STUCK, 17),
+    (Named::ALARM_INTERLEAVED, 18),
+    (Named::CLOCK_MOVES, 19),
+    (Named::CONNECTIONS_FULL, 20),
+];
+
+impl From<Named> for Fault {
+    /// The number of a fault of the platform; 0 if the list does not have it, which no test accepts.
+    fn from(named: Named) -> Self {
+        Self(NUMBERS.iter().find(|(known, _)| *known == named).map_or(0, |(_, number)| *number))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "F{}", self.0)
+    }
+}
 
 /// What a fault can hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

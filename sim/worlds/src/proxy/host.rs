@@ -4,17 +4,17 @@
 //! finds nobody.
 
 use super::{
-    coverage::Sometimes,
+    coverage::{Fault, Sometimes},
+    decisions::{ATTEMPT, FETCH, HOP, REPORT},
     message::Message,
-    plan::purpose,
-    upstream::{Answer, Body},
+    upstream::{Answer, Body, Breaks, OverQuota, Redirect},
     world::{ProxyWorld, is_in_flight},
 };
 use crate::history::ledger::{Fetch, Observation};
 use crate::laws::Violation;
-use durable_sim::{Fault, InstanceId, Micros, SECOND, Sim};
+use durable_sim::{InstanceId, Key, Micros, Place, SECOND, Sim};
 use proxy_fetch::{
-    AfterHead, Attempt, Event, Failure, FetchResult, Hop, Key, Outcome, Payload, Table, Timestamp, limits,
+    AfterHead, Attempt, Event, Failure, FetchResult, Hop, Key as RowKey, Outcome, Payload, Table, Timestamp, limits,
 };
 
 /// A fetch or a callback under way.
@@ -33,6 +33,10 @@ pub struct Task {
     /// Its machine is gone, its instance is not: its end is reported to the next machine (F10).
     pub(super) is_orphan: bool,
     pub(super) sent: bool,
+    /// Where it is decided about.
+    pub(super) place: Place,
+    /// Where it is decided about the upstream that it has reached last.
+    leg: Place,
     answer: Answer,
     /// Where a fetch goes next.
     hop: Option<Box<Hop>>,
@@ -41,7 +45,7 @@ pub struct Task {
 
 impl Task {
     /// A fetch, or a callback if it has an outcome.
-    pub(super) const fn new(
+    pub(super) fn new(
         attempt: Attempt,
         entry: usize,
         instance: InstanceId,
@@ -58,6 +62,8 @@ impl Task {
             is_zombie: false,
             is_orphan: false,
             sent: false,
+            place: Place::new(&FETCH, Key::WORLD),
+            leg: Place::new(&HOP, Key::WORLD),
             answer,
             hop: None,
             outcome,
@@ -67,7 +73,7 @@ impl Task {
 
 impl ProxyWorld {
     pub(super) fn payload(&self, sim: &Sim<Self>, attempt: Attempt) -> Option<Payload> {
-        let key = Key { table: Table::Payloads, id: attempt.id };
+        let key = RowKey { table: Table::Payloads, id: attempt.id };
         Payload::decode(&sim.storage(super::world::OBJECT).get(&key)?).ok()
     }
 
@@ -81,7 +87,7 @@ impl ProxyWorld {
         answer: Answer,
     ) -> Result<Option<Hop>, Failure> {
         let entry = &self.ledger.entries[entry];
-        let redirects = matches!(answer, Answer::Responds { redirect: Some(_), .. });
+        let redirects = matches!(answer, Answer::Responds { redirect, .. } if redirect != Redirect::None);
         if entry.payload && !entry.tampered && attempt.number == 1 && !redirects {
             return Ok(None);
         }
@@ -103,24 +109,31 @@ impl ProxyWorld {
             self.coverage.sometimes(Sometimes::AllSlotsBusy);
         }
         let planned = self.ledger.entries[entry].planned;
-        let mut draw = sim.decide(purpose::FETCH, 1, u64::from(planned), u32::from(attempt.number));
-        let answer = self.draw_answer(sim, planned, attempt.number);
+        let place = sim.place(&FETCH, ATTEMPT.key2(planned, attempt.number.into()));
+        let answer = self.decide_answer(sim, planned, place);
         let number = self.tasks.len() as u32;
-        self.tasks.push(Task::new(attempt, entry, from, answer, None));
+        self.tasks.push(Task { place, ..Task::new(attempt, entry, from, answer, None) });
         self.fetching.insert(attempt, number);
         match self.first_hop(sim, attempt, entry, answer) {
             Ok(hop) => self.tasks[number as usize].hop = hop.map(Box::new),
             Err(failure) => return self.end_fetch(sim, number, Some(FetchResult::Failed(failure))),
         }
-        let over_quota = draw.chance("over_quota", self.plan.world.over_quota) && !self.healthy;
-        if over_quota {
+        let all = [OverQuota::Timer, OverQuota::Fetch];
+        let over_quota = if self.healthy {
+            OverQuota::Nothing
+        } else {
+            sim.decide_at(place).sometimes_one(&FETCH.over_quota, self.plan.world.over_quota, &all)
+        };
+        if over_quota != OverQuota::Nothing {
             self.hit_object(Fault(28));
-            if draw.either("not_sent") {
+        }
+        match over_quota {
+            OverQuota::Nothing => sim.after(u64::from(timeout_ms) * 1_000, Message::FetchTimer(number)),
+            // No timer is to be had: only the machine's lease ends this attempt.
+            OverQuota::Timer => {}
+            OverQuota::Fetch => {
                 return self.end_fetch(sim, number, Some(FetchResult::Failed(Failure::NotSent)));
             }
-            // No timer is to be had: only the machine's lease ends this attempt.
-        } else {
-            sim.after(u64::from(timeout_ms) * 1_000, Message::FetchTimer(number));
         }
         if sim.connect(from, Message::FetchConnects(number)) {
             self.tasks[number as usize].waits = true;
@@ -147,20 +160,19 @@ impl ProxyWorld {
             task.connected = true;
         }
         let task = &self.tasks[number as usize];
-        let (attempt, entry, planned) = (task.attempt, task.entry, self.ledger.entries[task.entry].planned);
-        let mut draw = sim.decide(purpose::FETCH, 2, u64::from(planned), u32::from(attempt.number));
-        let delay = self.network(&mut draw);
+        let entry = task.entry;
+        let delay = self.network(&mut sim.decide_at(task.place), &FETCH.there);
         match self.tasks[number as usize].answer {
-            Answer::NoConnection => {
+            Answer::Breaks(Breaks::NoConnection) => {
                 self.hit_if_in_flight(Fault(21), entry);
                 sim.after(delay, Message::FetchBreaks(number, false));
             }
-            Answer::BreaksFirst => {
+            Answer::Breaks(Breaks::BeforeActing) => {
                 self.hit_if_in_flight(Fault(21), entry);
                 self.tasks[number as usize].sent = true;
                 sim.after(delay, Message::FetchBreaks(number, true));
             }
-            Answer::BreaksAfter | Answer::Stalls | Answer::Responds { .. } => {
+            Answer::Breaks(Breaks::AfterActing | Breaks::Never) | Answer::Stalls | Answer::Responds { .. } => {
                 sim.after(delay, Message::FetchReaches(number));
             }
         }
@@ -191,11 +203,12 @@ impl ProxyWorld {
             self.observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
         }
         self.tasks[number as usize].hop = hop;
-        let mut draw = sim.decide(purpose::FETCH, 3, u64::from(planned), u32::from(attempt.number));
-        let back = self.network(&mut draw);
+        let leg = sim.place(&HOP, ATTEMPT.key2(planned, attempt.number.into()));
+        self.tasks[number as usize].leg = leg;
+        let back = self.network(&mut sim.decide_at(leg), &HOP.back);
         match answer {
-            Answer::NoConnection | Answer::BreaksFirst | Answer::Stalls => {}
-            Answer::BreaksAfter => {
+            Answer::Breaks(Breaks::NoConnection | Breaks::BeforeActing) | Answer::Stalls => {}
+            Answer::Breaks(Breaks::AfterActing | Breaks::Never) => {
                 self.hit_if_in_flight(Fault(21), entry);
                 sim.after(back, Message::FetchBreaks(number, true));
             }
@@ -211,20 +224,19 @@ impl ProxyWorld {
             self.answer_is_late(sim, number, FetchResult::Response { status: 200, retry_after: None });
             return;
         }
-        if let Some(redirect) = redirect {
+        if redirect != Redirect::None {
             self.hit_if_in_flight(Fault(24), entry);
             let Some(hop) = self.tasks[number as usize].hop.take() else { return };
             let location = redirect.location(&hop);
-            let planned = self.ledger.entries[entry].planned;
-            let mut draw = sim.decide(purpose::FETCH, 4, u64::from(planned), u32::from(hop.redirects));
             match hop.after_head(&self.plan.config, status, location.as_deref()) {
                 AfterHead::Follow(next) => {
                     let over = redirect.ends_after(next.redirects);
                     self.tasks[number as usize].hop = Some(Box::new(next));
                     if over && let Answer::Responds { status, redirect, .. } = &mut self.tasks[number as usize].answer {
-                        (*status, *redirect) = (200, None);
+                        (*status, *redirect) = (200, Redirect::None);
                     }
-                    let delay = self.network(&mut draw);
+                    let leg = self.tasks[number as usize].leg;
+                    let delay = self.network(&mut sim.decide_at(leg), &HOP.there);
                     sim.after(delay, Message::FetchReaches(number));
                     return;
                 }
@@ -258,9 +270,7 @@ impl ProxyWorld {
             return;
         }
         let result = match body {
-            Body::Whole => {
-                FetchResult::Response { status, retry_after: retry_after.map(|kind| kind.text(sim.true_ms())) }
-            }
+            Body::Whole => FetchResult::Response { status, retry_after: retry_after.text(sim.true_ms()) },
             Body::Truncated => FetchResult::Failed(Failure::BodyBroken),
             Body::TooLarge => FetchResult::Failed(Failure::BodyTooLarge),
             Body::BadHead => FetchResult::Failed(Failure::BadHead),
@@ -317,8 +327,14 @@ impl ProxyWorld {
             if matches!(result, FetchResult::Response { .. }) {
                 self.held.insert(attempt);
             }
+            sim.about(self.report(entry, attempt));
             sim.resume(instance, Event::Fetched { attempt, result });
         }
+    }
+
+    /// What a report of an attempt is about.
+    fn report(&self, entry: usize, attempt: Attempt) -> Key {
+        REPORT.key2(self.ledger.entries[entry].planned, attempt.number.into())
     }
 
     fn answer_is_late(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) {
@@ -336,13 +352,14 @@ impl ProxyWorld {
     /// Whether it was such a fetch.
     fn orphan_ends(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) -> bool {
         let task = &mut self.tasks[number as usize];
-        let (attempt, instance) = (task.attempt, task.instance);
+        let (attempt, instance, entry) = (task.attempt, task.instance, task.entry);
         if !std::mem::take(&mut task.is_orphan) {
             return false;
         }
         if std::mem::take(&mut task.connected) {
             sim.disconnect(instance);
         }
+        sim.about(self.report(entry, attempt));
         sim.resume(instance, Event::Fetched { attempt, result });
         true
     }
@@ -361,20 +378,24 @@ impl ProxyWorld {
     }
 
     /// F9: the instance that is replaced runs on for a while, and fetches that waited for a connection get one.
-    pub(super) fn zombies(&mut self, sim: &mut Sim<Self>, incarnation: u32) {
+    pub(super) fn zombies(&mut self, sim: &mut Sim<Self>) {
         const RUNS_ON: Micros = 30 * SECOND;
-        let mut draw = sim.decide(purpose::ZOMBIE, 0, u64::from(incarnation), 0);
-        if !draw.chance("runs_on", self.plan.world.zombie) || self.healthy {
+        if self.healthy {
             return;
         }
         let waiting: Vec<u32> =
             self.fetching.values().copied().filter(|number| self.tasks[*number as usize].waits).collect();
         for number in waiting {
             let task = &mut self.tasks[number as usize];
+            let mut decide = sim.decide_at(task.place);
+            let later = decide.sometimes(&FETCH.runs_on, self.plan.world.zombie, 1, RUNS_ON);
+            if later == 0 {
+                continue;
+            }
             (task.waits, task.is_zombie) = (false, true);
             let entry = task.entry;
             self.hit(Fault::ZOMBIE, entry);
-            sim.after(draw.below(&format!("task_{number}_us"), RUNS_ON), Message::FetchConnects(number));
+            sim.after(later, Message::FetchConnects(number));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What happens outside the object, in the order of time.
 
+use super::{coverage::Fault, plan::How};
 use crate::history::ledger::Ask;
-use durable_sim::Fault;
 use std::fmt;
 
 /// What happens outside the object.
@@ -36,7 +36,7 @@ pub enum Message {
     /// The host's time for the callback is up.
     CallbackTimer(u32),
     /// The object's instance is lost.
-    Reset(Fault),
+    Reset(How),
     /// Origins are back after a reset.
     OriginsBack,
     /// The storage is full, or has room again.
@@ -60,7 +60,7 @@ impl fmt::Display for Message {
             Self::FetchTimer(task) | Self::CallbackTimer(task) => write!(f, "the timer of task {task}"),
             Self::CallbackReaches(task) => write!(f, "task {task} reaches its origin"),
             Self::CallbackEnds(task, _) => write!(f, "task {task} ends"),
-            Self::Reset(fault) => write!(f, "{fault} finds no instance"),
+            Self::Reset(how) => write!(f, "{} finds no instance", Fault::from(how.fault())),
             Self::OriginsBack => f.write_str("origins are back"),
             Self::StorageFull(true) => f.write_str("the storage is full"),
             Self::StorageFull(false) => f.write_str("the storage has room again"),

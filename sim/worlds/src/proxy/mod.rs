@@ -3,6 +3,9 @@
 mod callbacks;
 mod callers;
 pub mod coverage;
+mod decisions;
+pub mod document;
+mod draw;
 pub mod features;
 mod host;
 mod message;
@@ -18,5 +21,6 @@ mod world;
 pub use message::Message;
 pub use plan::Plan;
 pub use profile::Profile;
+pub(crate) use run::run_decided;
 pub use run::{Report, Watch, panic_text, run_plan, run_seed};
 pub use world::ProxyWorld;

@@ -6,8 +6,6 @@ use crate::history::{
 };
 use durable_sim::{Object, Turn};
 use proxy_fetch::{Alarm, Config, Effect, Event, Machine, Output, Store, Timestamp, Write, turn};
-use rustc_hash::FxHasher;
-use std::hash::{Hash, Hasher};
 
 /// The object.
 #[derive(Debug)]
@@ -50,11 +48,8 @@ impl Object for ProxyObject {
         Ok(Self { machine, alarm: Alarm::UNKNOWN, out: Output::default() })
     }
 
-    fn apply(storage: &mut Storage, write: &Write) -> u64 {
+    fn apply(storage: &mut Storage, write: &Write) {
         storage.write(write);
-        let mut digest = FxHasher::default();
-        write.hash(&mut digest);
-        digest.finish()
     }
 
     fn turn(&mut self, now_ms: u64, events: &mut Vec<Event>, out: &mut Turn<Self>) {

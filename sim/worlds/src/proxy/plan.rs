@@ -1,14 +1,14 @@
-//! What a seed draws: who does what when, which faults there are and how often, how large everything is.
+//! What a run is made of: who does what when, which faults there are and how often, how large everything is.
 
 use super::profile::Profile;
-use durable_sim::{Chance, Draw, Draws, Eviction, Fault, Faults, MINUTE, Micros, SECOND, Script, Sizes};
+use durable_sim::{Chance, Eviction, Fault, Faults, MINUTE, Micros, SECOND, Script, Sizes, fields, words};
 use proxy_fetch::{Config, Options, limits};
 use std::fmt;
 
 /// How often the world around the object misbehaves, per occasion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorldFaults {
-    /// F9: a replaced instance runs on, per reset.
+    /// F9: a replaced instance runs on, per fetch that waits for a connection.
     pub zombie: Chance,
     /// F21, per fetch.
     pub fetch_fails: Chance,
@@ -48,7 +48,7 @@ pub struct PlannedRequest {
     /// Bytes of its body.
     pub body: u32,
     /// `Some`: malformed in this way (F32), and to be refused.
-    pub malformed: Option<u8>,
+    pub malformed: Option<Malformed>,
     /// When its caller gives it up.
     pub cancel_at: Option<Micros>,
     /// When its caller asks for its status.
@@ -76,6 +76,158 @@ impl Default for PlannedRequest {
     }
 }
 
+/// How a request is malformed (F32): a number that `callers.rs` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed(pub(super) u8);
+
+words!(Malformed {
+    Malformed(0) => "eleven_retries",
+    Malformed(1) => "negative_timeout",
+    Malformed(2) => "no_retry_delay",
+    Malformed(3) => "loopback_address",
+    Malformed(4) => "file_url",
+    Malformed(5) => "connect_method",
+    Malformed(6) => "body_too_large",
+    Malformed(7) => "header_injection",
+    Malformed(8) => "foreign_callback",
+    Malformed(9) => "url_too_long",
+    Malformed(10) => "too_many_headers",
+    Malformed(11) => "short_max_retry_delay",
+});
+
+/// How an instance is lost in between turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum How {
+    /// A crash (F1, F7).
+    #[default]
+    Crash,
+    /// A deploy (F8).
+    Deploy,
+    /// A kill of the isolate with all objects in it (F11).
+    IsolateKilled,
+}
+
+words!(How { How::Crash => "crash", How::Deploy => "deploy", How::IsolateKilled => "isolate_killed" });
+
+impl How {
+    /// The fault of the platform.
+    #[must_use]
+    pub const fn fault(self) -> Fault {
+        match self {
+            Self::Crash => Fault::CRASH,
+            Self::Deploy => Fault::DEPLOY,
+            Self::IsolateKilled => Fault::ISOLATE_KILLED,
+        }
+    }
+}
+
+/// When an instance is lost in between turns, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reset {
+    /// When.
+    pub at: Micros,
+    /// How.
+    pub how: How,
+}
+
+/// From when to when the storage is full (F27).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Full {
+    /// From when.
+    pub from: Micros,
+    /// To when.
+    pub until: Micros,
+}
+
+fields!(PlannedRequest {
+    /// When it is handed in.
+    at: moment "at_ms",
+    /// It is malformed in this way, and to be refused.
+    malformed: word<Malformed> "malformed",
+    /// Bytes of its body.
+    body: whole "body_bytes" (0..=100_000),
+    /// Whether anybody is called back.
+    callback: flag "callback",
+    /// Whether it may be sent at most once.
+    options.at_most_once: flag "at_most_once",
+    /// Attempts after the first.
+    options.max_retries: whole "max_retries" (0..=1_000, tries [0, 1, 10]),
+    /// The least time before the first retry, in ms.
+    options.retry_delay_ms: whole "retry_delay_ms" (0..=1_000_000_000),
+    /// The least time before a later retry, at the most, in ms.
+    options.max_retry_delay_ms: whole "max_retry_delay_ms" (0..=1_000_000_000),
+    /// Whether an answer from 500 to 599 is retried.
+    options.retry_on_5xx: flag "retry_on_5xx",
+    /// The time of an attempt, in ms.
+    options.timeout_ms: whole "timeout_ms" (0..=1_000_000_000),
+    /// How long its upstream takes at the most. Plain is the least, which is a 50th.
+    service_us: time "service_ms",
+    /// When its caller asks how it is.
+    status_at: moment "status_at_ms",
+    /// When somebody hands in another request under its id.
+    conflict_at: moment "conflict_at_ms",
+    /// When its caller gives it up.
+    cancel_at: moment "cancel_at_ms",
+});
+
+fields!(Reset {
+    /// When.
+    at: moment "at_ms",
+    /// How.
+    how: word<How> "how",
+});
+
+fields!(Full {
+    /// From when.
+    from: moment "from_ms",
+    /// To when, but not before.
+    until: moment "until_ms",
+});
+
+fields!(Plan {
+    /// Which laws: without faults, the strict ones too.
+    profile: word<Profile> "profile",
+    /// When faults cease.
+    heal_at: moment "heal_at_ms",
+    /// One-way time of a message at the most. Plain is the least, which is a quarter.
+    network_us: time "network_ms",
+    /// Whether a connection is free again when the response's head has come, or only at its end.
+    slot_until_head: flag "connection_until_head",
+    /// Live requests at the most.
+    config.max_live: whole "max_live" (1..=100_000),
+    /// Finished requests that are remembered at the most.
+    config.max_finished: whole "max_finished" (0..=100_000),
+});
+
+fields!(WorldFaults {
+    /// A replaced instance runs on, per fetch that waits for a connection.
+    zombie: chance "zombie",
+    /// A fetch fails.
+    fetch_fails: chance "fetch_fails",
+    /// A response's body fails.
+    body_fails: chance "body_fails",
+    /// A status other than 200, per fetch.
+    odd_status: chance "odd_status",
+    /// A redirect, per fetch.
+    redirects: chance "redirects",
+    /// The upstream never answers, per fetch.
+    stalls: chance "stalls",
+    /// A call or a reply is lost, per call.
+    call_lost: chance "call_lost",
+    /// The caller sends the same call again, per call.
+    call_repeated: chance "call_repeated",
+    /// A callback fails.
+    callback_fails: chance "callback_fails",
+    /// A callback's handler enqueues a request, per callback.
+    callback_enqueues: chance "callback_enqueues",
+    /// A stored row becomes unreadable, per restart.
+    row_corrupt: chance "row_corrupt",
+    /// A fetch or a timer is over the quota, per fetch.
+    over_quota: chance "over_quota",
+    /// A stored row is of another version until the run heals, per restart.
+    row_foreign: chance "row_foreign",
+});
+
 /// A run, drawn from a seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -97,51 +249,38 @@ pub struct Plan {
     pub heal_at: Micros,
     /// The requests, in order of their numbers; `None`: it was taken out.
     pub requests: Vec<Option<PlannedRequest>>,
-    /// When an instance is lost in between turns, and how: a crash (F1, F7), a deploy (F8), or a kill of the isolate
-    /// with all objects in it (F11).
-    pub resets: Vec<(Micros, Fault)>,
-    /// F27: from when to when the storage is full.
-    pub storage_full: Vec<(Micros, Micros)>,
-    /// The decisions that are not plain; `None`: all are drawn from the seed.
-    pub script: Option<Script>,
+    /// When an instance is lost in between turns.
+    pub resets: Vec<Reset>,
+    /// When the storage is full.
+    pub storage_full: Vec<Full>,
+    /// The seed that decisions are drawn from; `None`: there are none but those of the script.
+    pub seed: Option<u64>,
+    /// What is decided already.
+    pub script: Script,
 }
 
-/// What a world's draw is for.
-pub(crate) mod purpose {
-    pub const PLAN: u16 = 100;
-    pub const REQUEST: u16 = 101;
-    pub const RESETS: u16 = 102;
-    pub const ENTROPY: u16 = 103;
-    pub const CALL: u16 = 104;
-    pub const REPLY: u16 = 105;
-    pub const FETCH: u16 = 106;
-    pub const CALLBACK: u16 = 107;
-    pub const TAMPER: u16 = 108;
-    pub const ZOMBIE: u16 = 109;
+impl Default for Plan {
+    /// A plan in which nothing is but the plainest: no requests, no faults (and a minute until they would cease).
+    fn default() -> Self {
+        Self {
+            profile: Profile::Swarm,
+            faults: Faults::default(),
+            world: WorldFaults::default(),
+            sizes: Sizes::default(),
+            config: Self::config(),
+            network_us: 1_000,
+            slot_until_head: false,
+            heal_at: MINUTE,
+            requests: Vec::new(),
+            resets: Vec::new(),
+            storage_full: Vec::new(),
+            seed: None,
+            script: Script::default(),
+        }
+    }
 }
 
 impl Plan {
-    /// The plan of this seed.
-    #[must_use]
-    pub fn draw(seed: u64, profile: Profile) -> Self {
-        let draws = Draws::new(seed);
-        let mut draw = draws.at(purpose::PLAN, 0, 0, 0);
-        match profile {
-            Profile::Calm => Self::calm(&draws, &mut draw),
-            Profile::Swarm => {
-                let (low, high) = draw.pick(&[(1, 6), (1, 6), (1, 30), (5, 60), (20, 120), (100, 250)]);
-                let count = draw.between(low, high);
-                let spread = draw.pick(&[0, SECOND, 20 * SECOND, 5 * MINUTE, 5 * MINUTE, 35 * MINUTE]);
-                Self::faulty(&draws, &mut draw, profile, count, spread)
-            }
-            Profile::Soak => {
-                let count = draw.between(300, 1_000);
-                let spread = draw.between(60, 600) * MINUTE;
-                Self::faulty(&draws, &mut draw, profile, count, spread)
-            }
-        }
-    }
-
     /// What the object is configured with.
     pub(crate) fn config() -> Config {
         Config {
@@ -151,196 +290,10 @@ impl Plan {
         }
     }
 
-    fn count(&self, fault: Fault) -> usize {
-        self.resets.iter().filter(|(_, reset)| *reset == fault).count()
-    }
-
-    fn base(draw: &mut Draw, profile: Profile) -> Self {
-        let commit_us_min = draw.pick(&[100, 1_000, 5_000]);
-        Self {
-            profile,
-            faults: Faults::default(),
-            world: WorldFaults::default(),
-            sizes: Sizes {
-                gather_us: draw.pick(&[0, 0, 100, 1_000]),
-                commit_us_min,
-                commit_us_max: commit_us_min * draw.pick(&[1, 3, 20]),
-                serial_commits: draw.below(2) == 0,
-                ..Sizes::default()
-            },
-            config: Self::config(),
-            network_us: draw.pick(&[500, 2_000, 20_000, 200_000]),
-            slot_until_head: draw.below(2) == 0,
-            heal_at: 0,
-            requests: Vec::new(),
-            resets: Vec::new(),
-            storage_full: Vec::new(),
-            script: None,
-        }
-    }
-
-    fn calm(draws: &Draws, draw: &mut Draw) -> Self {
-        let mut plan = Self::base(draw, Profile::Calm);
-        let count = draw.between(1, 40);
-        let spread = draw.pick(&[0, SECOND, 10 * SECOND]);
-        plan.requests = (0..count)
-            .map(|number| {
-                let mut draw = draws.at(purpose::REQUEST, 0, number, 0);
-                Some(PlannedRequest {
-                    at: draw.below(spread + 1),
-                    options: Options::default(),
-                    callback: draw.below(4) != 0,
-                    body: draw.pick(&[0, 0, 10]),
-                    malformed: None,
-                    cancel_at: None,
-                    status_at: (draw.below(4) == 0).then(|| draw.below(spread + 5 * SECOND)),
-                    conflict_at: None,
-                    service_us: 500_000,
-                })
-            })
-            .collect();
-        plan.heal_at = spread;
-        plan
-    }
-
-    fn faulty(draws: &Draws, draw: &mut Draw, profile: Profile, count: u64, spread: Micros) -> Self {
-        let mut plan = Self::base(draw, profile);
-        plan.heal_at = spread + draw.pick(&[SECOND, 30 * SECOND, 3 * MINUTE, 10 * MINUTE, 40 * MINUTE]);
-        if draw.below(5) == 0 {
-            plan.config.max_live = draw.between(1, 40) as usize;
-        }
-        if draw.below(4) == 0 {
-            plan.config.max_finished = draw.between(1, 10) as usize;
-        }
-        if draw.below(4) == 0 {
-            plan.sizes.connections = draw.between(3, 6) as u32;
-        }
-        if draw.below(6) == 0 {
-            plan.sizes.calls_per_second = draw.between(2, 60) as u32;
-        }
-        plan.faults = platform_faults(draw);
-        let counts = [
-            (Fault::CRASH, draw.pick(&[0, 0, 0, 1, 1, 3, 8])),
-            (Fault::DEPLOY, draw.pick(&[0, 0, 0, 1, 2])),
-            (Fault::ISOLATE_KILLED, draw.pick(&[0, 0, 0, 1, 2])),
-        ];
-        plan.world = world_faults(draw);
-        let is_full_once = draw.below(8) == 0;
-        if draw.below(12) == 0 {
-            // An outage: no upstream answers until the end, so that most requests grow old.
-            plan.world.stalls = Chance::ALWAYS;
-            plan.heal_at = spread + 40 * MINUTE;
-        }
-        plan.requests = (0..count).map(|number| Some(request(draws, number, spread, plan.heal_at))).collect();
-        let mut draw = draws.at(purpose::RESETS, 0, 0, 0);
-        for (fault, count) in counts {
-            plan.resets.extend((0..count).map(|_| (draw.below(plan.heal_at + 1), fault)));
-        }
-        if is_full_once {
-            let from = draw.below(plan.heal_at + 1);
-            plan.storage_full.push((from, from + draw.pick(&[SECOND, 10 * SECOND, MINUTE])));
-        }
-        plan
+    fn count(&self, how: How) -> usize {
+        self.resets.iter().filter(|reset| reset.how == how).count()
     }
 }
-
-/// A rate for one kind of fault in one seed: mostly none at all, else rare, or so frequent that little else happens.
-fn rate(draw: &mut Draw) -> Chance {
-    draw.pick(&[
-        Chance::NEVER,
-        Chance::NEVER,
-        Chance::NEVER,
-        Chance(2_000),
-        Chance::percent(2),
-        Chance::percent(10),
-        Chance::percent(40),
-    ])
-}
-
-/// As [`rate`], for faults that take the whole object along.
-fn rare_rate(draw: &mut Draw) -> Chance {
-    draw.pick(&[Chance::NEVER, Chance::NEVER, Chance::NEVER, Chance(1_000), Chance::percent(1), Chance::percent(6)])
-}
-
-fn platform_faults(draw: &mut Draw) -> Faults {
-    Faults {
-        crash_after_commit: rare_rate(draw),
-        crash_at: None,
-        crash_before_commit: rare_rate(draw),
-        commit_fails: rare_rate(draw),
-        commit_slow: rare_rate(draw),
-        exception: rare_rate(draw),
-        ghost_restart: rare_rate(draw),
-        eviction: draw.pick(&[Eviction::Never, Eviction::Idle, Eviction::Busy]),
-        constructor_throws: rate(draw),
-        alarm_late: rate(draw),
-        alarm_twice: rate(draw),
-        alarm_stale: rate(draw),
-        alarm_fails: rate(draw),
-        alarm_abandoned: draw.below(2) == 0,
-        alarm_hangs: if draw.below(6) == 0 { Chance::percent(1) } else { Chance::NEVER },
-        alarm_stuck: if draw.below(5) == 0 { Chance::percent(5) } else { Chance::NEVER },
-        clock_skew_ms: draw.pick(&[0, 0, 500, 5_000]),
-    }
-}
-
-fn world_faults(draw: &mut Draw) -> WorldFaults {
-    WorldFaults {
-        zombie: rate(draw),
-        fetch_fails: rate(draw),
-        body_fails: rate(draw),
-        odd_status: rate(draw),
-        redirects: rare_rate(draw),
-        stalls: rate(draw),
-        call_lost: rate(draw),
-        call_repeated: rate(draw),
-        callback_fails: rate(draw),
-        callback_enqueues: rare_rate(draw),
-        row_corrupt: if draw.below(5) == 0 { Chance::percent(30) } else { Chance::NEVER },
-        over_quota: rare_rate(draw),
-        row_foreign: if draw.below(5) == 0 { Chance::percent(30) } else { Chance::NEVER },
-    }
-}
-
-fn request(draws: &Draws, number: u64, spread: Micros, until: Micros) -> PlannedRequest {
-    let mut draw = draws.at(purpose::REQUEST, 0, number, 0);
-    let at = draw.below(spread + 1);
-    let later = |draw: &mut Draw, one_in: u64| {
-        (draw.below(one_in) == 0).then(|| {
-            let most = draw.pick(&[SECOND, MINUTE, until]);
-            at + draw.below(most + 1)
-        })
-    };
-    let (retry_delay_ms, max_retry_delay_ms) = draw.pick(&[
-        (1_000, 10_000),
-        (1_000, 10_000),
-        (100, 100),
-        (100, 60_000),
-        (60_000, 600_000),
-        (600_000, 600_000),
-    ]);
-    PlannedRequest {
-        at,
-        options: Options {
-            timeout_ms: draw.pick(&[30_000, 30_000, 100, 2_000, 300_000]),
-            max_retries: draw.pick(&[3, 3, 0, 1, 10]),
-            retry_delay_ms,
-            max_retry_delay_ms,
-            retry_on_5xx: draw.below(4) != 0,
-            at_most_once: draw.below(5) == 0,
-        },
-        callback: draw.below(5) != 0,
-        body: draw.pick(&[0, 0, 0, 100]),
-        malformed: (draw.below(20) == 0).then(|| draw.below(u64::from(MALFORMED)) as u8),
-        cancel_at: later(&mut draw, 8),
-        status_at: later(&mut draw, 10),
-        conflict_at: later(&mut draw, 15),
-        service_us: draw.pick(&[1_000, 200_000, 200_000, 2 * SECOND, 20 * SECOND]),
-    }
-}
-
-/// Kinds of malformed request; see `callers.rs`.
-pub(super) const MALFORMED: u8 = 12;
 
 impl fmt::Display for Plan {
     /// The mix in one line, for the head of a trace.
@@ -391,9 +344,9 @@ impl fmt::Display for Plan {
             }
         }
         let counts = [
-            ("crashes", self.count(Fault::CRASH)),
-            ("deploys", self.count(Fault::DEPLOY)),
-            ("isolate kills", self.count(Fault::ISOLATE_KILLED)),
+            ("crashes", self.count(How::Crash)),
+            ("deploys", self.count(How::Deploy)),
+            ("isolate kills", self.count(How::IsolateKilled)),
             ("full storage", self.storage_full.len()),
         ];
         for (name, count) in counts {

@@ -1,5 +1,6 @@
 //! The kinds of campaign.
 
+use durable_sim::words;
 use std::str::FromStr;
 
 /// The kinds of campaign.
@@ -38,3 +39,9 @@ impl FromStr for Profile {
         }
     }
 }
+
+words!(Profile {
+    Profile::Swarm => "swarm",
+    Profile::Calm => "calm",
+    Profile::Soak => "soak",
+});

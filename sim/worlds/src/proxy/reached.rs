@@ -1,12 +1,11 @@
 //! What a run reached: faults and events by the states of requests, and what should happen now and then.
 
 use super::{
-    coverage::{Entering, Sometimes, State},
+    coverage::{Entering, Fault, Sometimes, State},
     world::ProxyWorld,
 };
 use crate::history::ledger::{Ask, Change, Ledger, Note, Stored};
 use crate::laws::promised;
-use durable_sim::Fault;
 use proxy_fetch::{Outcome, Phase, RequestRow, Timestamp};
 
 impl ProxyWorld {

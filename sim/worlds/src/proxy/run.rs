@@ -12,7 +12,7 @@ use super::{
 };
 use crate::history::{ledger::Stored, storage::Storage};
 use crate::laws::{Laws, Violation};
-use durable_sim::{Decisions, Line, Micros, Recorder, Script, Sim};
+use durable_sim::{Decisions, Line, Micros, Note, Place, Recorder, Script, Sim};
 use proxy_fetch::Outcome;
 use std::{
     any::Any,
@@ -36,6 +36,8 @@ pub struct Watch {
     pub digests: bool,
     /// Keep the decisions.
     pub script: bool,
+    /// Keep what was decided, plain or not.
+    pub asked: bool,
     /// Keep the features.
     pub features: bool,
     /// Stop after this step.
@@ -44,14 +46,23 @@ pub struct Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { laws: true, only: None, lines: false, digests: false, script: false, features: false, until: None }
+        Self {
+            laws: true,
+            only: None,
+            lines: false,
+            digests: false,
+            script: false,
+            asked: false,
+            features: false,
+            until: None,
+        }
     }
 }
 
 /// What a run showed.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The seed.
+    /// The seed; 0 if the plan has none.
     pub seed: u64,
     /// Steps: events that the engine took from its queue.
     pub steps: u64,
@@ -77,6 +88,10 @@ pub struct Report {
     pub script: Script,
     /// The decisions of the plan that the run did not come to.
     pub unplayed: Script,
+    /// Decisions of the plan that could not be done as they are said.
+    pub notes: Vec<Note>,
+    /// All that was decided, if that was kept.
+    pub asked: Vec<(Place, &'static str)>,
     /// The machine at the end, if it was in memory and lines were kept.
     pub machine: Option<String>,
 }
@@ -84,12 +99,19 @@ pub struct Report {
 /// Runs a seed. A panic of the machine is a violation of S13.
 #[must_use]
 pub fn run_seed(seed: u64, profile: Profile, watch: Watch) -> Report {
-    run_plan(seed, Plan::draw(seed, profile), watch)
+    run_plan(Plan::draw(seed, profile), watch)
 }
 
-/// Runs a plan with the draws of this seed.
+/// Runs a plan.
 #[must_use]
-pub fn run_plan(seed: u64, plan: Plan, watch: Watch) -> Report {
+pub fn run_plan(plan: Plan, watch: Watch) -> Report {
+    let decisions = Decisions::of(plan.seed, &plan.script);
+    run_decided(plan, decisions, watch)
+}
+
+/// Runs a plan with these decisions, which are its own.
+pub(crate) fn run_decided(plan: Plan, mut decisions: Decisions, watch: Watch) -> Report {
+    let seed = plan.seed.unwrap_or_default();
     let mix = if watch.lines { plan.to_string() } else { String::new() };
     let mut recorder = Recorder::default();
     if watch.lines {
@@ -98,12 +120,13 @@ pub fn run_plan(seed: u64, plan: Plan, watch: Watch) -> Report {
     if watch.digests {
         recorder = recorder.with_digests();
     }
-    let mut sim = Sim::new(seed, START.0, plan.faults.clone(), plan.sizes.clone(), recorder);
     if watch.script {
-        sim.decisions = Decisions::recording();
-    } else if let Some(script) = &plan.script {
-        sim.decisions = Decisions::playing(script.clone());
+        decisions = decisions.recording();
     }
+    if watch.asked {
+        decisions = decisions.listing();
+    }
+    let mut sim = Sim::new(decisions, START.0, plan.faults.clone(), plan.sizes.clone(), recorder);
     sim.add_object(plan.config.clone(), Storage::default());
     let laws = watch.laws.then(|| watch.only.map_or_else(Laws::new, Laws::only));
     let mut world = ProxyWorld::new(plan, laws);
@@ -153,6 +176,8 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
         lines,
         script: sim.decisions.recorded(),
         unplayed: sim.decisions.unplayed(),
+        notes: sim.decisions.notes(),
+        asked: sim.decisions.asked(),
         machine: machine.map(|object: &ProxyObject| names.in_text(&object.machine.to_string())),
     }
 }

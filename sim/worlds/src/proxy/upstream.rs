@@ -1,57 +1,117 @@
-//! Upstreams: what one answers to an attempt, drawn from the seed for the request and the attempt alone (F21-F24).
+//! Upstreams: what one answers to an attempt, decided for the request and the attempt alone (F21-F24).
 
-use super::{message::Message, plan::purpose, world::ProxyWorld};
+use super::{decisions::FETCH, message::Message, plan::PlannedRequest, world::ProxyWorld};
 use crate::history::ledger::{Ask, Planned};
-use durable_sim::{Micros, Sim};
+use durable_sim::{Micros, Place, Sim, words};
 use proxy_fetch::{Hop, Timestamp};
 
 /// What happens to an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The name does not resolve, or nobody listens: certainly not sent.
-    NoConnection,
-    /// The connection breaks before the upstream acts, but who knows.
-    BreaksFirst,
-    /// The upstream acts, then the connection breaks.
-    BreaksAfter,
+    /// The connection breaks.
+    Breaks(Breaks),
     /// The upstream acts and never answers.
     Stalls,
     /// The upstream acts and answers.
-    Responds {
-        status: u16,
-        head_us: Micros,
-        body: Body,
-        body_us: Micros,
-        retry_after: Option<RetryAfterKind>,
-        redirect: Option<Redirect>,
-    },
+    Responds { status: u16, head_us: Micros, body: Body, body_us: Micros, retry_after: RetryAfter, redirect: Redirect },
 }
+
+/// When the connection breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaks {
+    /// It does not.
+    Never,
+    /// The name does not resolve, or nobody listens: certainly not sent.
+    NoConnection,
+    /// Before the upstream acts, but who knows.
+    BeforeActing,
+    /// Once the upstream has acted.
+    AfterActing,
+}
+
+words!(Breaks {
+    Breaks::Never => "never",
+    Breaks::NoConnection => "no_connection",
+    Breaks::BeforeActing => "before_acting",
+    Breaks::AfterActing => "after_acting",
+});
+
+/// What is over the platform's quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverQuota {
+    /// Nothing.
+    Nothing,
+    /// The fetch: it is not sent.
+    Fetch,
+    /// The timer: only the machine's lease ends the attempt.
+    Timer,
+}
+
+words!(OverQuota {
+    OverQuota::Nothing => "nothing",
+    OverQuota::Fetch => "fetch",
+    OverQuota::Timer => "timer",
+});
 
 /// What the response's body does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Body {
+pub enum Body {
+    /// It comes.
     Whole,
+    /// It never ends.
     Hangs,
+    /// It breaks off.
     Truncated,
+    /// It is over the bound.
     TooLarge,
-    /// No body: the head itself is no HTTP.
+    /// There is none: the head itself is no HTTP.
     BadHead,
 }
 
+words!(Body {
+    Body::Whole => "whole",
+    Body::Hangs => "hangs",
+    Body::Truncated => "truncated",
+    Body::TooLarge => "too_large",
+    Body::BadHead => "bad_head",
+});
+
 /// What `Retry-After` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RetryAfterKind {
+pub enum RetryAfter {
+    /// There is none.
+    None,
+    /// So many seconds.
     Seconds(u64),
+    /// The date in so many seconds.
     DateIn(u64),
+    /// A date in the past.
     DatePast,
+    /// A negative number.
     Negative,
+    /// A number that no clock reaches.
     Huge,
+    /// No number and no date.
     Garbage,
 }
 
+words!(RetryAfter {
+    RetryAfter::None => "none",
+    RetryAfter::Seconds(0) => "0_s",
+    RetryAfter::Seconds(7) => "7_s",
+    RetryAfter::Seconds(3_600) => "3600_s",
+    RetryAfter::DateIn(20) => "date_in_20_s",
+    RetryAfter::DatePast => "date_past",
+    RetryAfter::Negative => "negative",
+    RetryAfter::Huge => "huge",
+    RetryAfter::Garbage => "garbage",
+});
+
 /// Where redirects lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Redirect {
+pub enum Redirect {
+    /// There is none.
+    None,
     /// So many hops to other hosts, then an answer.
     Chain(u8),
     /// To itself, for ever.
@@ -62,34 +122,47 @@ pub(super) enum Redirect {
     Nowhere,
 }
 
+words!(Redirect {
+    Redirect::None => "none",
+    Redirect::Chain(1) => "one_hop",
+    Redirect::Chain(3) => "three_hops",
+    Redirect::Loop => "loop",
+    Redirect::Private => "private_address",
+    Redirect::Nowhere => "no_location",
+});
+
+/// The statuses that are redirects if there is a `Location`.
+const REDIRECTS: [i64; 5] = [301, 302, 303, 307, 308];
+
 impl Redirect {
     pub fn location(self, hop: &Hop) -> Option<String> {
         match self {
             Self::Chain(_) => Some(format!("https://hop{}.test/", hop.redirects)),
             Self::Loop => Some("/again".into()),
             Self::Private => Some("http://10.0.0.1/admin".into()),
-            Self::Nowhere => None,
+            Self::Nowhere | Self::None => None,
         }
     }
 
     pub const fn ends_after(self, redirects: u8) -> bool {
         match self {
             Self::Chain(hops) => redirects >= hops,
-            Self::Loop | Self::Private | Self::Nowhere => false,
+            Self::Loop | Self::Private | Self::Nowhere | Self::None => false,
         }
     }
 }
 
-impl RetryAfterKind {
-    pub fn text(self, now_ms: u64) -> String {
-        match self {
+impl RetryAfter {
+    pub fn text(self, now_ms: u64) -> Option<String> {
+        Some(match self {
+            Self::None => return None,
             Self::Seconds(seconds) => seconds.to_string(),
             Self::DateIn(seconds) => http_date(now_ms / 1_000 + seconds),
             Self::DatePast => http_date(0),
             Self::Negative => "-5".into(),
             Self::Huge => "99999999999999999999".into(),
             Self::Garbage => "soon \u{1F552}".into(),
-        }
+        })
     }
 }
 
@@ -99,52 +172,54 @@ fn http_date(seconds: u64) -> String {
 }
 
 impl ProxyWorld {
-    pub(super) fn draw_answer(&self, sim: &Sim<Self>, planned: Planned, attempt: u8) -> Answer {
+    pub(super) fn decide_answer(&self, sim: &Sim<Self>, planned: Planned, place: Place) -> Answer {
         let request = self.plan.requests.get(planned as usize).and_then(Option::as_ref);
-        let service_us = request.map_or(1_000, |request| request.service_us);
-        let mut draw = sim.decide(purpose::FETCH, 0, u64::from(planned), u32::from(attempt));
-        let head_us = draw.between("head_us", service_us / 50, service_us);
-        let body_us = draw.below("body_us", service_us / 10 + 1);
-        let plain =
-            Answer::Responds { status: 200, head_us, body: Body::Whole, body_us, retry_after: None, redirect: None };
+        let service_us = request.map_or(PlannedRequest::default().service_us, |request| request.service_us);
+        let mut decide = sim.decide_at(place);
+        let head_us = decide.time(&FETCH.head, service_us / 50, service_us);
+        let body_us = decide.time(&FETCH.content, 0, service_us / 10);
+        let plain = Answer::Responds {
+            status: 200,
+            head_us,
+            body: Body::Whole,
+            body_us,
+            retry_after: RetryAfter::None,
+            redirect: Redirect::None,
+        };
         if self.healthy {
             return plain;
         }
-        let faults = &self.plan.world;
-        if draw.chance("breaks", faults.fetch_fails) {
-            return draw.pick("how", &[Answer::NoConnection, Answer::BreaksFirst, Answer::BreaksAfter]);
+        let rates = &self.plan.world;
+        let all = [Breaks::NoConnection, Breaks::BeforeActing, Breaks::AfterActing];
+        let breaks = decide.sometimes_one(&FETCH.breaks, rates.fetch_fails, &all);
+        if breaks != Breaks::Never {
+            return Answer::Breaks(breaks);
         }
-        if draw.chance("never_answers", faults.stalls) {
+        if decide.happens(&FETCH.never_answers, rates.stalls) {
             return Answer::Stalls;
         }
-        let mut body = Body::Whole;
-        if draw.chance("body_fails", faults.body_fails) {
-            body = draw.pick("body", &[Body::Hangs, Body::Truncated, Body::TooLarge, Body::BadHead]);
+        let all = [Body::Hangs, Body::Truncated, Body::TooLarge, Body::BadHead];
+        let body = decide.sometimes_one(&FETCH.body, rates.body_fails, &all);
+        let all = [Redirect::Chain(1), Redirect::Chain(3), Redirect::Loop, Redirect::Private, Redirect::Nowhere];
+        let mut redirect = decide.sometimes_one(&FETCH.redirect, rates.redirects, &all);
+        let mut retry_after = RetryAfter::None;
+        let status = if redirect == Redirect::None {
+            let odd = [100, 204, 304, 400, 404, 408, 425, 429, 429, 500, 502, 503, 503, 599];
+            let status = decide.sometimes_whole_of(&FETCH.status, rates.odd_status, &odd).unwrap_or(200);
+            if status != 200 {
+                let all = <RetryAfter as durable_sim::Words>::ALL;
+                retry_after = decide.pick(&FETCH.retry_after, all);
+            }
+            status
+        } else {
+            let always = durable_sim::Chance::ALWAYS;
+            let status = decide.sometimes_whole_of(&FETCH.status, always, &REDIRECTS).unwrap_or(REDIRECTS[0]);
+            if REDIRECTS.contains(&status) { status } else { REDIRECTS[0] }
+        };
+        if redirect == Redirect::None && REDIRECTS.contains(&status) {
+            redirect = Redirect::Nowhere;
         }
-        let (mut status, mut retry_after, mut redirect) = (200, None, None);
-        if draw.chance("odd_status", faults.odd_status) {
-            status = draw.pick("status", &[100, 204, 304, 400, 404, 408, 425, 429, 429, 500, 502, 503, 503, 599]);
-            retry_after = draw.pick(
-                "retry_after",
-                &[
-                    None,
-                    Some(RetryAfterKind::Seconds(0)),
-                    Some(RetryAfterKind::Seconds(7)),
-                    Some(RetryAfterKind::Seconds(3_600)),
-                    Some(RetryAfterKind::DateIn(20)),
-                    Some(RetryAfterKind::DatePast),
-                    Some(RetryAfterKind::Negative),
-                    Some(RetryAfterKind::Huge),
-                    Some(RetryAfterKind::Garbage),
-                ],
-            );
-        } else if draw.chance("redirects", faults.redirects) {
-            status = draw.pick("status", &[301, 302, 303, 307, 308]);
-            redirect = Some(draw.pick(
-                "to",
-                &[Redirect::Chain(1), Redirect::Chain(3), Redirect::Loop, Redirect::Private, Redirect::Nowhere],
-            ));
-        }
+        let status = u16::try_from(status).unwrap_or(200);
         Answer::Responds { status, head_us, body, body_us, retry_after, redirect }
     }
 

@@ -4,16 +4,17 @@
 
 use super::{
     callers::Call,
-    coverage::{Coverage, Sometimes},
+    coverage::{Coverage, Fault, Sometimes},
+    decisions::{CANCEL, CONFLICT, ENQUEUE, RESET, ROWS, STATUS},
     features::Features,
     host::Task,
     message::Message,
     object::ProxyObject,
-    plan::{Plan, purpose},
+    plan::{How, Plan},
 };
 use crate::history::ledger::{Ask, Change, Commit, Ledger, Observation, Planned};
 use crate::laws::{Laws, Violation, outcome_of};
-use durable_sim::{Fault, InstanceId, Micros, ObjectId, SECOND, Sim};
+use durable_sim::{Decision, Fault as Named, InstanceId, Key, Micros, ObjectId, SECOND, Sim, Time};
 use proxy_fetch::{Attempt, Effect, Phase, ROW_VERSION, Table, Timestamp};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +54,6 @@ pub struct ProxyWorld {
     pub(super) held: BTreeSet<Attempt>,
     pub(super) healthy: bool,
     pub(super) origins_down: bool,
-    commit_fails_before: durable_sim::Chance,
     repair_needed: bool,
     foreign: Vec<(proxy_fetch::Key, u8)>,
     changes: Vec<Change>,
@@ -87,7 +87,6 @@ impl ProxyWorld {
             held: BTreeSet::new(),
             healthy: calm,
             origins_down: false,
-            commit_fails_before: durable_sim::Chance::NEVER,
             repair_needed: false,
             foreign: Vec::new(),
             changes: Vec::new(),
@@ -103,26 +102,26 @@ impl ProxyWorld {
             let Some(request) = request else { continue };
             let planned = number as Planned;
             let valid = request.malformed.is_none();
-            sim.after(request.at, Message::Ask(Ask::Enqueue { planned, valid }));
+            sim.plan(request.at, ENQUEUE.key(planned), Message::Ask(Ask::Enqueue { planned, valid }));
             let later = [
-                (request.cancel_at, Ask::Cancel { planned }),
-                (request.status_at, Ask::Status { planned }),
-                (request.conflict_at, Ask::Conflicting { planned }),
+                (request.cancel_at, CANCEL.key(planned), Ask::Cancel { planned }),
+                (request.status_at, STATUS.key(planned), Ask::Status { planned }),
+                (request.conflict_at, CONFLICT.key(planned), Ask::Conflicting { planned }),
             ];
-            for (at, ask) in later {
+            for (at, key, ask) in later {
                 if let Some(at) = at {
-                    sim.after(at, Message::Ask(ask));
+                    sim.plan(at, key, Message::Ask(ask));
                 }
             }
         }
-        for (at, fault) in &self.plan.resets {
-            sim.after(*at, Message::Reset(*fault));
+        for (number, reset) in (0..).zip(&self.plan.resets) {
+            sim.plan(reset.at, RESET.key(number), Message::Reset(reset.how));
         }
-        for (from, until) in &self.plan.storage_full {
-            sim.after(*from, Message::StorageFull(true));
-            sim.after(*until, Message::StorageFull(false));
+        for full in &self.plan.storage_full {
+            sim.plan(full.from, Key::WORLD, Message::StorageFull(true));
+            sim.plan(full.until.max(full.from), Key::WORLD, Message::StorageFull(false));
         }
-        sim.after(self.plan.heal_at, Message::Heal);
+        sim.plan(self.plan.heal_at, Key::WORLD, Message::Heal);
     }
 
     /// Shows the laws what was seen.
@@ -141,8 +140,8 @@ impl ProxyWorld {
     }
 
     /// One-way time of a message.
-    pub(super) fn network(&self, draw: &mut durable_sim::Decision) -> Micros {
-        draw.between("network_us", self.plan.network_us / 4, self.plan.network_us)
+    pub(super) fn network(&self, decide: &mut Decision, time: &Time) -> Micros {
+        decide.time(time, self.plan.network_us / 4, self.plan.network_us)
     }
 
     fn heal(&mut self, sim: &mut Sim<Self>) {
@@ -153,7 +152,7 @@ impl ProxyWorld {
         // A program that knows the other version takes over.
         let foreign = std::mem::take(&mut self.foreign);
         if !foreign.is_empty() {
-            sim.reset(self, OBJECT, Fault::DEPLOY);
+            sim.reset(self, OBJECT, Named::DEPLOY);
             for (key, first) in foreign {
                 if let Some(byte) = sim.storage_mut(OBJECT).rows_mut().get_mut(&key).and_then(|bytes| bytes.first_mut())
                 {
@@ -181,22 +180,25 @@ impl ProxyWorld {
         // The platform has lost the alarm: the next entry after its time, whoever makes it, must repair that (law L3).
         // Otherwise nobody calls, and the stored alarm alone must do.
         if self.repair_needed {
-            sim.after(SECOND, Message::Ask(Ask::Status { planned: 0 }));
+            let at = sim.now() + SECOND;
+            sim.plan(at, STATUS.key(0), Message::Ask(Ask::Status { planned: 0 }));
         }
         if sim.alarm_is_lost(OBJECT) {
             let overdue_ms = sim.alarm(OBJECT).map_or(0, |at| at.saturating_sub(sim.clock_ms(OBJECT)));
-            sim.after(overdue_ms * 1_000 + SECOND, Message::Ask(Ask::Status { planned: 0 }));
+            let at = sim.now() + overdue_ms * 1_000 + SECOND;
+            sim.plan(at, STATUS.key(0), Message::Ask(Ask::Status { planned: 0 }));
         }
     }
 
     /// F27 and F33: while no instance lives, a stored row changes.
-    fn tamper(&mut self, sim: &mut Sim<Self>, incarnation: u32) {
+    fn tamper(&mut self, sim: &mut Sim<Self>) {
         if self.healthy {
             return;
         }
-        let mut draw = sim.decide(purpose::TAMPER, 0, u64::from(incarnation), 0);
-        let (corrupt, foreign) =
-            (draw.chance("corrupt", self.plan.world.row_corrupt), draw.chance("foreign", self.plan.world.row_foreign));
+        let place = sim.place(&ROWS, sim.cause());
+        let mut decide = sim.decide_at(place);
+        let corrupt = decide.happens(&ROWS.corrupt, self.plan.world.row_corrupt);
+        let foreign = decide.happens(&ROWS.foreign, self.plan.world.row_foreign);
         if !corrupt && !foreign {
             return;
         }
@@ -218,7 +220,7 @@ impl ProxyWorld {
         if keys.is_empty() {
             return;
         }
-        let key = keys[draw.below("row", keys.len() as u64) as usize];
+        let key = keys[decide.up_to(&ROWS.row, keys.len() as u64 - 1) as usize];
         let fault = if corrupt { Fault(27) } else { Fault(33) };
         if key.table == Table::Meta {
             self.hit_object(fault);
@@ -294,12 +296,13 @@ impl durable_sim::World for ProxyWorld {
             Message::CallbackTimer(task) => {
                 self.callback_ends(sim, task, proxy_fetch::CallbackResult::Failed);
             }
-            Message::Reset(fault) => {
-                if fault != Fault::CRASH {
+            Message::Reset(_) if self.healthy => {}
+            Message::Reset(how) => {
+                if how != How::Crash {
                     self.origins_down = true;
                     sim.after(2 * SECOND, Message::OriginsBack);
                 }
-                sim.reset(self, OBJECT, fault);
+                sim.reset(self, OBJECT, how.fault());
             }
             Message::OriginsBack => self.origins_down = false,
             Message::StorageFull(full) => {
@@ -308,11 +311,8 @@ impl durable_sim::World for ProxyWorld {
                 }
                 if full {
                     self.hit_object(Fault(27));
-                    self.commit_fails_before = sim.faults.commit_fails;
-                    sim.faults.commit_fails = durable_sim::Chance::ALWAYS;
-                } else {
-                    sim.faults.commit_fails = self.commit_fails_before;
                 }
+                sim.set_full(full);
             }
             Message::Heal => self.heal(sim),
         }
@@ -372,10 +372,10 @@ impl durable_sim::World for ProxyWorld {
         self.observe(sim, &Observation::Started);
     }
 
-    fn lost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {
-        self.zombies(sim, instance.incarnation);
+    fn lost(&mut self, sim: &mut Sim<Self>, _instance: InstanceId) {
+        self.zombies(sim);
         self.incarnation_ends(sim);
-        self.tamper(sim, instance.incarnation);
+        self.tamper(sim);
     }
 
     fn ghost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {
@@ -384,8 +384,8 @@ impl durable_sim::World for ProxyWorld {
         self.started(sim, instance);
     }
 
-    fn fault(&mut self, _sim: &mut Sim<Self>, _object: ObjectId, fault: Fault) {
-        self.hit_object(fault);
+    fn fault(&mut self, _sim: &mut Sim<Self>, _object: ObjectId, fault: Named) {
+        self.hit_object(fault.into());
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::{
     coverage::{Fault, State},
-    host::Invocation,
+    decisions::{BATCH, Copied, DELIVERY, NTH},
+    host::{Delivery, Invocation},
     ledger::{Delivered, Number, Seen},
-    plan::purpose,
     world::{Happening, QueueWorld, micros},
 };
-use durable_sim::{MINUTE, Micros, SECOND, Sim};
+use durable_sim::{Key, MINUTE, Micros, SECOND, Sim};
 use proxy_fetch::queue::{Handle, Source};
 
 /// Copies of one request that the broker makes at the most.
@@ -70,26 +70,32 @@ impl QueueWorld {
             if ready.is_empty() || self.violation.is_some() {
                 return;
             }
-            let Some(isolate) = self.free_isolate(sim) else { return };
-            self.pumps += 1;
-            let mut draw = sim.draws.at(purpose::PUMP, 0, self.pumps, 0);
-            if !self.healthy && draw.chance(self.plan.faults.reorder) {
-                for at in (1..ready.len()).rev() {
-                    ready.swap(at, draw.below(at as u64 + 1) as usize);
+            let free = self.free_isolates();
+            let Some(others) = free.len().checked_sub(1) else { return };
+            let key = self.next_batch(self.copies[ready[0]].request);
+            let mut decide = sim.decide(&BATCH, key);
+            let isolate = free[decide.up_to(&BATCH.isolate, others as u64) as usize];
+            if !self.healthy && ready.len() > 1 {
+                let (chance, most) = (self.plan.faults.reorder, ready.len() as u64 - 1);
+                let overtaken = decide.sometimes_up_to(&BATCH.overtaken, chance, most).unwrap_or(0);
+                if overtaken > 0 {
+                    ready.rotate_left(overtaken as usize);
+                    let (request, state) = (self.copies[ready[0]].request, self.broker_state(ready[0]));
+                    self.hit(sim, Fault::Reorder, state, request);
                 }
-                let waits = |world: &Self, copy: usize| world.broker_state(copy);
-                let (request, state) = (self.copies[ready[0]].request, waits(self, ready[0]));
-                self.hit(sim, Fault::Reorder, state, request);
             }
-            let full = ready.len().min(self.plan.settings.max_batch as usize);
-            let mut size = full;
-            if !self.healthy && full > 1 && draw.chance(self.plan.faults.cut) {
-                size = draw.between(1, full as u64 - 1) as usize;
-                let (request, state) = (self.copies[ready[size]].request, self.broker_state(ready[size]));
-                self.hit(sim, Fault::Cut, state, request);
+            let mut size = ready.len().min(self.plan.settings.max_batch);
+            if !self.healthy && size > 1 {
+                let (chance, most) = (self.plan.faults.cut, size as u64 - 1);
+                let cut = decide.sometimes_up_to(&BATCH.cut, chance, most).unwrap_or(0);
+                if cut > 0 {
+                    size -= cut as usize;
+                    let (request, state) = (self.copies[ready[size]].request, self.broker_state(ready[size]));
+                    self.hit(sim, Fault::Cut, state, request);
+                }
             }
             ready.truncate(size);
-            self.deliver(sim, isolate, source, ready);
+            self.deliver(sim, isolate, source, key, ready);
         }
     }
 
@@ -125,41 +131,63 @@ impl QueueWorld {
         self.see(sim, Seen::Deleted { request });
     }
 
-    fn deliver(&mut self, sim: &mut Sim<Self>, isolate: usize, source: Source, mut batch: Vec<usize>) {
-        for copy in batch.clone() {
-            if let Some(more) = self.duplicate(sim, copy, batch.len()) {
-                batch.push(more);
-            }
+    fn deliver(&mut self, sim: &mut Sim<Self>, isolate: usize, source: Source, key: Key, ready: Vec<usize>) {
+        let mut batch = Vec::with_capacity(ready.len());
+        let mut more = Vec::new();
+        for copy in ready {
+            let nth = self.next_delivery(self.copies[copy].request);
+            batch.push(Delivery { copy, nth });
+            let size = batch.len() + more.len();
+            more.extend(self.duplicate(sim, copy, nth, size));
         }
-        for copy in &batch {
+        for copy in more {
+            let nth = self.next_delivery(self.copies[copy].request);
+            batch.push(Delivery { copy, nth });
+        }
+        for Delivery { copy, .. } in &batch {
             self.copies[*copy].place = Place::Leased;
             self.copies[*copy].count += 1;
         }
         let messages: Vec<Delivered> = batch
             .iter()
-            .map(|copy| {
-                let Copy { request, count, .. } = self.copies[*copy];
-                let (_, unread) = self.bytes_now(request);
-                Delivered { request, delivery: count, unread }
+            .map(|delivery| {
+                let Copy { request, count, .. } = self.copies[delivery.copy];
+                Delivered { request, delivery: count, unread: self.unread(request) }
             })
             .collect();
-        self.invoke(sim, isolate, source, batch, messages);
+        self.invoke(sim, isolate, source, key, batch, messages);
     }
 
     /// Makes a second copy of what is about to be delivered, with the same count; says which, if it goes into the same
-    /// batch.
-    fn duplicate(&mut self, sim: &mut Sim<Self>, copy: usize, size: usize) -> Option<usize> {
-        let number = self.copies.len() as u64;
-        let mut draw = sim.draws.at(purpose::COPY, self.copies[copy].count, copy as u64, number as u32);
+    /// batch, which has so many messages already.
+    fn duplicate(&mut self, sim: &mut Sim<Self>, copy: usize, nth: u32, size: usize) -> Option<usize> {
         let request = self.copies[copy].request;
-        let is_drawn = !self.healthy && draw.chance(self.plan.faults.duplicate);
-        if !is_drawn || self.ledger.entries[request].copies >= MAX_COPIES {
+        if self.healthy || self.ledger.entries[request].copies >= MAX_COPIES {
             return None;
         }
+        // A third of them in the same batch.
+        let copied = sim.decide(&DELIVERY, NTH.key2(self.made(request).planned, nth)).sometimes_one(
+            &DELIVERY.copied,
+            self.plan.faults.duplicate,
+            &[
+                Copied::SameBatch,
+                Copied::SameBatch,
+                Copied::AtOnce,
+                Copied::InASecond,
+                Copied::InAMinute,
+                Copied::InTenMinutes,
+            ],
+        );
+        let (same_batch, later) = match copied {
+            Copied::Never => return None,
+            Copied::SameBatch => (size < self.plan.settings.max_batch, 0),
+            Copied::AtOnce => (false, 0),
+            Copied::InASecond => (false, SECOND),
+            Copied::InAMinute => (false, MINUTE),
+            Copied::InTenMinutes => (false, 10 * MINUTE),
+        };
         let state = self.broker_state(copy);
         self.hit(sim, Fault::Duplicate, state, request);
-        let same_batch = draw.below(3) == 0 && size < self.plan.settings.max_batch as usize;
-        let later = draw.pick(&[0, SECOND, MINUTE, 10 * MINUTE]);
         let place = if same_batch { Place::Leased } else { Place::Ready(sim.now() + later) };
         let more = self.add(sim, Copy { place, ..self.copies[copy].clone() });
         same_batch.then_some(more)
@@ -167,7 +195,7 @@ impl QueueWorld {
 
     /// An invocation is over, and this is what the broker has heard of a message of it.
     pub(super) fn heard(&mut self, sim: &mut Sim<Self>, invocation: &Invocation, at: Handle, heard: Heard) {
-        let copy = invocation.copies[at.index as usize];
+        let Delivery { copy, nth } = invocation.deliveries[at.index as usize];
         let Copy { request, source, count, .. } = self.copies[copy];
         let settings = self.plan.settings;
         let delay = match heard {
@@ -184,12 +212,14 @@ impl QueueWorld {
             Source::DeadLetters => settings.dead_letter_max_retries,
         };
         if count <= most {
-            self.backs += 1;
-            let mut draw = sim.draws.at(purpose::BACK, 0, self.backs, 0);
             let mut ready = sim.now() + delay;
-            if !self.healthy && draw.chance(self.plan.faults.delay) {
-                ready += draw.below(MINUTE);
-                self.hit(sim, Fault::Delay, State::Waiting, request);
+            if !self.healthy {
+                let mut decide = sim.decide(&DELIVERY, NTH.key2(self.made(request).planned, nth));
+                let late = decide.sometimes(&DELIVERY.delay, self.plan.faults.delay, 1_000, MINUTE);
+                if late > 0 {
+                    ready += late;
+                    self.hit(sim, Fault::Delay, State::Waiting, request);
+                }
             }
             self.copies[copy].place = Place::Ready(ready);
             self.pump_at(sim, source, ready);

@@ -3,19 +3,18 @@
 use super::{
     broker::Heard,
     coverage::{Fault, State},
+    decisions::{BATCH, CALLBACK, FETCH, KILLED_AFTER, NTH, one_of},
     ledger::{Delivered, Incarnation, Seen},
-    plan::purpose,
     world::{Happening, QueueWorld, micros},
 };
-use durable_sim::{MINUTE, SECOND, Sim};
+use durable_sim::{Chance, Key, SECOND, Sim};
 use proxy_fetch::{
     CallbackResult, FetchResult, Hop, Timestamp,
-    queue::{BATCH_LIMIT_MS, Consumer, Delivery, Effect, Event, Handle, Message, Report, Source},
+    queue::{self, BATCH_LIMIT_MS, Consumer, Effect, Event, Handle, Message, Report, Source},
 };
 use std::collections::BTreeSet;
 
-/// The platform's wall limit of an invocation.
-const KILLED_AFTER_MS: u64 = 15 * 60 * 1_000;
+const HALF: Chance = Chance::percent(50);
 /// The host's time for a callback.
 const CALLBACK_TIMEOUT_MS: u64 = 30_000;
 
@@ -33,12 +32,23 @@ enum Work {
     Callback,
 }
 
+/// A message in a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delivery {
+    /// Which of the broker's copies.
+    pub copy: usize,
+    /// The number of this delivery of its request.
+    pub nth: u32,
+}
+
 /// A batch that an isolate works on.
 #[derive(Debug)]
 pub(super) struct Invocation {
     isolate: usize,
-    /// The broker's copies, message by message.
-    pub copies: Vec<usize>,
+    /// What is decided about it is keyed by this.
+    key: Key,
+    /// The messages.
+    pub deliveries: Vec<Delivery>,
     messages: Vec<Option<Message>>,
     heard: Vec<Heard>,
     /// Fetches and callbacks that run.
@@ -53,7 +63,7 @@ pub(super) struct Invocation {
 impl QueueWorld {
     pub(super) fn new_isolate(&mut self) -> Isolate {
         self.incarnations += 1;
-        Isolate { incarnation: self.incarnations, consumer: Consumer::new(self.plan.max_remembered) }
+        Isolate { incarnation: self.incarnations, consumer: Consumer::new(self.plan.settings.max_remembered) }
     }
 
     /// The consumers' states, for people.
@@ -61,13 +71,10 @@ impl QueueWorld {
         self.isolates.iter().map(|isolate| format!("isolate {}: {}", isolate.incarnation, isolate.consumer)).collect()
     }
 
-    /// An isolate that can take one more batch, drawn.
-    pub(super) fn free_isolate(&self, sim: &Sim<Self>) -> Option<usize> {
+    /// The isolates that can take one more batch.
+    pub(super) fn free_isolates(&self) -> Vec<usize> {
         let load = |isolate: usize| self.invocations.values().filter(|other| other.isolate == isolate).count();
-        let free: Vec<usize> =
-            (0..self.isolates.len()).filter(|isolate| load(*isolate) < self.plan.settings.concurrency).collect();
-        let mut draw = sim.draws.at(purpose::PUMP, 1, self.pumps, 0);
-        (!free.is_empty()).then(|| draw.pick(&free))
+        (0..self.isolates.len()).filter(|isolate| load(*isolate) < self.plan.settings.concurrency).collect()
     }
 
     /// Delivers a batch.
@@ -76,14 +83,14 @@ impl QueueWorld {
         sim: &mut Sim<Self>,
         isolate: usize,
         source: Source,
-        copies: Vec<usize>,
+        key: Key,
+        deliveries: Vec<Delivery>,
         delivered: Vec<Delivered>,
     ) {
         let batch = self.ledger.batches.len() as u64;
         let incarnation = self.isolates[isolate].incarnation;
-        let read = |message: &Delivered| Message::from_bytes(&self.bytes_now(message.request).0);
-        let messages: Vec<_> = delivered.iter().map(read).collect();
-        let heads = delivered.iter().zip(&messages).map(|(message, read)| Delivery {
+        let messages: Vec<_> = delivered.iter().map(|message| self.read(message.request)).collect();
+        let heads = delivered.iter().zip(&messages).map(|(message, read)| queue::Delivery {
             attempts: message.delivery,
             head: read.as_ref().map(Message::head).map_err(|error| *error),
         });
@@ -98,38 +105,40 @@ impl QueueWorld {
                 None => {}
             }
         }
-        let heard = vec![Heard::Nothing; copies.len()];
+        let heard = vec![Heard::Nothing; deliveries.len()];
         let messages = messages.into_iter().map(Result::ok).collect();
         if !self.see(sim, Seen::Batch { incarnation, source, messages: delivered }) {
             return;
         }
-        let mut draw = sim.draws.at(purpose::BATCH, 0, batch, 0);
-        let throws = !self.healthy && draw.chance(self.plan.faults.throw);
-        let throws_at_its_end = throws && draw.below(2) == 0;
-        let hangs = !self.healthy && draw.chance(self.plan.faults.hang);
-        let never_returns = hangs && draw.below(2) == 0;
-        if throws && !throws_at_its_end {
-            let most = draw.pick(&[50_000, SECOND, 20 * SECOND, 2 * MINUTE]);
-            sim.after(draw.below(most), Happening::Throws { batch });
-        }
-        if hangs && !never_returns {
-            let most = draw.pick(&[50_000, SECOND, 20 * SECOND, 2 * MINUTE]);
-            sim.after(draw.below(most), Happening::Hangs { batch });
-        }
-        sim.after(micros(KILLED_AFTER_MS), Happening::Kill { batch });
-        let (running, ticks_at) = (BTreeSet::new(), None);
-        let invocation = Invocation {
+        let mut invocation = Invocation {
             isolate,
-            copies,
+            key,
+            deliveries,
             messages,
             heard,
-            running,
-            ticks_at,
+            running: BTreeSet::new(),
+            ticks_at: None,
             is_over: false,
-            throws_at_its_end,
-            never_returns,
+            throws_at_its_end: false,
+            never_returns: false,
             hangs: false,
         };
+        if !self.healthy {
+            let (throw, hang, within) = (self.plan.faults.throw, self.plan.faults.hang, self.plan.faults.within);
+            let half = |chance: Chance| Chance(chance.0 / 2);
+            let mut decide = sim.decide(&BATCH, key);
+            invocation.throws_at_its_end = decide.happens(&BATCH.throws_at_end, half(throw));
+            invocation.never_returns = decide.happens(&BATCH.never_returns, half(hang));
+            let throws = decide.sometimes(&BATCH.throws, half(throw), 1, within);
+            let hangs = decide.sometimes(&BATCH.hangs, half(hang), 1, within);
+            if throws > 0 {
+                sim.after(throws, Happening::Throws { batch });
+            }
+            if hangs > 0 {
+                sim.after(hangs, Happening::Hangs { batch });
+            }
+        }
+        sim.after(KILLED_AFTER, Happening::Kill { batch });
         self.invocations.insert(batch, invocation);
         self.step(sim, isolate, event);
     }
@@ -212,8 +221,8 @@ impl QueueWorld {
         let Some(invocation) = self.invocations.get_mut(&batch) else { return };
         if !open {
             if !std::mem::replace(&mut invocation.is_over, true) {
-                let mut draw = sim.draws.at(purpose::BATCH, 1, batch, 0);
-                sim.after(draw.below(50_000), Happening::Returns { batch });
+                let after = sim.decide(&BATCH, invocation.key).time(&BATCH.returns, 0, 50_000);
+                sim.after(after, Happening::Returns { batch });
             }
         } else if let Some(at) = wake.filter(|at| invocation.ticks_at != Some(*at)) {
             invocation.ticks_at = Some(at);
@@ -243,8 +252,8 @@ impl QueueWorld {
             Err(failure) => panic!("the fetch of a valid message fails: {failure}"),
         };
         let key = hop.headers.into_iter().find(|(name, _)| name == "idempotency-key").map(|(_, value)| value);
-        let starts = self.ledger.entries[request].starts;
-        let answer = self.draw_answer(sim, request, starts);
+        let nth = self.ledger.entries[request].starts;
+        let answer = self.decide_answer(sim, request, nth);
         let timeout = micros(timeout_ms.into());
         if answer.acts {
             let after = answer.after.unwrap_or(timeout).min(timeout) / 2;
@@ -253,34 +262,33 @@ impl QueueWorld {
         if let Some(fault) = answer.fault {
             self.hit(sim, fault, State::InFlight, request);
         }
-        if self.is_unreported(sim, request, starts) {
-            self.hit(sim, Fault::Unreported, State::InFlight, request);
-            // Or so late that it was given up.
-            let mut draw = sim.draws.at(purpose::FETCH, 3, request as u64, starts);
-            let after = timeout + draw.pick(&[5_010_000, 6 * SECOND, 60 * SECOND]);
-            sim.after(after, Happening::FetchEnds { at, result: answer.result, asked: None });
-            return;
+        if !self.healthy {
+            // Mostly so late that it was given up.
+            let most = one_of(&[5_010_000, 6 * SECOND, 60 * SECOND], self.number_of(request, nth));
+            let mut decide = sim.decide(&FETCH, NTH.key2(self.made(request).planned, nth));
+            let overdue = decide.sometimes(&FETCH.overdue, self.plan.faults.unreported, 5_010_000, most);
+            if overdue > 0 {
+                self.hit(sim, Fault::Unreported, State::InFlight, request);
+                sim.after(timeout + overdue, Happening::FetchEnds { at, nth, result: answer.result, asked: None });
+                return;
+            }
         }
         match answer.after.filter(|after| *after < timeout) {
             Some(after) => {
-                sim.after(after, Happening::FetchEnds { at, result: answer.result, asked: answer.asked });
+                sim.after(after, Happening::FetchEnds { at, nth, result: answer.result, asked: answer.asked });
             }
             None => {
                 let result = FetchResult::Failed(proxy_fetch::Failure::TimedOut);
-                sim.after(timeout, Happening::FetchEnds { at, result, asked: None });
+                sim.after(timeout, Happening::FetchEnds { at, nth, result, asked: None });
             }
         }
-    }
-
-    fn is_unreported(&self, sim: &Sim<Self>, request: usize, number: u32) -> bool {
-        let mut draw = sim.draws.at(purpose::FETCH, 1, request as u64, number);
-        !self.healthy && draw.chance(self.plan.faults.unreported)
     }
 
     pub(super) fn fetch_ends(
         &mut self,
         sim: &mut Sim<Self>,
         at: Handle,
+        nth: u32,
         result: FetchResult,
         asked: Option<Timestamp>,
     ) {
@@ -289,7 +297,7 @@ impl QueueWorld {
         };
         let isolate = invocation.isolate;
         if !invocation.running.remove(&(Work::Fetch, at.index)) {
-            self.late(sim, at, isolate, result);
+            self.late(sim, at, nth, isolate, result);
             return;
         }
         if self.see(sim, Seen::Fetched { at, result: result.clone(), asked }) {
@@ -298,10 +306,13 @@ impl QueueWorld {
     }
 
     /// A fetch that was given up ends all the same, and the host has not noticed that it was given up.
-    fn late(&mut self, sim: &mut Sim<Self>, at: Handle, isolate: usize, result: FetchResult) {
-        let mut draw = sim.draws.at(purpose::FETCH, 2, at.batch, at.index);
-        if !self.healthy && draw.chance(self.plan.faults.late) {
-            let (state, request) = (self.state(at), self.ledger.message(at).is.request);
+    fn late(&mut self, sim: &mut Sim<Self>, at: Handle, nth: u32, isolate: usize, result: FetchResult) {
+        let (state, request) = (self.state(at), self.ledger.message(at).is.request);
+        if self.healthy {
+            return;
+        }
+        let mut decide = sim.decide(&FETCH, NTH.key2(self.made(request).planned, nth));
+        if decide.happens(&FETCH.late, self.plan.faults.late) {
             self.hit(sim, Fault::Late, state, request);
             self.step(sim, isolate, Event::Fetched { at, result });
         }
@@ -311,12 +322,13 @@ impl QueueWorld {
         let Some(invocation) = self.invocations.get_mut(&at.batch) else { return };
         invocation.running.insert((Work::Callback, at.index));
         let request = self.ledger.message(at).is.request;
-        let number = self.ledger.entries[request].callbacks;
-        let reply = self.draw_reply(sim, request, number);
+        let nth = self.ledger.entries[request].callbacks;
+        let reply = self.decide_reply(sim, request, nth);
         if let Some(fault) = reply.fault {
             self.hit(sim, fault, State::Delivering, request);
         }
-        if self.is_unreported(sim, request, number + 1_000) {
+        let mut decide = sim.decide(&CALLBACK, NTH.key2(self.made(request).planned, nth));
+        if !self.healthy && decide.happens(&CALLBACK.unreported, self.plan.faults.unreported) {
             self.hit(sim, Fault::Unreported, State::Delivering, request);
             return;
         }
@@ -353,12 +365,12 @@ impl QueueWorld {
     }
 
     pub(super) fn throws(&mut self, sim: &mut Sim<Self>, batch: u64) {
-        if self.invocations.get(&batch).is_some_and(|invocation| !invocation.hangs) && !self.healthy {
-            let mut draw = sim.draws.at(purpose::BATCH, 2, batch, 0);
+        let Some(Invocation { key, hangs, is_over, .. }) = self.invocations.get(&batch) else { return };
+        if !hangs && !self.healthy {
+            let told = sim.decide(&BATCH, *key).happens(&BATCH.told, HALF);
             sim.say("broker", || format!("batch {batch} throws"));
-            let told = draw.below(2) == 0;
             self.fails(sim, batch, Fault::Throw, true, told);
-        } else if self.invocations.get(&batch).is_some_and(|invocation| invocation.is_over) {
+        } else if *is_over {
             self.over(sim, batch, None, true);
         }
     }
@@ -371,16 +383,15 @@ impl QueueWorld {
     }
 
     pub(super) fn kill(&mut self, sim: &mut Sim<Self>, batch: u64) {
-        if self.invocations.contains_key(&batch) {
-            let mut draw = sim.draws.at(purpose::BATCH, 3, batch, 0);
-            sim.say("broker", || format!("batch {batch} is killed"));
-            let (kept, told) = (draw.below(2) == 0, draw.below(2) == 0);
-            self.fails(sim, batch, Fault::Killed, kept, told);
-        }
+        let Some(Invocation { key, .. }) = self.invocations.get(&batch) else { return };
+        let mut decide = sim.decide(&BATCH, *key);
+        let (kept, told) = (decide.happens(&BATCH.kept, HALF), decide.happens(&BATCH.told, HALF));
+        sim.say("broker", || format!("batch {batch} is killed"));
+        self.fails(sim, batch, Fault::Killed, kept, told);
     }
 
     pub(super) fn crash(&mut self, sim: &mut Sim<Self>, isolate: usize) {
-        let incarnation = self.isolates[isolate].incarnation;
+        let Some(Isolate { incarnation, .. }) = self.isolates.get(isolate) else { return };
         sim.say(format!("isolate {incarnation}"), || "CRASHES".into());
         let batches: Vec<u64> =
             self.invocations.iter().filter(|(_, other)| other.isolate == isolate).map(|(batch, _)| *batch).collect();
@@ -394,23 +405,24 @@ impl QueueWorld {
     fn fails(&mut self, sim: &mut Sim<Self>, batch: u64, why: Fault, kept: bool, told: bool) {
         let Some(invocation) = self.invocations.get(&batch) else { return };
         let isolate = invocation.isolate;
-        let places: Vec<Handle> = (0..invocation.copies.len() as u32).map(|index| Handle { batch, index }).collect();
+        let places: Vec<Handle> =
+            (0..invocation.deliveries.len() as u32).map(|index| Handle { batch, index }).collect();
         for at in places {
             let (state, request) = (self.state(at), self.ledger.message(at).is.request);
             self.hit(sim, why, state, request);
-            if kept && self.plan.faults.forgets_acks {
+            if kept && self.plan.settings.forgets_acks {
                 self.hit(sim, Fault::ForgottenAck, state, request);
             }
         }
         let closes = told.then_some(isolate);
-        self.over(sim, batch, closes, kept && !self.plan.faults.forgets_acks);
+        self.over(sim, batch, closes, kept && !self.plan.settings.forgets_acks);
     }
 
     /// An invocation is over: the broker gets back what it has not heard an ack of.
     fn over(&mut self, sim: &mut Sim<Self>, batch: u64, closes: Option<usize>, kept: bool) {
         let Some(invocation) = self.invocations.remove(&batch) else { return };
         let heard = |index: u32| if kept { invocation.heard[index as usize] } else { Heard::Nothing };
-        let all = 0..invocation.copies.len() as u32;
+        let all = 0..invocation.deliveries.len() as u32;
         let undecided = all.clone().filter(|index| heard(*index) == Heard::Nothing).collect();
         for index in all {
             self.heard(sim, &invocation, Handle { batch, index }, heard(index));

@@ -1,22 +1,21 @@
-//! What a seed draws: the queue's settings, who sends what when, which faults there are and how often.
+//! What a run of the queue is made of: the queue's settings, who sends what when, which isolates crash, and how often
+//! the world misbehaves in a run that is drawn.
 
-use durable_sim::{Chance, Draw, Draws, MINUTE, Micros, SECOND};
+use super::{
+    decisions::{KILLED_AFTER, NTH, POINTS},
+    laws,
+};
+use crate::bugs;
+use durable_sim::{
+    Chance, MINUTE, Micros, SECOND, fields,
+    plan::{Document, Fields, HeadKey, List, Schema},
+    words,
+};
 use proxy_fetch::Options;
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-/// What a draw is for.
-pub(super) mod purpose {
-    pub const PLAN: u16 = 200;
-    pub const REQUEST: u16 = 201;
-    pub const SEND: u16 = 202;
-    pub const PUMP: u16 = 203;
-    pub const COPY: u16 = 204;
-    pub const BATCH: u16 = 205;
-    pub const FETCH: u16 = 206;
-    pub const CALLBACK: u16 = 207;
-    pub const CRASH: u16 = 208;
-    pub const BACK: u16 = 209;
-}
+/// The number of a request in its plan.
+pub type Planned = u32;
 
 /// How a request's bytes are damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +25,8 @@ pub enum Damage {
     /// Of a version that consumers do not know until the run heals.
     Foreign,
 }
+
+words!(Damage { Damage::Corrupt => "corrupt", Damage::Foreign => "foreign" });
 
 /// A request that a producer will send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +43,56 @@ pub struct PlannedRequest {
     pub damage: Option<Damage>,
 }
 
-/// The queue's settings.
+impl Default for PlannedRequest {
+    fn default() -> Self {
+        Self { at: 0, options: Options::default(), callback: true, service_us: 50_000, damage: None }
+    }
+}
+
+fields!(PlannedRequest {
+    /// When it is sent for the first time.
+    at: moment "at_ms",
+    /// Whether its origin is called back.
+    callback: flag "callback",
+    /// `options.at_most_once`: such a request is refused.
+    options.at_most_once: flag "at_most_once",
+    /// `options.max_retries`.
+    options.max_retries: whole "max_retries" (0..=10),
+    /// `options.retry_delay_ms`.
+    options.retry_delay_ms: whole "retry_delay_ms" (100..=600_000),
+    /// `options.max_retry_delay_ms`. If it is less than `retry_delay_ms`, the request is refused.
+    options.max_retry_delay_ms: whole "max_retry_delay_ms" (100..=600_000),
+    /// `options.retry_on_5xx`.
+    options.retry_on_5xx: flag "retry_on_5xx",
+    /// `options.timeout_ms`.
+    options.timeout_ms: whole "timeout_ms" (100..=300_000),
+    /// How long its upstream takes at the most, if that is drawn; a 50th of it else.
+    service_us: time "service_ms" (0..=10 * MINUTE),
+    /// What is wrong with its bytes: nobody can ever read them, or no consumer does until faults cease.
+    damage: word<Damage> "damage",
+});
+
+/// The crash of an isolate: F1 and F29.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crash {
+    /// When.
+    pub at: Micros,
+    /// Which one, from 0. If there is none of this number, nothing happens.
+    pub isolate: usize,
+}
+
+fields!(Crash {
+    /// When.
+    at: moment "at_ms",
+    /// Which isolate, from 0.
+    isolate: whole "isolate" (0..=99),
+});
+
+/// The queue's settings, its consumers', and those of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Messages in a batch at the most.
-    pub max_batch: u32,
+    pub max_batch: usize,
     /// How long the broker waits for a batch to fill.
     pub batch_timeout: Micros,
     /// Deliveries after the first.
@@ -61,7 +107,64 @@ pub struct Settings {
     pub retention: Micros,
     /// Batches that an isolate works on at once.
     pub concurrency: usize,
+    /// Isolates.
+    pub isolates: usize,
+    /// Requests that a consumer remembers.
+    pub max_remembered: usize,
+    /// When faults cease.
+    pub heal_at: Micros,
+    /// F30: whether explicit acks are forgotten if the batch fails.
+    pub forgets_acks: bool,
 }
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_batch: 10,
+            batch_timeout: 0,
+            max_retries: 50,
+            retry_delay: 0,
+            dead_letters: false,
+            dead_letter_max_retries: 100,
+            retention: 4 * DAY,
+            concurrency: 1,
+            isolates: 1,
+            max_remembered: 10_000,
+            heal_at: MINUTE,
+            forgets_acks: false,
+        }
+    }
+}
+
+/// A day.
+pub(super) const DAY: Micros = 24 * 60 * MINUTE;
+
+fields!(Settings {
+    /// From then on nothing fails, whatever is decided.
+    heal_at: moment "heal_at_ms",
+    /// Messages in a batch at the most.
+    max_batch: whole "max_batch" (1..=100),
+    /// How long the broker waits for a batch to fill.
+    batch_timeout: time "batch_timeout_ms" (0..=MINUTE),
+    /// Deliveries of a message after the first.
+    max_retries: whole "redeliveries" (0..=100),
+    /// The delay of a redelivery that no consumer asked for.
+    retry_delay: time "redelivery_delay_ms" (0..=DAY),
+    /// Whether there is a dead-letter queue. Else what was delivered too often is deleted.
+    dead_letters: flag "dead_letters",
+    /// Deliveries of a dead letter after the first.
+    dead_letter_max_retries: whole "dead_letter_redeliveries" (0..=100),
+    /// How long a queue keeps a message.
+    retention: time "retention_ms" (0..=14 * DAY),
+    /// Isolates.
+    isolates: whole "isolates" (1..=100),
+    /// Batches that an isolate works on at once.
+    concurrency: whole "concurrency" (1..=100),
+    /// Requests that a consumer remembers.
+    max_remembered: whole "max_remembered" (1..=1_000_000),
+    /// Whether explicit acks are forgotten if the batch fails.
+    forgets_acks: flag "forgets_acks",
+});
 
 /// How often the world misbehaves, per occasion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,10 +183,8 @@ pub struct Faults {
     pub throw: Chance,
     /// F29, per batch: the invocation stops and is killed at 15 minutes.
     pub hang: Chance,
-    /// F1 and F29: isolates that crash over the fault phase.
-    pub crashes: u32,
-    /// F30: whether explicit acks are forgotten if the batch fails.
-    pub forgets_acks: bool,
+    /// How long after its begin an invocation throws or stops at the most, if not at its end.
+    pub within: Micros,
     /// F21, per fetch.
     pub fetch_fails: Chance,
     /// The upstream never answers, per fetch.
@@ -100,203 +201,144 @@ pub struct Faults {
     pub callback_fails: Chance,
 }
 
-/// A run, drawn from a seed.
+fields!(Faults {
+    /// Per delivery: another copy is delivered too.
+    duplicate: chance "duplicate",
+    /// Per batch: some overtake others.
+    reorder: chance "reorder",
+    /// Per redelivery: it is up to a minute late.
+    delay: chance "delay",
+    /// Per batch: it has fewer messages than there are.
+    cut: chance "cut",
+    /// Per send: it fails; half of them are stored all the same.
+    send_error: chance "send_error",
+    /// Per batch: the invocation throws, half of them at the end.
+    throw: chance "throw",
+    /// Per batch: the invocation is killed at 15 minutes; half of them have done all their work.
+    hang: chance "hang",
+    /// How long after its begin an invocation throws or hangs at the most, if not at its end.
+    within: time "throws_or_hangs_within_ms" (0..=KILLED_AFTER),
+    /// Per fetch: it fails.
+    fetch_fails: chance "fetch_fails",
+    /// Per fetch: it is never answered.
+    stalls: chance "stalls",
+    /// Per fetch: the response breaks off, or is too large.
+    body_fails: chance "body_fails",
+    /// Per fetch: the status is not 200.
+    odd_status: chance "odd_status",
+    /// Per fetch that was given up: it ends all the same.
+    late: chance "late",
+    /// Per fetch and callback: its end is not reported in time.
+    unreported: chance "unreported",
+    /// Per callback: it fails.
+    callback_fails: chance "callback_fails",
+});
+
+/// What the documents of the queue can have.
+pub static SCHEMA: Schema = Schema {
+    head: &[
+        HeadKey {
+            name: "machine",
+            check: |text| if text == MACHINE { Ok(()) } else { Err(format!("{text:?} is not \"{MACHINE}\"")) },
+            says: "`queue`, without which a file is one of the object.",
+        },
+        HeadKey { name: "law", check: law, says: "The law that it breaks with the bug." },
+        HeadKey { name: "bug", check: bug, says: "The bug that is planted." },
+    ],
+    settings: &[Settings::FIELDS],
+    rates: &[Faults::FIELDS],
+    lists: &[
+        List {
+            name: "crashes",
+            prefix: "",
+            fields: Crash::FIELDS,
+            says: "Isolates that crash: what runs there is lost, and all acks of it.",
+        },
+        List { name: "requests", prefix: "r", fields: PlannedRequest::FIELDS, says: "What producers send." },
+    ],
+    has_objects: false,
+    points: &POINTS,
+    subjects: &[&NTH],
+};
+
+/// What the head of a file says of the machine.
+pub(super) const MACHINE: &str = "queue";
+
+fn law(id: &str) -> Result<(), String> {
+    if laws::ids().any(|known| known == id) {
+        return Ok(());
+    }
+    let known: Vec<&str> = laws::ids().collect();
+    Err(format!("{id:?} is none of the queue's laws: {}", known.join(", ")))
+}
+
+fn bug(name: &str) -> Result<(), String> {
+    let bug = bugs::bug(name)?;
+    if bug.machine == bugs::Machine::Queue {
+        return Ok(());
+    }
+    Err(format!("the bug {bug} is in {}, not in {}", bug.machine.name(), bugs::Machine::Queue.name()))
+}
+
+/// A document of the queue, as the world reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The queue's settings.
+    /// The settings.
     pub settings: Settings,
-    /// Isolates.
-    pub isolates: u32,
-    /// Requests that a consumer remembers.
-    pub max_remembered: usize,
     /// The faults.
     pub faults: Faults,
-    /// When they cease.
-    pub heal_at: Micros,
-    /// The requests, by number; one that was taken out is `None`.
-    pub requests: Vec<Option<PlannedRequest>>,
+    /// The requests, by number.
+    pub requests: BTreeMap<Planned, PlannedRequest>,
+    /// Isolates that crash.
+    pub crashes: Vec<Crash>,
 }
 
 impl Plan {
-    /// The plan of this seed.
+    /// What a document says.
     #[must_use]
-    pub fn draw(seed: u64) -> Self {
-        let draws = Draws::new(seed);
-        let mut draw = draws.at(purpose::PLAN, 0, 0, 0);
-        let (low, high) = draw.pick(&[(1, 4), (1, 12), (5, 40), (20, 100)]);
-        let count = draw.between(low, high);
-        let spread = draw.pick(&[0, SECOND, 20 * SECOND, 5 * MINUTE, 35 * MINUTE]);
-        let mut plan = Self {
-            settings: settings(&mut draw),
-            isolates: draw.between(1, 3) as u32,
-            max_remembered: if draw.below(8) == 0 { draw.between(1, 5) as usize } else { 10_000 },
-            faults: if draw.below(12) == 0 { Faults::default() } else { faults(&mut draw) },
-            heal_at: spread + draw.pick(&[SECOND, 30 * SECOND, 3 * MINUTE, 10 * MINUTE, 40 * MINUTE]),
-            requests: Vec::new(),
-        };
-        if draw.below(12) == 0 {
-            // An outage: no upstream answers until the end, so that most requests grow old.
-            plan.faults.stalls = Chance::ALWAYS;
-            plan.heal_at = spread + 40 * MINUTE;
+    pub fn of(document: &Document) -> Self {
+        Self {
+            settings: Settings::of_table(&document.settings),
+            faults: Faults::of_table(&document.rates),
+            requests: document.list("requests"),
+            crashes: document.list("crashes").into_values().collect(),
         }
-        let damaged = if draw.below(5) == 0 { Chance::percent(15) } else { Chance::NEVER };
-        plan.requests = (0..count).map(|number| Some(request(&draws, number, spread, damaged))).collect();
-        if draw.below(10) == 0 {
-            // Large batches of slow fetches: their time runs out.
-            plan.settings.max_batch = 100;
-            plan.settings.concurrency = 1;
-            for (number, request) in (0..).zip(plan.requests.iter_mut().flatten()) {
-                let mut draw = draws.at(purpose::REQUEST, 1, number, 0);
-                request.at = 0;
-                request.options.timeout_ms = draw.pick(&[30_000, 100_000, 300_000]);
-                request.service_us = 4 * MINUTE;
-            }
-        }
-        plan
     }
-}
 
-fn settings(draw: &mut Draw) -> Settings {
-    Settings {
-        max_batch: draw.pick(&[1, 5, 10, 10, 100]),
-        batch_timeout: draw.pick(&[0, SECOND, 5 * SECOND]),
-        max_retries: draw.pick(&[50, 50, 50, 22, 3, 0]),
-        retry_delay: draw.pick(&[0, SECOND, 10 * SECOND, 60 * SECOND]),
-        dead_letters: draw.below(4) != 0,
-        dead_letter_max_retries: draw.pick(&[100, 100, 100, 1]),
-        retention: draw.pick(&[4 * 24 * 60 * MINUTE, 4 * 24 * 60 * MINUTE, 4 * 24 * 60 * MINUTE, 8 * MINUTE]),
-        concurrency: draw.between(1, 3) as usize,
-    }
-}
-
-/// A rate for one kind of fault in one seed: mostly none at all, else rare, or so frequent that little else happens.
-fn rate(draw: &mut Draw) -> Chance {
-    draw.pick(&[
-        Chance::NEVER,
-        Chance::NEVER,
-        Chance::NEVER,
-        Chance::percent(2),
-        Chance::percent(10),
-        Chance::percent(40),
-    ])
-}
-
-fn faults(draw: &mut Draw) -> Faults {
-    Faults {
-        duplicate: rate(draw),
-        reorder: rate(draw),
-        delay: rate(draw),
-        cut: rate(draw),
-        send_error: rate(draw),
-        throw: rate(draw),
-        hang: draw.pick(&[Chance::NEVER, Chance::NEVER, Chance::percent(3), Chance::percent(20)]),
-        crashes: draw.pick(&[0, 0, 1, 3, 10]),
-        forgets_acks: draw.below(3) == 0,
-        fetch_fails: rate(draw),
-        stalls: rate(draw),
-        body_fails: rate(draw),
-        odd_status: rate(draw),
-        late: rate(draw),
-        unreported: draw.pick(&[Chance::NEVER, Chance::NEVER, Chance::percent(2), Chance::percent(10)]),
-        callback_fails: rate(draw),
-    }
-}
-
-fn request(draws: &Draws, number: u64, spread: Micros, damaged: Chance) -> PlannedRequest {
-    let mut draw = draws.at(purpose::REQUEST, 0, number, 0);
-    let (retry_delay_ms, max_retry_delay_ms) = draw.pick(&[
-        (1_000, 10_000),
-        (1_000, 10_000),
-        (100, 100),
-        (100, 60_000),
-        (60_000, 600_000),
-        (600_000, 600_000),
-    ]);
-    PlannedRequest {
-        at: draw.below(spread + 1),
-        options: Options {
-            timeout_ms: draw.pick(&[30_000, 30_000, 100, 2_000, 300_000]),
-            max_retries: draw.pick(&[3, 3, 0, 1, 10]),
-            retry_delay_ms,
-            max_retry_delay_ms,
-            retry_on_5xx: draw.below(4) != 0,
-            at_most_once: draw.below(12) == 0,
-        },
-        callback: draw.below(5) != 0,
-        service_us: draw.pick(&[1_000, 200_000, 200_000, 2 * SECOND, 20 * SECOND]),
-        damage: draw.chance(damaged).then(|| draw.pick(&[Damage::Corrupt, Damage::Foreign])),
-    }
-}
-
-impl fmt::Display for PlannedRequest {
-    /// When it is sent, and what of it is not as by default.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, options, callback, service_us, damage } = *self;
-        write!(f, "at {}.{:03}s, served within {} ms", at / SECOND, at / 1_000 % 1_000, service_us / 1_000)?;
-        let default = Options::default();
-        let numbers = [
-            ("timeout_ms", options.timeout_ms, default.timeout_ms),
-            ("max_retries", options.max_retries, default.max_retries),
-            ("retry_delay_ms", options.retry_delay_ms, default.retry_delay_ms),
-            ("max_retry_delay_ms", options.max_retry_delay_ms, default.max_retry_delay_ms),
-        ];
-        for (name, value, _) in numbers.iter().filter(|(_, value, default)| value != default) {
-            write!(f, ", {name} {value}")?;
-        }
-        if !options.retry_on_5xx {
-            f.write_str(", not again after 5xx")?;
-        }
-        if options.at_most_once {
-            f.write_str(", at most once")?;
-        }
-        if !callback {
-            f.write_str(", nobody is called back")?;
-        }
-        match damage {
-            None => Ok(()),
-            Some(Damage::Corrupt) => f.write_str(", its bytes are corrupt"),
-            Some(Damage::Foreign) => f.write_str(", of a version that is not known until faults cease"),
-        }
+    /// As a document, whose decisions this seed draws.
+    #[must_use]
+    pub fn document(&self, seed: u64) -> Document {
+        let Self { settings, faults, requests, crashes } = self;
+        let (settings, rates) = (settings.table(), faults.table());
+        let mut document = Document { seed: Some(seed), settings, rates, ..Document::default() };
+        document.put_list("requests", requests.iter().map(|(number, request)| (*number, request)));
+        document.put_list("crashes", (0..).zip(crashes));
+        document
     }
 }
 
 impl fmt::Display for Plan {
     /// The mix in one line, for the head of a trace.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { max_batch, max_retries, dead_letters, retention, concurrency, .. } = self.settings;
+        let Settings { max_batch, max_retries, dead_letters, retention, concurrency, isolates, heal_at, .. } =
+            self.settings;
         write!(
             f,
             "{} requests, batches of {max_batch}, {max_retries} redeliveries, dead letters {dead_letters}, kept {} min, \
-             {} isolates × {concurrency}; faults until {}.{:03}s:",
-            self.requests.iter().flatten().count(),
+             {isolates} isolates × {concurrency}; faults until {}.{:03}s:",
+            self.requests.len(),
             retention / MINUTE,
-            self.isolates,
-            self.heal_at / SECOND,
-            self.heal_at / 1_000 % 1_000
+            heal_at / SECOND,
+            heal_at / 1_000 % 1_000
         )?;
-        let faults = &self.faults;
-        let rates = [
-            ("duplicate", faults.duplicate),
-            ("reorder", faults.reorder),
-            ("delay", faults.delay),
-            ("cut", faults.cut),
-            ("send error", faults.send_error),
-            ("throw", faults.throw),
-            ("hang", faults.hang),
-            ("fetch fails", faults.fetch_fails),
-            ("stalls", faults.stalls),
-            ("body fails", faults.body_fails),
-            ("odd status", faults.odd_status),
-            ("late", faults.late),
-            ("unreported", faults.unreported),
-            ("callback fails", faults.callback_fails),
-        ];
-        for (name, chance) in rates.iter().filter(|(_, chance)| *chance != Chance::NEVER) {
-            write!(f, " {name} {}%,", f64::from(chance.0) / 10_000.0)?;
+        let rates = self.faults.table();
+        let fields = Faults::FIELDS.iter().filter_map(|field| Some((field, *rates.get(field.name)?)));
+        for (field, value) in fields {
+            write!(f, " {} {},", field.name, field.text(value))?;
         }
-        if faults.crashes > 0 {
-            write!(f, " {} crashes,", faults.crashes)?;
+        if !self.crashes.is_empty() {
+            write!(f, " {} crashes,", self.crashes.len())?;
         }
-        write!(f, " acks {} if a batch fails", if faults.forgets_acks { "forgotten" } else { "kept" })
+        write!(f, " acks {} if a batch fails", if self.settings.forgets_acks { "forgotten" } else { "kept" })
     }
 }

@@ -1,8 +1,18 @@
-//! One run: from a seed to a verdict.
+//! One run: from a document, or from a seed, to a verdict.
 
-use super::{coverage::Coverage, plan::Plan, world::QueueWorld};
-use crate::{laws::Violation, proxy::panic_text};
-use durable_sim::{Faults, Line, Micros, Recorder, Sim, Sizes};
+use super::{
+    coverage::Coverage,
+    plan::{Plan, SCHEMA},
+    world::QueueWorld,
+};
+use crate::{
+    laws::Violation,
+    proxy::{Profile, panic_text},
+};
+use durable_sim::{
+    Decisions, Faults, Line, Micros, Note, Recorder, Script, Sim, Sizes,
+    plan::{Breaks, Document, Run, Schema, Simulation},
+};
 use proxy_fetch::Outcome;
 use std::{
     collections::BTreeMap,
@@ -11,8 +21,63 @@ use std::{
 
 /// When every run begins: 2026-01-01.
 const START_MS: u64 = 1_767_225_600_000;
-/// A run that has not come to rest after so many steps never will.
-const MAX_STEPS: u64 = 1_000_000;
+
+/// Runs of the queue.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueRuns {
+    /// What a seed draws.
+    pub profile: Profile,
+    /// Whether the laws are checked.
+    pub laws: bool,
+}
+
+impl Simulation for QueueRuns {
+    type World = QueueWorld;
+
+    const SCHEMA: &'static Schema = &SCHEMA;
+
+    fn draw(&self, seed: u64) -> Document {
+        Plan::draw(seed, self.profile).document(seed)
+    }
+
+    fn begin(&self, document: &Document, decisions: Decisions, recorder: Recorder) -> (Sim<QueueWorld>, QueueWorld) {
+        let mut sim = Sim::new(decisions, START_MS, Faults::default(), Sizes::default(), recorder);
+        let world = QueueWorld::new(Plan::of(document), self.laws);
+        world.begin(&mut sim);
+        (sim, world)
+    }
+
+    fn end(&self, sim: &mut Sim<QueueWorld>, world: &mut QueueWorld, at_rest: bool) {
+        if at_rest {
+            world.end(sim);
+        } else {
+            let what = format!("the run has not come to rest after {} steps", Self::MAX_STEPS);
+            world.violated(sim, Violation { law: "L2", what });
+        }
+    }
+
+    fn breaks(world: &QueueWorld) -> Option<Breaks> {
+        let (step, Violation { law, what }) = world.violation.clone()?;
+        Some(Breaks { law, step, what })
+    }
+
+    /// A panic of the consumer is a violation of S13.
+    fn run_until(&self, document: &Document, decisions: Decisions, recorder: Recorder, most: u64) -> Run<QueueWorld> {
+        let (mut sim, mut world) = self.begin(document, decisions, recorder);
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let at_rest = sim.run(&mut world, most.min(Self::MAX_STEPS));
+            if world.violation.is_none() && (at_rest || most >= Self::MAX_STEPS) {
+                self.end(&mut sim, &mut world, at_rest);
+            }
+        }));
+        if let Err(panic) = done {
+            let what = format!("panic: {}", panic_text(&*panic));
+            world.violated(&mut sim, Violation { law: "S13", what });
+        }
+        let breaks = Self::breaks(&world);
+        Run { sim, world, breaks }
+    }
+}
 
 /// What to keep of a run besides its verdict.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +101,10 @@ impl Default for Watch {
 /// What a run showed.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The seed.
+    /// The seed; 0 if there is none.
     pub seed: u64,
+    /// What drew its plan.
+    pub profile: Profile,
     /// Steps: events that the engine took from its queue.
     pub steps: u64,
     /// Simulated time.
@@ -52,24 +119,32 @@ pub struct Report {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Faults by the states that they hit.
     pub coverage: Coverage,
-    /// What the seed drew, in a line.
+    /// What the run is made of, in a line, if lines were kept.
     pub mix: String,
     /// The trace, if it was kept, with requests by their names.
     pub lines: Vec<Line>,
     /// The consumers at the end, if lines were kept.
     pub consumers: Vec<String>,
+    /// Decisions of the document that the run did not come to.
+    pub unplayed: Script,
+    /// Decisions of the document that could not be done as they are said.
+    pub notes: Vec<Note>,
 }
 
 /// Runs a seed. A panic of the machine is a violation of S13.
 #[must_use]
-pub fn run_seed(seed: u64, watch: Watch) -> Report {
-    run_plan(seed, Plan::draw(seed), watch)
+pub fn run_seed(seed: u64, profile: Profile, watch: Watch) -> Report {
+    let runs = QueueRuns { profile, laws: watch.laws };
+    run(runs, &runs.draw(seed), watch)
 }
 
-/// Runs a plan with the draws of this seed.
+/// Runs a document.
 #[must_use]
-pub fn run_plan(seed: u64, plan: Plan, watch: Watch) -> Report {
-    let mix = if watch.lines { plan.to_string() } else { String::new() };
+pub fn run_document(document: &Document, watch: Watch) -> Report {
+    run(QueueRuns { profile: Profile::default(), laws: watch.laws }, document, watch)
+}
+
+fn run(runs: QueueRuns, document: &Document, watch: Watch) -> Report {
     let mut recorder = Recorder::default();
     if watch.lines {
         recorder = recorder.with_lines();
@@ -77,26 +152,13 @@ pub fn run_plan(seed: u64, plan: Plan, watch: Watch) -> Report {
     if watch.digests {
         recorder = recorder.with_digests();
     }
-    let mut sim = Sim::new(seed, START_MS, Faults::default(), Sizes::default(), recorder);
-    let mut world = QueueWorld::new(plan, watch.laws);
-    let done = catch_unwind(AssertUnwindSafe(|| {
-        world.begin(&mut sim);
-        let at_rest = sim.run(&mut world, watch.until.unwrap_or(MAX_STEPS));
-        if at_rest {
-            world.end(&mut sim);
-        } else if world.violation.is_none() && watch.until.is_none() {
-            let what = format!("the run has not come to rest after {MAX_STEPS} steps");
-            world.violated(&mut sim, Violation { law: "L2", what });
-        }
-    }));
-    if let Err(panic) = done {
-        let what = format!("panic: {}", panic_text(&*panic));
-        world.violated(&mut sim, Violation { law: "S13", what });
-    }
-    report(seed, mix, watch, &sim, world)
+    let most = watch.until.unwrap_or(QueueRuns::MAX_STEPS);
+    let run = runs.run_until(document, document.decisions(), recorder, most);
+    report(runs.profile, document.seed, watch, run)
 }
 
-fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<QueueWorld>, world: QueueWorld) -> Report {
+fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld>) -> Report {
+    let Run { sim, world, .. } = run;
     let mut outcomes = BTreeMap::new();
     for entry in &world.ledger.entries {
         let how = match (entry.ended_at, entry.outcome) {
@@ -109,28 +171,24 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<QueueWorld>, world: Qu
         };
         *outcomes.entry(how).or_default() += 1;
     }
-    let names: Vec<(String, String)> = if watch.lines {
-        (0..)
-            .zip(&world.ledger.entries)
-            .map(|(number, entry): (u32, _)| (entry.id.to_string(), format!("r{number}")))
-            .collect()
-    } else {
-        Vec::new()
-    };
+    let names: Vec<(String, String)> = if watch.lines { world.names().collect() } else { Vec::new() };
     let named = |text: &str| names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id, name));
     let lines = sim.recorder.lines().iter().map(|line| Line { what: named(&line.what), ..line.clone() }).collect();
     let consumers = if watch.lines { world.consumers() } else { Vec::new() };
     Report {
-        seed,
+        seed: seed.unwrap_or_default(),
+        profile,
         steps: sim.recorder.steps,
         simulated: sim.now(),
         digest: sim.recorder.digest(),
         digests: sim.recorder.digests().to_vec(),
-        violation: world.violation,
         outcomes,
-        coverage: world.coverage,
-        mix,
+        mix: if watch.lines { world.plan.to_string() } else { String::new() },
         lines,
         consumers: consumers.iter().map(|text| named(text)).collect(),
+        unplayed: sim.decisions.unplayed(),
+        notes: sim.decisions.notes(),
+        violation: world.violation,
+        coverage: world.coverage,
     }
 }

@@ -1,7 +1,13 @@
-//! Upstreams and origins: what becomes of an attempt and of a callback, drawn for the request and the try alone.
+//! Upstreams and origins: what becomes of an attempt and of a callback, decided for the request and the try alone.
 
-use super::{coverage::Fault, plan::purpose, world::QueueWorld};
-use durable_sim::{Micros, SECOND, Sim};
+use super::{
+    coverage::Fault,
+    decisions::{CALLBACK, CallbackFails, FETCH, FetchFails, NTH, RetryAfter, one_of},
+    ledger::{Number, Seen},
+    plan::Faults,
+    world::QueueWorld,
+};
+use durable_sim::{Chance, Micros, SECOND, Sim, Words};
 use proxy_fetch::{Failure, FetchResult, Timestamp};
 
 /// How an attempt will end.
@@ -23,13 +29,71 @@ pub(super) struct Reply {
     pub fault: Option<Fault>,
 }
 
+/// Statuses that mean something to a consumer, and all others: one of these ranges, from one to another.
+const STATUSES: [(i64, i64); 14] = [
+    (204, 204),
+    (304, 304),
+    (400, 400),
+    (404, 404),
+    (408, 408),
+    (425, 425),
+    (429, 429),
+    (429, 429),
+    (500, 500),
+    (502, 502),
+    (503, 503),
+    (503, 503),
+    (599, 599),
+    (100, 599),
+];
+
+/// How often a fetch fails, and in what ways: each as often as the rates have it, one kind of fault after the other.
+pub(super) fn failing(faults: &Faults) -> (Chance, Vec<FetchFails>) {
+    use FetchFails::{
+        AddressRefused, BadHead, BadRedirect, BodyBroken, BodyTooLarge, Broken, BrokenLate, NeverAnswers, NotSent,
+    };
+    /// Of each kind so many times as many as it has ways, at the most.
+    const PARTS: u64 = 20;
+    /// A multiple of the ways of each kind.
+    const WAYS: usize = 15;
+    let kinds: [(Chance, &[FetchFails]); 3] = [
+        (faults.fetch_fails, &[NotSent, Broken, BrokenLate, AddressRefused, BadRedirect]),
+        (faults.stalls, &[NeverAnswers]),
+        (faults.body_fails, &[BodyBroken, BodyTooLarge, BadHead]),
+    ];
+    let mut sound = u64::from(Chance::ALWAYS.0);
+    let shares = kinds.map(|(rate, ways)| {
+        let share = sound * u64::from(rate.0) / u64::from(Chance::ALWAYS.0);
+        sound -= share;
+        (share, ways)
+    });
+    let fail = u64::from(Chance::ALWAYS.0) - sound;
+    let mut all = Vec::new();
+    for (share, ways) in shares.into_iter().filter(|(share, _)| *share > 0) {
+        let parts = (share * PARTS).div_ceil(fail) as usize;
+        all.extend(ways.iter().cycle().take(parts * WAYS));
+    }
+    (Chance(fail as u32), all)
+}
+
 impl QueueWorld {
-    /// The answer to the `try_number`th fetch of this request, from whatever consumer.
-    pub(super) fn draw_answer(&self, sim: &Sim<Self>, request: usize, try_number: u32) -> Answer {
-        let mut draw = sim.draws.at(purpose::FETCH, 0, request as u64, try_number);
-        let service = self.planned_request(request).map_or(0, |request| request.service_us);
-        let takes = draw.between(service / 50, service);
+    /// A number for the nth occasion of this request, as good as drawn: for [`one_of`].
+    pub(super) fn number_of(&self, request: Number, nth: u32) -> u64 {
+        self.ledger.entries[request].id.0 as u64 ^ u64::from(nth) << 56
+    }
+
+    /// The answer to the nth fetch of this request, from whatever consumer.
+    pub(super) fn decide_answer(&self, sim: &Sim<Self>, request: Number, nth: u32) -> Answer {
+        let made = self.made(request);
+        let mut decide = sim.decide(&FETCH, NTH.key2(made.planned, nth));
+        let service = made.request.service_us;
+        let takes = decide.time(&FETCH.takes, service / 50, service);
         let after = Some(takes);
+        let plain = FetchResult::Response { status: 200, retry_after: None };
+        let plain = Answer { after, result: plain, asked: None, acts: true, fault: None };
+        if self.healthy {
+            return plain;
+        }
         let failed = |failure, acts, fault| Answer {
             after,
             result: FetchResult::Failed(failure),
@@ -37,75 +101,71 @@ impl QueueWorld {
             acts,
             fault: Some(fault),
         };
-        let faults = &self.plan.faults;
-        let plain = FetchResult::Response { status: 200, retry_after: None };
-        let plain = Answer { after, result: plain, asked: None, acts: true, fault: None };
-        if self.healthy {
-            return plain;
+        match decide.sometimes_one(&FETCH.fails, self.failing.0, &self.failing.1) {
+            FetchFails::Never => {}
+            FetchFails::NotSent => return failed(Failure::NotSent, false, Fault::FetchFails),
+            FetchFails::Broken => return failed(Failure::Broken, false, Fault::FetchFails),
+            FetchFails::BrokenLate => return failed(Failure::Broken, true, Fault::FetchFails),
+            FetchFails::AddressRefused => return failed(Failure::AddressRefused, false, Fault::FetchFails),
+            FetchFails::BadRedirect => return failed(Failure::BadRedirect, true, Fault::FetchFails),
+            FetchFails::NeverAnswers => {
+                return Answer { after: None, ..failed(Failure::TimedOut, true, Fault::FetchFails) };
+            }
+            FetchFails::BodyBroken => return failed(Failure::BodyBroken, true, Fault::BodyFails),
+            FetchFails::BodyTooLarge => return failed(Failure::BodyTooLarge, true, Fault::BodyFails),
+            FetchFails::BadHead => return failed(Failure::BadHead, true, Fault::BodyFails),
         }
-        if draw.chance(faults.fetch_fails) {
-            let (failure, acts) = draw.pick(&[
-                (Failure::NotSent, false),
-                (Failure::Broken, false),
-                (Failure::Broken, true),
-                (Failure::AddressRefused, false),
-                (Failure::BadRedirect, true),
-            ]);
-            return failed(failure, acts, Fault::FetchFails);
-        }
-        if draw.chance(faults.stalls) {
-            return Answer { after: None, ..failed(Failure::TimedOut, true, Fault::FetchFails) };
-        }
-        if draw.chance(faults.body_fails) {
-            let failure = draw.pick(&[Failure::BodyBroken, Failure::BodyTooLarge, Failure::BadHead]);
-            return failed(failure, true, Fault::BodyFails);
-        }
-        if draw.chance(faults.odd_status) {
-            let status = draw.pick(&[204, 304, 400, 404, 408, 425, 429, 429, 500, 502, 503, 503, 599]);
-            let heard = Timestamp(sim.true_ms() + takes / 1_000);
-            let (retry_after, asked) = retry_after(draw.below(9), heard);
-            let result = FetchResult::Response { status, retry_after };
-            return Answer { after, result, asked, acts: true, fault: Some(Fault::OddStatus) };
-        }
-        plain
+        let (low, high) = one_of(&STATUSES, self.number_of(request, nth));
+        let status = decide.sometimes_whole(&FETCH.status, self.plan.faults.odd_status, low, high);
+        let Some(status) = status.and_then(|status| u16::try_from(status).ok()) else { return plain };
+        let heard = Timestamp(sim.true_ms() + takes / 1_000);
+        let (retry_after, asked) = retry_after(decide.pick(&FETCH.retry_after, RetryAfter::ALL), heard);
+        let result = FetchResult::Response { status, retry_after };
+        Answer { after, result, asked, acts: true, fault: Some(Fault::OddStatus) }
     }
 
-    pub(super) fn draw_reply(&self, sim: &Sim<Self>, request: usize, try_number: u32) -> Reply {
-        let mut draw = sim.draws.at(purpose::CALLBACK, 0, request as u64, try_number);
-        let most = draw.pick(&[50_000, 50_000, 3 * SECOND]);
-        let after = Some(draw.between(500, most));
-        if self.healthy || !draw.chance(self.plan.faults.callback_fails) {
-            return Reply { after, answered: true, fault: None };
+    /// The reply to the nth callback of this request.
+    pub(super) fn decide_reply(&self, sim: &Sim<Self>, request: Number, nth: u32) -> Reply {
+        let mut decide = sim.decide(&CALLBACK, NTH.key2(self.made(request).planned, nth));
+        let most = one_of(&[50_000, 50_000, 3 * SECOND], self.number_of(request, nth));
+        let after = Some(decide.time(&CALLBACK.takes, 500, most));
+        let mut fails = CallbackFails::Never;
+        if !self.healthy {
+            fails = decide.sometimes_one(&CALLBACK.fails, self.plan.faults.callback_fails, &CallbackFails::ALL[1..]);
         }
-        let after = draw.pick(&[after, Some(20 * SECOND), None]);
+        let after = match fails {
+            CallbackFails::Never => return Reply { after, answered: true, fault: None },
+            CallbackFails::Refused => after,
+            CallbackFails::Slowly => Some(20 * SECOND),
+            CallbackFails::NeverAnswers => None,
+        };
         Reply { after, answered: false, fault: Some(Fault::CallbackFails) }
+    }
+
+    /// An upstream acts.
+    pub(super) fn executes(&mut self, sim: &mut Sim<Self>, request: Number, key: Option<String>) {
+        let planned = self.made(request).planned;
+        sim.say("upstream", || format!("executes r{planned}"));
+        self.see(sim, Seen::Executed { request, key });
     }
 }
 
 /// A `Retry-After`, and what it means to one who hears it at this time.
-fn retry_after(kind: u64, heard: Timestamp) -> (Option<String>, Option<Timestamp>) {
+fn retry_after(says: RetryAfter, heard: Timestamp) -> (Option<String>, Option<Timestamp>) {
     let in_seconds = |seconds: u64| (Some(seconds.to_string()), Some(heard.plus_ms(seconds * 1_000)));
-    match kind {
-        0 => in_seconds(0),
-        1 => in_seconds(7),
-        2 => in_seconds(3_600),
-        3 => {
+    match says {
+        RetryAfter::Nothing => (None, None),
+        RetryAfter::AtOnce => in_seconds(0),
+        RetryAfter::InSevenSeconds => in_seconds(7),
+        RetryAfter::InAnHour => in_seconds(3_600),
+        RetryAfter::Date => {
             let seconds = heard.0 / 1_000 + 20;
             let date = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
             (Some(httpdate::fmt_http_date(date)), Some(Timestamp(seconds * 1_000)))
         }
-        4 => (Some("Thu, 01 Jan 1970 00:00:00 GMT".into()), None),
-        5 => (Some("-5".into()), None),
-        6 => (Some("99999999999999999999".into()), Some(Timestamp::MAX)),
-        7 => (Some("soon \u{1F552}".into()), None),
-        _ => (None, None),
-    }
-}
-
-impl QueueWorld {
-    /// An upstream acts.
-    pub(super) fn executes(&mut self, sim: &mut Sim<Self>, request: usize, key: Option<String>) {
-        sim.say("upstream", || format!("executes r{request}"));
-        self.see(sim, super::ledger::Seen::Executed { request, key });
+        RetryAfter::PastDate => (Some("Thu, 01 Jan 1970 00:00:00 GMT".into()), None),
+        RetryAfter::Negative => (Some("-5".into()), None),
+        RetryAfter::Endless => (Some("99999999999999999999".into()), Some(Timestamp::MAX)),
+        RetryAfter::Garbage => (Some("soon \u{1F552}".into()), None),
     }
 }

@@ -2,7 +2,10 @@
 //! small platform, and each reply, fetch, callback, abort, row and alarm is compared with what a few plain lists
 //! predict.
 //!
-//! It shares no code with the simulated world and its laws: it is a second opinion on the same promises.
+//! It shares no code with the simulated world and its laws: it is a second opinion on the same promises. So its platform
+//! has a host of its own, which does little: it remembers what runs and what it holds, and performs nothing. That an
+//! attempt or a callback ends, and how a turn's commit comes out, are operations of the sequence, which proptest
+//! generates and makes small; the host of [`proxy`](crate::proxy) decides both by itself.
 
 mod asks;
 mod compare;

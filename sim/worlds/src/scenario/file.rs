@@ -1,91 +1,80 @@
-//! A scenario: a plan, and what is known of it.
+//! A scenario: what a run is made of, and what is known of it.
 
-use super::{error::ScenarioError, read, write};
-use crate::proxy::{
-    Plan, Profile,
-    plan::{PlannedRequest, WorldFaults},
+use super::{says::law_says, shown::Shown};
+use crate::{
+    bugs::{self, Machine},
+    proxy::{self, Plan},
+    queue,
 };
-use durable_sim::{MINUTE, Script, Sizes};
+use durable_sim::plan::{Document, DocumentError, Schema, read, text_at, write};
 
-/// A plan, and what became of it when it was written down.
+/// What a run is made of, and what became of it when it was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// What happens in it, in words.
     pub about: String,
+    /// Whose it is: the object's or the queue's.
+    pub machine: Machine,
     /// The law that it breaks, by its id; `None`: it breaks none.
     pub law: Option<String>,
     /// The planted bug that is on.
     pub bug: Option<String>,
-    /// The plan, with a script.
-    pub plan: Plan,
+    /// What it is made of.
+    pub document: Document,
 }
 
-/// The kinds of malformed request, as `proxy/callers.rs` numbers them.
-pub(super) const MALFORMED: [&str; 12] = [
-    "eleven_retries",
-    "negative_timeout",
-    "no_retry_delay",
-    "loopback_address",
-    "file_url",
-    "connect_method",
-    "body_too_large",
-    "header_injection",
-    "foreign_callback",
-    "url_too_long",
-    "too_many_headers",
-    "short_max_retry_delay",
-];
-
 impl Scenario {
-    /// Reads a text.
+    /// Reads a text. It is of the object unless it says `machine = "queue"`.
     ///
     /// # Errors
-    /// In one line, with the line of the text and the key: where it is not TOML, has a key that there is not or lacks one,
-    /// or is out of bounds.
-    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
-        read::parse(text)
+    /// In one line, with the line of the text and the key: where it is not TOML, has a key that there is not, or is out of
+    /// bounds.
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
+        let is_queue = text_at(text, "machine").is_some_and(|machine| machine == Machine::Queue.key());
+        let machine = if is_queue { Machine::Queue } else { Machine::Object };
+        let (mut head, document) = read(schema(machine), text)?;
+        let about = head.remove("about").unwrap_or_default();
+        Ok(Self { about, machine, law: head.remove("law"), bug: head.remove("bug"), document })
     }
 
     /// The scenario as a text that [`Scenario::parse`] reads. Its head says in comments what the law and the bug are.
     #[must_use]
     pub fn to_text(&self) -> String {
-        write::to_text(self)
+        let says = |law| match self.machine {
+            Machine::Queue => queue::law_says(law),
+            Machine::Object | Machine::Shell => law_says(law),
+        };
+        let says = self.law.as_deref().and_then(|law| Some((law, says(law)?)));
+        let is = self.bug.as_deref().and_then(|bug| Some((bug, bugs::bug(bug).ok()?.what.as_str())));
+        let comments: Vec<String> = says.into_iter().chain(is).map(|(name, what)| format!("{name}: {what}.")).collect();
+        let machine = Some(("machine", self.machine.key())).filter(|_| self.machine != Machine::Object);
+        let law = self.law.as_deref().map(|law| ("law", law));
+        let bug = self.bug.as_deref().map(|bug| ("bug", bug));
+        let head = [("about", self.about.as_str())].into_iter().chain(machine).chain(law).chain(bug);
+        write(schema(self.machine), &comments, &head.collect::<Vec<_>>(), &self.document)
+    }
+
+    /// Runs it, with the bug that is on in this process; its trace is kept.
+    #[must_use]
+    pub fn run(&self) -> Shown {
+        match self.machine {
+            Machine::Object | Machine::Shell => {
+                let watch = proxy::Watch { lines: true, ..proxy::Watch::default() };
+                proxy::run_plan(Plan::of_document(&self.document), watch).into()
+            }
+            Machine::Queue => {
+                let watch = queue::Watch { lines: true, ..queue::Watch::default() };
+                queue::run_document(&self.document, watch).into()
+            }
+        }
     }
 }
 
-impl Plan {
-    /// A plan in which nothing is but the plainest: no requests, no faults (and a minute until they would cease).
-    #[must_use]
-    pub fn plain() -> Self {
-        Self {
-            profile: Profile::Swarm,
-            faults: durable_sim::Faults::default(),
-            world: WorldFaults::default(),
-            sizes: Sizes { commit_us_min: 1_000, commit_us_max: 1_000, ..Sizes::default() },
-            config: Self::config(),
-            network_us: 1_000,
-            slot_until_head: false,
-            heal_at: MINUTE,
-            requests: Vec::new(),
-            resets: Vec::new(),
-            storage_full: Vec::new(),
-            script: Some(Script::default()),
-        }
-    }
-
-    /// Puts a request at its number, with gaps before it if need be.
-    pub fn set_request(&mut self, number: usize, request: PlannedRequest) {
-        if self.requests.len() <= number {
-            self.requests.resize(number + 1, None);
-        }
-        self.requests[number] = Some(request);
-    }
-
-    /// Lines that tell it: requests, resets, decisions, and settings that are not plain.
-    #[must_use]
-    pub fn items(&self) -> usize {
-        let text = Scenario { about: String::new(), law: None, bug: None, plan: self.clone() }.to_text();
-        let is_item = |line: &&str| line.starts_with("  {") || line.contains(" = ") && !line.starts_with("about = ");
-        text.lines().filter(is_item).count()
+/// What a document of this machine's world can have.
+#[must_use]
+pub fn schema(machine: Machine) -> &'static Schema {
+    match machine {
+        Machine::Object | Machine::Shell => &proxy::document::SCHEMA,
+        Machine::Queue => &queue::SCHEMA,
     }
 }

@@ -1,6 +1,6 @@
 //! The laws, a line each, for the head of a scenario file; and lines of a trace as a stranger reads them.
 
-use crate::proxy::Report;
+use super::Shown;
 use durable_sim::Line;
 
 /// What the law of this id says, in a line.
@@ -51,7 +51,7 @@ const LAWS: &[(&str, &str)] = &[
 
 /// The trace of a run as a stranger reads it, to the first broken law; then what came of it.
 #[must_use]
-pub fn told(report: &Report) -> Vec<String> {
+pub fn told(report: &Shown) -> Vec<String> {
     let lines = to_first_break(&report.lines);
     let verdict = match (&report.violation, lines.last()) {
         // The trace has the names of requests; the violation has their ULIDs.

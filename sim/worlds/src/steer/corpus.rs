@@ -2,14 +2,12 @@
 
 use super::{
     Steered,
-    vary::{Material, graft, vary},
+    vary::{With, graft, vary},
 };
 use crate::proxy::{Plan, Profile, Report, features::Feature};
 use durable_sim::{Draw, Draws};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What a draw of this module is for.
-const STEER: u16 = 200;
 /// The kind of the places of [`Coverage::counts`](crate::proxy::coverage::Coverage::counts), after those of features.
 const COVERAGE: usize = Feature::KINDS;
 /// Features that are looked at for one to go after.
@@ -64,24 +62,25 @@ impl Corpus {
     /// The run of this seed: drawn, or varied if `steers` and there is something to vary.
     pub(super) fn plan(&mut self, seed: u64, profile: Profile, steers: bool) -> Steered {
         let fresh = Plan::draw(seed, profile);
-        let drawn = |plan| Steered { seed, decisions: seed, plan };
+        let drawn = |plan| Steered { seed, plan };
         if !steers {
             return drawn(fresh);
         }
-        let mut draw = Draws::new(seed).at(STEER, 0, 0, 0);
+        let mut draw = Draws::new(seed).at("steer", 0);
         let other = self.choose(&mut draw).map(|reached| reached.parent.clone());
         let (Some(other), Some(reached)) = (other, self.choose(&mut draw)) else { return drawn(fresh) };
         reached.varied += 1;
         let Reached { parent, feature, .. } = reached;
         if draw.below(2) == 0 {
-            return drawn(graft(fresh, &parent.plan, &mut draw));
+            return drawn(graft(&fresh, &parent.plan, &mut draw));
         }
-        let with = Material { fresh: &fresh, other: &other.plan, feature };
+        let with = With { fresh: &fresh, other: &other.plan, feature };
         let keeps_decisions = draw.below(2) == 0;
         // With other decisions even the same plan is another run.
         let changes = draw.below(3) + u64::from(keeps_decisions);
         let plan = vary(&parent.plan, &with, changes, &mut draw);
-        Steered { seed, decisions: if keeps_decisions { parent.decisions } else { seed }, plan }
+        let decisions = if keeps_decisions { plan.seed } else { Some(seed) };
+        Steered { seed, plan: Plan { seed: decisions, ..plan } }
     }
 
     /// A feature that few runs reached and that was seldom gone after, of any kind: kinds that have few features would
@@ -110,9 +109,9 @@ mod tests {
     use crate::proxy::{Watch, run_plan};
 
     fn learnt(corpus: &mut Corpus, seed: u64) -> Arc<Steered> {
-        let run = Arc::new(Steered { seed, decisions: seed, plan: Plan::draw(seed, Profile::Swarm) });
+        let run = Arc::new(Steered { seed, plan: Plan::draw(seed, Profile::Swarm) });
         let watch = Watch { features: true, ..Watch::default() };
-        corpus.learn(&run, &run_plan(seed, run.plan.clone(), watch));
+        corpus.learn(&run, &run_plan(run.plan.clone(), watch));
         run
     }
 
@@ -155,7 +154,8 @@ mod tests {
         assert!(went_after.len() > 80, "not one feature again and again: {}", went_after.len());
         let kinds = corpus.kinds.iter().filter(|kind| kind.iter().any(|feature| feature.varied > 0)).count();
         assert_eq!(kinds, corpus.kinds.len(), "each kind has its share");
-        assert!(steered.iter().any(|run| run.decisions < 40) && steered.iter().any(|run| run.decisions == run.seed));
+        assert!(steered.iter().any(|run| run.plan.seed < Some(40)));
+        assert!(steered.iter().any(|run| run.plan.seed == Some(run.seed)));
         let changed = steered.iter().filter(|run| run.plan != Plan::draw(run.seed, Profile::Swarm)).count();
         assert!(changed > 180, "{changed}");
     }

@@ -32,8 +32,6 @@ const DRAWN_OF: u64 = 2;
 pub struct Steered {
     /// The seed that it has in the campaign. Alone it says nothing: the plan follows from the runs before.
     pub seed: u64,
-    /// The seed of its decisions.
-    pub decisions: u64,
     /// The plan.
     pub plan: Plan,
 }
@@ -87,7 +85,7 @@ fn run_round(round: &[Arc<Steered>], watch: Watch, jobs: usize) -> Vec<Report> {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     round.get(number).map(|steered| (number, steered))
                 } {
-                    let report = run_plan(steered.decisions, steered.plan.clone(), watch);
+                    let report = run_plan(steered.plan.clone(), watch);
                     let report = Report { seed: steered.seed, ..report };
                     reports.lock().unwrap_or_else(PoisonError::into_inner).push((number, report));
                 }
@@ -139,7 +137,7 @@ mod tests {
             };
             let round: Vec<Arc<Steered>> = (0..ROUND).map(plan).collect();
             for (steered, report) in round.iter().zip(run_round(&round, watch, 2)) {
-                let alone = run_plan(steered.decisions, steered.plan.clone(), Watch::default());
+                let alone = run_plan(steered.plan.clone(), Watch::default());
                 assert_eq!((alone.digest, alone.steps), (report.digest, report.steps), "seed {}", steered.seed);
                 varied += u64::from(steered.plan != Plan::draw(steered.seed, Profile::Swarm));
                 corpus.learn(steered, &report);

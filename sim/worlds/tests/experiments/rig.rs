@@ -1,7 +1,7 @@
 //! The world around the subjects: an upstream that holds its answers until it is told, callers, and a clock to wait by.
 
 use crate::subject::{CallId, Effect, Event, Step, Subject};
-use durable_sim::{Commit, Fault, Faults, InstanceId, Micros, ObjectId, Recorder, Sim, Sizes, World};
+use durable_sim::{Commit, Decisions, Fault, Faults, InstanceId, Micros, ObjectId, Recorder, Sim, Sizes, World};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -66,7 +66,7 @@ pub struct Rig {
 impl Rig {
     pub fn new(seed: u64) -> Self {
         let recorder = Recorder::default();
-        let sim = Sim::new(seed, START_MS, Faults::default(), Sizes::default(), recorder);
+        let sim = Sim::new(Decisions::drawn(seed), START_MS, Faults::default(), Sizes::default(), recorder);
         Self { sim, room: Room::default() }
     }
 

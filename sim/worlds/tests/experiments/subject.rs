@@ -4,7 +4,7 @@ use durable_sim::{Object, ObjectId, Turn};
 use std::fmt;
 
 /// One thing that a handler does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Step {
     /// Writes a row.
     Note(String),
@@ -32,7 +32,7 @@ pub fn note(text: &str) -> Step {
 pub type CallId = u32;
 
 /// What happens to the object.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub enum Event {
     Start,
     Alarm,
@@ -40,7 +40,7 @@ pub enum Event {
 }
 
 /// What leaves the object.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub enum Effect {
     Fetch(Vec<Step>, Option<CallId>),
     Timer(u64, Vec<Step>, Option<CallId>),
@@ -49,7 +49,7 @@ pub enum Effect {
 }
 
 /// A row is written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Write(pub String);
 
 pub struct Subject {
@@ -93,9 +93,8 @@ impl Object for Subject {
         Ok(Self { plan: plan.clone(), alarm_runs, remembered: 0 })
     }
 
-    fn apply(storage: &mut Self::Storage, write: &Write) -> u64 {
+    fn apply(storage: &mut Self::Storage, write: &Write) {
         storage.push(write.0.clone());
-        storage.len() as u64
     }
 
     fn turn(&mut self, now_ms: u64, events: &mut Vec<Event>, turn: &mut Turn<Self>) {

@@ -1,0 +1,33 @@
+//! What a run is made of, as a document: drawn from a seed, written, read, and made small.
+//!
+//! A [`Document`] holds what is not plain: settings, lists of what happens when, and the decisions of the run. What it
+//! does not say is plain: it has its default, or does not happen. Written out, a seed is a document that needs no seed
+//! any more and gives the same run.
+//!
+//! A world says in a [`Schema`] what its documents can have. Keys, bounds, error messages and the table in its
+//! documentation come from there.
+
+mod document;
+mod error;
+mod fields;
+mod minimise;
+mod platform;
+mod read;
+mod schema;
+mod simplify;
+mod simulation;
+mod smaller;
+#[cfg(test)]
+mod testing;
+mod vary;
+mod write;
+
+pub use document::{Document, Item};
+pub use error::DocumentError;
+pub use fields::Fields;
+pub use minimise::{Breaks, Minimised, Tried, minimise};
+pub use read::{read, text_at};
+pub use schema::{HeadKey, List, Schema};
+pub use simulation::{Run, Simulation};
+pub use vary::{Material, Moment, graft, vary};
+pub use write::{decision_lines, write};

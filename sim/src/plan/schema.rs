@@ -1,0 +1,199 @@
+//! What the documents of a world can have.
+
+use crate::{
+    decide::{Field, Key, Kind, Place, Point, Subject, Table, Value},
+    engine::points,
+};
+use std::fmt::Write as _;
+
+/// What the documents of a world can have.
+#[derive(Debug)]
+pub struct Schema {
+    /// Keys of the head besides `about`: texts that the world checks.
+    pub head: &'static [HeadKey],
+    /// Settings, in the order in which they are written.
+    pub settings: &'static [&'static [Field]],
+    /// How often what goes wrong in a run that is drawn from a seed.
+    pub rates: &'static [&'static [Field]],
+    /// Lists of what happens.
+    pub lists: &'static [List],
+    /// Whether there are objects in it, for which the engine decides.
+    pub has_objects: bool,
+    /// Where the world decides.
+    pub points: &'static [&'static Point],
+    /// What is decided about.
+    pub subjects: &'static [&'static Subject],
+}
+
+/// A key of a document's head.
+#[derive(Debug)]
+pub struct HeadKey {
+    /// The key.
+    pub name: &'static str,
+    /// Why a text is none of its values, if it is none.
+    pub check: fn(&str) -> Result<(), String>,
+    /// What it means, in a sentence.
+    pub says: &'static str,
+}
+
+/// A list of a plan.
+#[derive(Debug)]
+pub struct List {
+    /// Its key in a scenario file.
+    pub name: &'static str,
+    /// What the names of its items begin with, before their number; empty: they have no names, nothing is decided
+    /// about them, and their order says nothing.
+    pub prefix: &'static str,
+    /// What an item has.
+    pub fields: &'static [Field],
+    /// What an item is, in a sentence.
+    pub says: &'static str,
+}
+
+impl Schema {
+    /// Of a world of objects that adds nothing of its own: what the engine decides, and nothing else.
+    pub const EMPTY: Self =
+        Self { head: &[], settings: &[], rates: &[], lists: &[], has_objects: true, points: &[], subjects: &[] };
+
+    /// The setting of this name.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&'static Field> {
+        self.settings.iter().flat_map(|fields| fields.iter()).find(|field| field.name == name)
+    }
+
+    /// The rate of this name.
+    #[must_use]
+    pub fn rate(&self, name: &str) -> Option<&'static Field> {
+        self.rates.iter().flat_map(|fields| fields.iter()).find(|field| field.name == name)
+    }
+
+    /// The list of this name.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Option<&'static List> {
+        self.lists.iter().find(|list| list.name == name)
+    }
+
+    /// All points, those of the engine first.
+    #[must_use]
+    pub fn points(&self) -> Vec<&'static Point> {
+        let engines = if self.has_objects { points::all() } else { Vec::new() };
+        engines.into_iter().chain(self.points.iter().copied()).collect()
+    }
+
+    /// The place that is written so.
+    #[must_use]
+    pub fn place(&self, text: &str) -> Option<Place> {
+        let place = Place::read(text, &self.points(), self.subjects)?;
+        let is_item = |(list, _): (&str, u32)| self.lists.iter().any(|known| known.name == list);
+        place.key.item().is_none_or(is_item).then_some(place)
+    }
+
+    /// The item that a key is about, as it is named in files.
+    #[must_use]
+    pub fn item_name(&self, key: Key) -> Option<String> {
+        let (list, number) = key.item()?;
+        Some(format!("{}{number}", self.list(list)?.prefix))
+    }
+
+    /// Tables in Markdown of all that a document can have.
+    #[must_use]
+    pub fn documentation(&self) -> String {
+        let mut text = self.head_documentation();
+        let part = |text: &mut String, title: &str, says: &str, fields: &mut dyn Iterator<Item = &'static Field>| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "### {title}\n\n{says}\n\n{TABLE}");
+            for field in fields {
+                let _ = writeln!(text, "| `{}` | {} | {} |", field.name, field.kind, field.says.trim());
+            }
+            text.push('\n');
+        };
+        let flat = |all: &'static [&'static [Field]]| all.iter().flat_map(|fields| fields.iter());
+        if !self.settings.is_empty() {
+            part(&mut text, "Settings", "At the beginning of the file.", &mut flat(self.settings));
+        }
+        for list in self.lists {
+            let title = if list.prefix.is_empty() {
+                format!("`{} = [ … ]`", list.name)
+            } else {
+                format!("`[{}]`: `{}0 = {{ … }}`, …", list.name, list.prefix)
+            };
+            part(&mut text, &title, list.says, &mut list.fields.iter());
+        }
+        text.push_str(&self.places_documentation());
+        for point in self.points() {
+            part(
+                &mut text,
+                &format!("`[decisions]`: `\"{} …\"`", point.name),
+                point.says.trim(),
+                &mut point.fields.iter(),
+            );
+        }
+        if !self.rates.is_empty() {
+            let says = "How often it happens in a run whose decisions are drawn: with a `seed`.";
+            part(&mut text, "`[rates]`", says, &mut flat(self.rates));
+        }
+        text
+    }
+
+    fn head_documentation(&self) -> String {
+        let mut text = format!("### The head\n\nAt the beginning of the file.\n\n{TABLE}\n");
+        let seed = "What the file does not say is drawn from it; without it that is plain.";
+        let about = ("about", "a text", "What the file shows.");
+        let head = self.head.iter().map(|head| (head.name, "a text", head.says));
+        for (key, value, says) in
+            [about].into_iter().chain(head).chain([("seed", "a whole number from 0 to 2^64 - 1", seed)])
+        {
+            let _ = writeln!(text, "| `{key}` | {value} | {says} |");
+        }
+        text.push('\n');
+        text
+    }
+
+    fn places_documentation(&self) -> String {
+        let mut text = String::from("### `[decisions]`: places\n\n");
+        let about: Vec<String> = self.subjects.iter().map(|subject| format!("`{}`", subject.text)).collect();
+        let _ = writeln!(
+            text,
+            "A decision stands at a place: a point, and what it is about: {}, or `the world` if it is about nothing in \
+             particular. `{{}}` is a number; what stands in brackets is left out if its number is 0.\n",
+            about.join(", ")
+        );
+        if self.has_objects {
+            text.push_str(
+                "`alarm 1 after …` is the alarm that was set because of it, `alarm 2 after …` the one that was set in the \
+                 turn of that. `… (2)` is the second turn about the same. ",
+            );
+        }
+        text.push_str("`… again 1` is the same place when the run comes to it once more.\n\n");
+        text
+    }
+}
+
+/// How each table begins.
+const TABLE: &str = "| key | value | meaning |\n|---|---|---|";
+
+impl List {
+    /// The field of this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Those of its fields that are times of the run, and the latest that each can be, in µs; the first is when an item
+    /// comes.
+    pub(super) fn moments(&self) -> impl Iterator<Item = (&'static str, i64)> + use<> {
+        self.fields.iter().filter_map(|field| match field.kind {
+            Kind::Moment { high } => Some((field.name, high.cast_signed())),
+            Kind::Flag | Kind::Whole { .. } | Kind::Time { .. } | Kind::Chance | Kind::Word(_) => None,
+        })
+    }
+
+    /// When an item comes, in µs.
+    pub(super) fn comes(&self, item: &Table) -> i64 {
+        let first = self.moments().next();
+        match first.and_then(|(name, _)| item.get(name)) {
+            Some(Value::Number(at)) => *at,
+            Some(Value::Flag(_) | Value::Word(_)) | None => 0,
+        }
+    }
+}

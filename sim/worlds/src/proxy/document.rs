@@ -1,0 +1,106 @@
+//! Plans as documents: what they can have, and how one becomes the other.
+
+use super::{
+    decisions::{POINTS, SUBJECTS},
+    plan::{Full, Plan, PlannedRequest, Reset, WorldFaults},
+};
+use crate::{
+    bugs::{Machine, bug},
+    laws::Laws,
+};
+use durable_sim::{
+    Faults, Script, Sizes,
+    plan::{Document, Fields, HeadKey, List, Schema},
+};
+
+/// What a document of the object's world can have.
+pub static SCHEMA: Schema = Schema {
+    head: &[
+        HeadKey { name: "machine", check: check_machine, says: "`object`, or `queue` for the Queue variant." },
+        HeadKey { name: "law", check: check_law, says: "The law that it breaks, if the bug is on." },
+        HeadKey { name: "bug", check: check_bug, says: "The bug that `cargo sim mutants` finds with it." },
+    ],
+    settings: &[Plan::FIELDS, Sizes::FIELDS],
+    rates: &[Faults::FIELDS, WorldFaults::FIELDS],
+    lists: &[
+        List { name: "resets", prefix: "", fields: Reset::FIELDS, says: "An instance is lost in between turns." },
+        List { name: "storage_full", prefix: "", fields: Full::FIELDS, says: "The storage is full for a while." },
+        List {
+            name: "requests",
+            prefix: "r",
+            fields: PlannedRequest::FIELDS,
+            says: "A request that is handed in, and what its caller does later.",
+        },
+    ],
+    has_objects: true,
+    points: &POINTS,
+    subjects: SUBJECTS,
+};
+
+fn check_machine(name: &str) -> Result<(), String> {
+    if name == Machine::Object.key() { Ok(()) } else { Err(format!("{name:?} is neither object nor queue")) }
+}
+
+fn check_law(id: &str) -> Result<(), String> {
+    let is_known = Laws::ids().contains(&id);
+    if is_known { Ok(()) } else { Err(format!("{id:?} is no law: S1 to S25, L1 to L8, calm")) }
+}
+
+/// Whether a document can show this bug.
+fn check_bug(name: &str) -> Result<(), String> {
+    let bug = bug(name)?;
+    match bug.machine {
+        Machine::Object => Ok(()),
+        Machine::Queue | Machine::Shell => {
+            Err(format!("{name} is a bug of {}, and a scenario is of the object", bug.machine.name()))
+        }
+    }
+}
+
+impl Plan {
+    /// The plan as a document.
+    #[must_use]
+    pub fn to_document(&self) -> Document {
+        let (settings, script) = (self.table(), self.script.clone());
+        let mut document = Document { seed: self.seed, settings, script, ..Document::default() };
+        document.settings.extend(self.sizes.table());
+        document.rates.extend(self.faults.table());
+        document.rates.extend(self.world.table());
+        document.put_list("resets", (0..).zip(&self.resets));
+        document.put_list("storage_full", (0..).zip(&self.storage_full));
+        let requests = (0..).zip(&self.requests);
+        document.put_list("requests", requests.filter_map(|(number, request)| Some((number, request.as_ref()?))));
+        document
+    }
+
+    /// The plan that a document is.
+    #[must_use]
+    pub fn of_document(document: &Document) -> Self {
+        let mut plan = Self::of_table(&document.settings);
+        plan.sizes = Sizes::of_table(&document.settings);
+        plan.sizes.commit_us_max = plan.sizes.commit_us_max.max(plan.sizes.commit_us_min);
+        plan.faults = Faults::of_table(&document.rates);
+        plan.world = WorldFaults::of_table(&document.rates);
+        plan.resets = document.list("resets").into_values().collect();
+        plan.storage_full = document.list("storage_full").into_values().collect();
+        for (number, request) in document.list::<PlannedRequest>("requests") {
+            plan.set_request(number as usize, request);
+        }
+        (plan.seed, plan.script) = (document.seed, document.script.clone());
+        plan
+    }
+
+    /// Puts a request at its number, with gaps before it if need be.
+    pub fn set_request(&mut self, number: usize, request: PlannedRequest) {
+        if self.requests.len() <= number {
+            self.requests.resize(number + 1, None);
+        }
+        self.requests[number] = Some(request);
+    }
+
+    /// With the decisions that its run took, so that no seed plays a part any more.
+    #[must_use]
+    pub fn written_out(self, script: Script) -> Self {
+        Self { faults: Faults::default(), world: WorldFaults::default(), seed: None, script, ..self }
+    }
+}
