@@ -40,29 +40,29 @@ words!(CallbackFails {
 
 impl ProxyWorld {
     pub(super) fn start_callback(&mut self, sim: &mut Sim<Self>, from: InstanceId, attempt: Attempt, outcome: Outcome) {
-        let Some(entry) = self.ledger.entry_of(attempt.id) else {
+        let Some(entry) = self.seen.ledger.entry_of(attempt.id) else {
             let what = format!("a callback of {} leaves, which is not stored", attempt.id);
-            self.violated(sim, Violation { law: "S11", what });
+            self.seen.violated(sim, Violation { law: "S11", what });
             return;
         };
         let left = Timestamp(sim.clock_ms(from.object));
-        self.ledger.entries[entry].callbacks.push(Callback { attempt, outcome, left });
-        self.observe(sim, &Observation::CallbackLeft { entry });
+        self.seen.ledger.entries[entry].callbacks.push(Callback { attempt, outcome, left });
+        self.seen.observe(sim, &Observation::CallbackLeft { entry });
         if outcome.has_response() && !self.held.contains(&attempt) {
             let what = format!("{attempt} is to be delivered, but its response was dropped");
-            self.violated(sim, Violation { law: "S11", what });
+            self.seen.violated(sim, Violation { law: "S11", what });
         }
         let number = self.tasks.len() as u32;
         self.tasks.push(Task::new(attempt, entry, from, Answer::Stalls, Some(outcome)));
         self.calling_back.insert(attempt, number);
-        if !self.ledger.entries[entry].payload
-            || self.ledger.entries[entry].tampered && self.payload(sim, attempt).is_none()
+        if !self.seen.ledger.entries[entry].payload
+            || self.seen.ledger.entries[entry].tampered && self.payload(sim, attempt).is_none()
         {
             // Whom to call is unreadable.
             return self.callback_ends(sim, number, CallbackResult::Failed);
         }
         sim.after(limits::CALLBACK_TIMEOUT_MS * 1_000, Message::CallbackTimer(number));
-        let place = sim.place(&CALLBACK, ATTEMPT.key2(self.ledger.entries[entry].planned, attempt.number.into()));
+        let place = sim.place(&CALLBACK, ATTEMPT.key2(self.seen.ledger.entries[entry].planned, attempt.number.into()));
         self.tasks[number as usize].place = place;
         let mut decide = sim.decide_at(place);
         let there = self.network(&mut decide, &CALLBACK.there);
@@ -75,7 +75,7 @@ impl ProxyWorld {
             decide.sometimes_one(&CALLBACK.fails, self.plan.world.callback_fails, &all)
         };
         if fails != CallbackFails::Never {
-            self.hit_running(Fault(26), entry);
+            self.seen.hit_running(Fault(26), entry);
         }
         match fails {
             CallbackFails::Never => sim.after(there, Message::CallbackReaches(number)),
@@ -100,16 +100,16 @@ impl ProxyWorld {
         let task = &self.tasks[number as usize];
         let (entry, attempt, never_answers) = (task.entry, task.attempt, task.sent);
         let Some(outcome) = task.outcome else { return };
-        self.ledger.entries[entry].told.push(outcome);
+        self.seen.ledger.entries[entry].told.push(outcome);
         sim.say("origin", || format!("is told: {attempt} {outcome}"));
-        self.observe(sim, &Observation::Told { entry });
-        let planned = self.ledger.entries[entry].planned;
+        self.seen.observe(sim, &Observation::Told { entry });
+        let planned = self.seen.ledger.entries[entry].planned;
         if self.is_enqueuing(planned) {
-            self.coverage.sometimes(Sometimes::CallbackOvertakes);
+            self.seen.coverage.sometimes(Sometimes::CallbackOvertakes);
         }
         let mut decide = sim.decide_at(self.tasks[number as usize].place);
         if !self.healthy && decide.happens(&CALLBACK.enqueues, self.plan.world.callback_enqueues) {
-            self.hit_running(Fault(26), entry);
+            self.seen.hit_running(Fault(26), entry);
             self.enqueue_one_more(sim, planned);
         }
         if !never_answers {
@@ -121,7 +121,7 @@ impl ProxyWorld {
     pub(super) fn callback_ends(&mut self, sim: &mut Sim<Self>, number: u32, result: CallbackResult) {
         let task = &mut self.tasks[number as usize];
         let (attempt, instance) = (task.attempt, task.instance);
-        sim.about(ANSWER.key2(self.ledger.entries[task.entry].planned, attempt.number.into()));
+        sim.about(ANSWER.key2(self.seen.ledger.entries[task.entry].planned, attempt.number.into()));
         if std::mem::replace(&mut task.over, true) {
             if std::mem::take(&mut task.is_orphan) {
                 sim.resume(instance, Event::Delivered { attempt, result });

@@ -29,7 +29,7 @@ impl ProxyWorld {
         let number = self.add_call(sim, ask, 0);
         let mut decide = sim.decide_at(self.calls[number as usize].place);
         if !self.healthy && decide.happens(&CALL.lost, self.plan.world.call_lost) {
-            self.hit_call(Fault(25), ask);
+            self.seen.hit_call(Fault(25), ask);
             sim.say("caller", || format!("F25: the call {number} is lost"));
             sim.after(5 * SECOND, Message::CallFails(number));
             return;
@@ -39,7 +39,7 @@ impl ProxyWorld {
             let all = [1, SECOND, 400 * SECOND];
             let later = decide.sometimes_of(&CALL.repeated, self.plan.world.call_repeated, &all);
             if later > 0 {
-                self.hit_call(Fault(25), ask);
+                self.seen.hit_call(Fault(25), ask);
                 sim.after(later, Message::AskAgain(ask));
             }
         }
@@ -62,7 +62,7 @@ impl ProxyWorld {
             }
             Err(error) => {
                 if error == CallError::Overloaded {
-                    self.hit_object(Fault(28));
+                    self.seen.hit_object(Fault(28));
                 }
                 sim.say("caller", || format!("the call {number} fails: {error}"));
                 let mut decide = sim.decide_at(place);
@@ -75,13 +75,13 @@ impl ProxyWorld {
     pub(super) fn reply(&mut self, sim: &mut Sim<Self>, number: u64, reply: &Reply) {
         let ask = self.calls[number as usize].ask;
         self.waiting.remove(&number);
-        self.observe(sim, &Observation::Replied { ask, reply });
+        self.seen.observe(sim, &Observation::Replied { ask, reply });
         if let Ask::Enqueue { valid: false, .. } = ask {
-            self.hit_object(Fault(32));
+            self.seen.hit_object(Fault(32));
         }
         let mut decide = sim.decide_at(self.calls[number as usize].place);
         if !self.healthy && decide.happens(&CALL.reply_lost, self.plan.world.call_lost) {
-            self.hit_call(Fault(25), ask);
+            self.seen.hit_call(Fault(25), ask);
             sim.say("caller", || format!("F25: the reply to call {number} is lost"));
             sim.after(5 * SECOND, Message::CallFails(number));
             return;
@@ -89,7 +89,7 @@ impl ProxyWorld {
         let delay = self.network(&mut decide, &CALL.reply);
         let is_full = matches!(reply, Reply::Refused(refusal) if refusal.kind == RefusalKind::QueueFull);
         if is_full {
-            self.coverage.sometimes(Sometimes::QueueFull);
+            self.seen.coverage.sometimes(Sometimes::QueueFull);
         }
         let answer = if is_full { Message::CallFails(number) } else { Message::ReplyArrives(number) };
         sim.after(delay, answer);
@@ -143,13 +143,6 @@ impl ProxyWorld {
     pub(super) fn fail_calls(&mut self, sim: &mut Sim<Self>) {
         for number in std::mem::take(&mut self.waiting) {
             sim.after(1_000, Message::CallFails(number));
-        }
-    }
-
-    fn hit_call(&mut self, fault: Fault, ask: Ask) {
-        match self.ledger.latest_of(planned_of(ask)) {
-            Some(entry) => self.hit(fault, entry),
-            None => self.hit_object(fault),
         }
     }
 
@@ -217,7 +210,8 @@ pub(super) fn name(planned: Planned) -> String {
     format!("r{planned}")
 }
 
-const fn planned_of(ask: Ask) -> Planned {
+/// The request that a call is about.
+pub(super) const fn planned_of(ask: Ask) -> Planned {
     match ask {
         Ask::Enqueue { planned, .. }
         | Ask::Conflicting { planned }

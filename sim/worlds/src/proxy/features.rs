@@ -5,7 +5,7 @@
 //! that was from each deadline. They are collected only where [`super::Watch::features`] asks for it, and no law reads
 //! them.
 
-use super::{coverage::State, world::ProxyWorld};
+use super::{coverage::State, seen::Seen};
 use crate::history::ledger::{Ask, Change, Commit, Entry, Ledger, Note, Stored};
 use durable_sim::Micros;
 use hashbrown::HashTable;
@@ -196,18 +196,17 @@ impl Features {
     }
 }
 
-impl ProxyWorld {
+impl Seen {
     /// Before the ledger learns what a turn wrote.
-    pub(super) fn note_events(&mut self, at: Micros, now: Timestamp, notes: &[Note]) {
+    pub fn note_events(&mut self, at: Micros, now: Timestamp, notes: &[Note], asked: impl Fn(u64) -> Ask) {
         if let Some(features) = &mut self.features {
             features.at = at;
-            let calls = &self.calls;
-            features.events(now, &self.ledger, notes, |call| calls[call as usize].ask);
+            features.events(now, &self.ledger, notes, asked);
         }
     }
 
     /// After the ledger has learnt what a commit wrote.
-    pub(super) fn note_changes(&mut self, commit: &Commit<'_>, is_unconfirmed: bool) {
+    pub fn note_changes(&mut self, commit: &Commit<'_>, is_unconfirmed: bool) {
         if let Some(features) = &mut self.features {
             features.changes(&self.ledger, commit, is_unconfirmed);
         }

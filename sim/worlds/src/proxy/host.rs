@@ -8,7 +8,7 @@ use super::{
     decisions::{ATTEMPT, FETCH, HOP, REPORT},
     message::Message,
     upstream::{Answer, Body, Breaks, OverQuota, Redirect},
-    world::{ProxyWorld, is_in_flight},
+    world::ProxyWorld,
 };
 use crate::history::ledger::{Fetch, Observation};
 use crate::laws::Violation;
@@ -86,7 +86,7 @@ impl ProxyWorld {
         entry: usize,
         answer: Answer,
     ) -> Result<Option<Hop>, Failure> {
-        let entry = &self.ledger.entries[entry];
+        let entry = &self.seen.ledger.entries[entry];
         let redirects = matches!(answer, Answer::Responds { redirect, .. } if redirect != Redirect::None);
         if entry.payload && !entry.tampered && attempt.number == 1 && !redirects {
             return Ok(None);
@@ -96,19 +96,19 @@ impl ProxyWorld {
     }
 
     pub(super) fn start_fetch(&mut self, sim: &mut Sim<Self>, from: InstanceId, attempt: Attempt, timeout_ms: u32) {
-        let Some(entry) = self.ledger.entry_of(attempt.id) else {
+        let Some(entry) = self.seen.ledger.entry_of(attempt.id) else {
             let what = format!("a fetch of {} leaves, which is not stored", attempt.id);
-            self.violated(sim, Violation { law: "S4", what });
+            self.seen.violated(sim, Violation { law: "S4", what });
             return;
         };
         let left = Timestamp(sim.clock_ms(from.object));
-        self.ledger.running += 1;
-        self.ledger.entries[entry].fetches.push(Fetch { attempt, left, executed: 0, running: true, result: None });
-        self.observe(sim, &Observation::FetchLeft { entry });
-        if self.ledger.running == limits::MAX_IN_FLIGHT {
-            self.coverage.sometimes(Sometimes::AllSlotsBusy);
+        self.seen.ledger.running += 1;
+        self.seen.ledger.entries[entry].fetches.push(Fetch { attempt, left, executed: 0, running: true, result: None });
+        self.seen.observe(sim, &Observation::FetchLeft { entry });
+        if self.seen.ledger.running == limits::MAX_IN_FLIGHT {
+            self.seen.coverage.sometimes(Sometimes::AllSlotsBusy);
         }
-        let planned = self.ledger.entries[entry].planned;
+        let planned = self.seen.ledger.entries[entry].planned;
         let place = sim.place(&FETCH, ATTEMPT.key2(planned, attempt.number.into()));
         let answer = self.decide_answer(sim, planned, place);
         let number = self.tasks.len() as u32;
@@ -125,7 +125,7 @@ impl ProxyWorld {
             sim.decide_at(place).sometimes_one(&FETCH.over_quota, self.plan.world.over_quota, &all)
         };
         if over_quota != OverQuota::Nothing {
-            self.hit_object(Fault(28));
+            self.seen.hit_object(Fault(28));
         }
         match over_quota {
             OverQuota::Nothing => sim.after(u64::from(timeout_ms) * 1_000, Message::FetchTimer(number)),
@@ -137,7 +137,7 @@ impl ProxyWorld {
         }
         if sim.connect(from, Message::FetchConnects(number)) {
             self.tasks[number as usize].waits = true;
-            self.hit_if_in_flight(Fault::CONNECTIONS_FULL, entry);
+            self.seen.hit_if_in_flight(Fault::CONNECTIONS_FULL, entry);
             sim.say("host", || format!("F20: {attempt} waits for a connection"));
         } else {
             self.tasks[number as usize].connected = true;
@@ -164,11 +164,11 @@ impl ProxyWorld {
         let delay = self.network(&mut sim.decide_at(task.place), &FETCH.there);
         match self.tasks[number as usize].answer {
             Answer::Breaks(Breaks::NoConnection) => {
-                self.hit_if_in_flight(Fault(21), entry);
+                self.seen.hit_if_in_flight(Fault(21), entry);
                 sim.after(delay, Message::FetchBreaks(number, false));
             }
             Answer::Breaks(Breaks::BeforeActing) => {
-                self.hit_if_in_flight(Fault(21), entry);
+                self.seen.hit_if_in_flight(Fault(21), entry);
                 self.tasks[number as usize].sent = true;
                 sim.after(delay, Message::FetchBreaks(number, true));
             }
@@ -185,11 +185,11 @@ impl ProxyWorld {
             task.sent = true;
         }
         let (attempt, entry, answer) = (task.attempt, task.entry, task.answer);
-        let planned = self.ledger.entries[entry].planned;
+        let planned = self.seen.ledger.entries[entry].planned;
         let hop = task.hop.take();
         let redirects = hop.as_ref().map_or(0, |hop| hop.redirects);
         // A redirect goes on with the same attempt; what counts is how often the request itself was executed.
-        let first = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt);
+        let first = self.seen.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt);
         if let Some(fetch) = first.filter(|_| redirects == 0) {
             fetch.executed += 1;
         }
@@ -200,7 +200,8 @@ impl ProxyWorld {
         });
         if let Some(hop) = &hop {
             let host = hop.url.host_str().unwrap_or_default();
-            self.observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
+            self.seen
+                .observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
         }
         self.tasks[number as usize].hop = hop;
         let leg = sim.place(&HOP, ATTEMPT.key2(planned, attempt.number.into()));
@@ -209,7 +210,7 @@ impl ProxyWorld {
         match answer {
             Answer::Breaks(Breaks::NoConnection | Breaks::BeforeActing) | Answer::Stalls => {}
             Answer::Breaks(Breaks::AfterActing | Breaks::Never) => {
-                self.hit_if_in_flight(Fault(21), entry);
+                self.seen.hit_if_in_flight(Fault(21), entry);
                 sim.after(back, Message::FetchBreaks(number, true));
             }
             Answer::Responds { head_us, .. } => sim.after(head_us + back, Message::FetchHead(number)),
@@ -225,7 +226,7 @@ impl ProxyWorld {
             return;
         }
         if redirect != Redirect::None {
-            self.hit_if_in_flight(Fault(24), entry);
+            self.seen.hit_if_in_flight(Fault(24), entry);
             let Some(hop) = self.tasks[number as usize].hop.take() else { return };
             let location = redirect.location(&hop);
             match hop.after_head(&self.plan.config, status, location.as_deref()) {
@@ -246,17 +247,17 @@ impl ProxyWorld {
                 AfterHead::Read => {}
             }
         } else if status != 200 {
-            self.hit_if_in_flight(Fault(24), entry);
+            self.seen.hit_if_in_flight(Fault(24), entry);
         }
         if self.plan.slot_until_head {
             self.tasks[number as usize].connected = false;
             sim.disconnect(instance);
         }
         match body {
-            Body::Hangs => self.hit_if_in_flight(Fault(22), entry),
+            Body::Hangs => self.seen.hit_if_in_flight(Fault(22), entry),
             Body::Whole => sim.after(body_us, Message::FetchBody(number)),
             Body::Truncated | Body::TooLarge | Body::BadHead => {
-                self.hit_if_in_flight(Fault(22), entry);
+                self.seen.hit_if_in_flight(Fault(22), entry);
                 sim.after(body_us, Message::FetchBody(number));
             }
         }
@@ -314,15 +315,15 @@ impl ProxyWorld {
         task.over = true;
         let connected = std::mem::take(&mut task.connected);
         self.fetching.remove(&attempt);
-        self.ledger.running -= 1;
-        if let Some(fetch) = self.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
+        self.seen.ledger.running -= 1;
+        if let Some(fetch) = self.seen.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
             fetch.running = false;
             fetch.result.clone_from(&result);
         }
         if connected {
             sim.disconnect(instance);
         }
-        self.observe(sim, &Observation::FetchEnded { entry, attempt });
+        self.seen.observe(sim, &Observation::FetchEnded { entry, attempt });
         if let Some(result) = result {
             if matches!(result, FetchResult::Response { .. }) {
                 self.held.insert(attempt);
@@ -334,14 +335,14 @@ impl ProxyWorld {
 
     /// What a report of an attempt is about.
     fn report(&self, entry: usize, attempt: Attempt) -> Key {
-        REPORT.key2(self.ledger.entries[entry].planned, attempt.number.into())
+        REPORT.key2(self.seen.ledger.entries[entry].planned, attempt.number.into())
     }
 
     fn answer_is_late(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) {
         let task = &self.tasks[number as usize];
         let (entry, attempt) = (task.entry, task.attempt);
-        if !is_in_flight(&self.ledger, entry) {
-            self.hit(Fault(23), entry);
+        if !self.seen.is_in_flight(entry) {
+            self.seen.hit(Fault(23), entry);
         }
         if !self.orphan_ends(sim, number, result) {
             sim.say("host", || format!("F23: an answer to {attempt} finds nobody"));
@@ -362,12 +363,6 @@ impl ProxyWorld {
         sim.about(self.report(entry, attempt));
         sim.resume(instance, Event::Fetched { attempt, result });
         true
-    }
-
-    pub(super) fn hit_if_in_flight(&mut self, fault: Fault, entry: usize) {
-        if is_in_flight(&self.ledger, entry) {
-            self.hit(fault, entry);
-        }
     }
 
     /// F10: the work goes on, and will be reported to the next machine of the instance.
@@ -394,7 +389,7 @@ impl ProxyWorld {
             }
             (task.waits, task.is_zombie) = (false, true);
             let entry = task.entry;
-            self.hit(Fault::ZOMBIE, entry);
+            self.seen.hit(Fault::ZOMBIE, entry);
             sim.after(later, Message::FetchConnects(number));
         }
     }
@@ -409,24 +404,15 @@ impl ProxyWorld {
             let entry = task.entry;
             task.over = true;
             let is_fetch = task.outcome.is_none();
-            self.hit_running(Fault::WORK_VANISHES, entry);
+            self.seen.hit_running(Fault::WORK_VANISHES, entry);
             if is_fetch {
-                self.ledger.running -= 1;
-                let fetches = &mut self.ledger.entries[entry].fetches;
+                self.seen.ledger.running -= 1;
+                let fetches = &mut self.seen.ledger.entries[entry].fetches;
                 if let Some(fetch) = fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
                     fetch.running = false;
                 }
-                self.observe(sim, &Observation::FetchEnded { entry, attempt });
+                self.seen.observe(sim, &Observation::FetchEnded { entry, attempt });
             }
-        }
-    }
-
-    pub(super) fn hit_running(&mut self, fault: Fault, entry: usize) {
-        if self.ledger.entries[entry].row().is_some_and(|row| match row.phase {
-            proxy_fetch::Phase::InFlight { .. } | proxy_fetch::Phase::Delivering { .. } => true,
-            proxy_fetch::Phase::Queued { .. } => false,
-        }) {
-            self.hit(fault, entry);
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod plan;
 mod profile;
 mod reached;
 mod run;
+mod seen;
 mod upstream;
 mod world;
 

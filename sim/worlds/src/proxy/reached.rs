@@ -1,25 +1,59 @@
 //! What a run reached: faults and events by the states of requests, and what should happen now and then.
 
 use super::{
+    callers::planned_of,
     coverage::{Entering, Fault, Sometimes, State},
-    world::ProxyWorld,
+    seen::Seen,
 };
 use crate::history::ledger::{Ask, Change, Ledger, Note, Stored};
 use crate::laws::promised;
 use proxy_fetch::{Outcome, Phase, RequestRow, Timestamp};
 
-impl ProxyWorld {
+impl Seen {
     /// A fault hits one request.
-    pub(super) fn hit(&mut self, fault: Fault, entry: usize) {
+    pub fn hit(&mut self, fault: Fault, entry: usize) {
         let state = State::of(&self.ledger.entries[entry]);
         self.coverage.hit(fault, state);
     }
 
     /// A fault hits the object: each state that a live request is in.
-    pub(super) fn hit_object(&mut self, fault: Fault) {
+    pub fn hit_object(&mut self, fault: Fault) {
         for state in self.present() {
             self.coverage.hit(fault, state);
         }
+    }
+
+    /// A fault hits a request, if it is in flight.
+    pub fn hit_if_in_flight(&mut self, fault: Fault, entry: usize) {
+        if self.is_in_flight(entry) {
+            self.hit(fault, entry);
+        }
+    }
+
+    /// A fault hits a request, if it is in flight or being delivered.
+    pub fn hit_running(&mut self, fault: Fault, entry: usize) {
+        if self.ledger.entries[entry].row().is_some_and(|row| match row.phase {
+            Phase::InFlight { .. } | Phase::Delivering { .. } => true,
+            Phase::Queued { .. } => false,
+        }) {
+            self.hit(fault, entry);
+        }
+    }
+
+    /// A fault hits a call: the request that it is about, or the object if there is none.
+    pub fn hit_call(&mut self, fault: Fault, ask: Ask) {
+        match self.ledger.latest_of(planned_of(ask)) {
+            Some(entry) => self.hit(fault, entry),
+            None => self.hit_object(fault),
+        }
+    }
+
+    /// Whether this entry's request is in flight.
+    pub fn is_in_flight(&self, entry: usize) -> bool {
+        self.ledger.entries[entry].row().is_some_and(|row| match row.phase {
+            Phase::InFlight { .. } => true,
+            Phase::Queued { .. } | Phase::Delivering { .. } => false,
+        })
     }
 
     /// The states that requests are in.
@@ -37,7 +71,7 @@ impl ProxyWorld {
     }
 
     /// What a turn took in, and the states that it found; before the ledger learns what the turn wrote.
-    pub(super) fn entered(&mut self, notes: &[Note]) {
+    pub fn entered(&mut self, notes: &[Note], asked: impl Fn(u64) -> Ask) {
         for note in notes {
             let (event, attempt) = match note {
                 Note::Start | Note::Tick => {
@@ -48,7 +82,7 @@ impl ProxyWorld {
                     continue;
                 }
                 Note::Call(call) => {
-                    self.call_entered(*call);
+                    self.call_entered(asked(*call));
                     continue;
                 }
                 Note::Fetched(attempt, _) => (Entering::Fetched, attempt),
@@ -69,8 +103,7 @@ impl ProxyWorld {
         }
     }
 
-    fn call_entered(&mut self, call: u64) {
-        let ask = self.calls[call as usize].ask;
+    fn call_entered(&mut self, ask: Ask) {
         let (event, planned) = match ask {
             Ask::Enqueue { planned, .. } => (Entering::Enqueue, planned),
             Ask::Conflicting { planned } => (Entering::Conflict, planned),
@@ -82,7 +115,7 @@ impl ProxyWorld {
     }
 
     /// What happens in a commit now and then.
-    pub(super) fn sometimes(&mut self, now: Timestamp, changes: &[Change]) {
+    pub fn sometimes(&mut self, now: Timestamp, changes: &[Change]) {
         for change in changes {
             let entry = &self.ledger.entries[change.entry];
             let before = change.before.as_ref();

@@ -130,27 +130,27 @@ pub(crate) fn run_decided(plan: Plan, mut decisions: Decisions, watch: Watch) ->
     sim.add_object(plan.config.clone(), Storage::default());
     let laws = watch.laws.then(|| watch.only.map_or_else(Laws::new, Laws::only));
     let mut world = ProxyWorld::new(plan, laws);
-    world.features = watch.features.then(Features::default);
+    world.seen.features = watch.features.then(Features::default);
     world.begin(&mut sim);
     let done = catch_unwind(AssertUnwindSafe(|| {
         let at_rest = sim.run(&mut world, watch.until.unwrap_or(MAX_STEPS));
         if at_rest {
             world.end(&mut sim);
-        } else if world.violation.is_none() && watch.until.is_none() {
+        } else if world.seen.violation.is_none() && watch.until.is_none() {
             let what = format!("the run has not come to rest after {MAX_STEPS} steps");
-            world.violated(&mut sim, Violation { law: "L2", what });
+            world.seen.violated(&mut sim, Violation { law: "L2", what });
         }
     }));
     if let Err(panic) = done {
         let what = format!("panic: {}", panic_text(&*panic));
-        world.violated(&mut sim, Violation { law: "S13", what });
+        world.seen.violated(&mut sim, Violation { law: "S13", what });
     }
     report(seed, mix, watch, &sim, world)
 }
 
 fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: ProxyWorld) -> Report {
     let mut outcomes = BTreeMap::new();
-    for entry in &world.ledger.entries {
+    for entry in &world.seen.ledger.entries {
         let how = match &entry.stored {
             Stored::Live(_) => "live",
             // A request whose row was unreadable leaves none when it ends.
@@ -158,7 +158,7 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
         };
         *outcomes.entry(how).or_default() += 1;
     }
-    let names = if watch.lines { Names::of(&world.ledger) } else { Names::default() };
+    let names = if watch.lines { Names::of(&world.seen.ledger) } else { Names::default() };
     let lines = sim.recorder.lines().iter();
     let lines = lines.map(|line| Line { what: names.in_text(&line.what), ..line.clone() }).collect();
     let machine = sim.machine(OBJECT).filter(|_| watch.lines);
@@ -168,10 +168,10 @@ fn report(seed: u64, mix: String, watch: Watch, sim: &Sim<ProxyWorld>, world: Pr
         simulated: sim.now(),
         digest: sim.recorder.digest(),
         digests: sim.recorder.digests().to_vec(),
-        violation: world.violation,
+        violation: world.seen.violation,
         outcomes,
-        coverage: world.coverage,
-        features: world.features.map_or_else(Vec::new, Features::list),
+        coverage: world.seen.coverage,
+        features: world.seen.features.map_or_else(Vec::new, Features::list),
         mix,
         lines,
         script: sim.decisions.recorded(),
