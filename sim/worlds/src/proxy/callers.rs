@@ -4,103 +4,124 @@ use super::{
     coverage::{Fault, Sometimes},
     decisions::{CALL, CANCEL, CONFLICT, ENQUEUE, STATUS},
     message::Message,
-    world::{OBJECT, ProxyWorld},
+    plan::Plan,
+    stage::Stage,
 };
 use crate::history::ledger::{Ask, Observation, Planned};
-use durable_sim::{CallError, Key, Place, SECOND, Sim};
+use durable_sim::{CallError, Key, Place, SECOND};
 use proxy_fetch::{Callback, Caller, Event, ObjectCallback, Options, RefusalKind, Reply, Request};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 
 /// A caller gives up after this many calls.
 const MAX_TRIES: u32 = 12;
 
 /// One call.
 #[derive(Clone, Debug)]
-pub struct Call {
-    pub(super) ask: Ask,
+struct Call {
+    ask: Ask,
     /// Where it is decided about.
     place: Place,
     tries: u32,
     over: bool,
 }
 
-impl ProxyWorld {
+/// All callers.
+#[derive(Debug, Default)]
+pub(super) struct Callers {
+    calls: Vec<Call>,
+    /// Calls that hand in a request of the plan, and are not over.
+    enqueuing: FxHashMap<Planned, u32>,
+    /// Calls that the living instance has not answered.
+    waiting: BTreeSet<u64>,
+}
+
+impl Callers {
+    /// What this call asks.
+    pub fn asked(&self, number: u64) -> Ask {
+        self.calls[number as usize].ask
+    }
+
     /// A caller asks; not for the first time if `again`.
-    pub(super) fn ask(&mut self, sim: &mut Sim<Self>, ask: Ask, again: bool) {
-        let number = self.add_call(sim, ask, 0);
-        let mut decide = sim.decide_at(self.calls[number as usize].place);
-        if !self.healthy && decide.happens(&CALL.lost, self.plan.world.call_lost) {
-            self.seen.hit_call(Fault(25), ask);
-            sim.say("caller", || format!("F25: the call {number} is lost"));
-            sim.after(5 * SECOND, Message::CallFails(number));
+    pub fn ask(&mut self, stage: &mut Stage<'_>, ask: Ask, again: bool) {
+        let number = self.add_call(stage, ask, 0);
+        let mut decide = stage.sim.decide_at(self.calls[number as usize].place);
+        if !stage.healthy && decide.happens(&CALL.lost, stage.plan.world.call_lost) {
+            stage.seen.hit_call(Fault(25), ask);
+            stage.sim.say("caller", || format!("F25: the call {number} is lost"));
+            stage.sim.after(5 * SECOND, Message::CallFails(number));
             return;
         }
-        sim.after(self.network(&mut decide, &CALL.network), Message::CallArrives(number));
-        if !self.healthy && !again {
+        stage.sim.after(stage.network(&mut decide, &CALL.network), Message::CallArrives(number));
+        if !stage.healthy && !again {
             let all = [1, SECOND, 400 * SECOND];
-            let later = decide.sometimes_of(&CALL.repeated, self.plan.world.call_repeated, &all);
+            let later = decide.sometimes_of(&CALL.repeated, stage.plan.world.call_repeated, &all);
             if later > 0 {
-                self.seen.hit_call(Fault(25), ask);
-                sim.after(later, Message::AskAgain(ask));
+                stage.seen.hit_call(Fault(25), ask);
+                stage.sim.after(later, Message::AskAgain(ask));
             }
         }
     }
 
-    pub(super) fn call_arrives(&mut self, sim: &mut Sim<Self>, number: u64) {
+    /// A call arrives: the event that the object is to take in.
+    pub fn arrives(&self, stage: &mut Stage<'_>, number: u64) -> Event {
         let call = &self.calls[number as usize];
-        let (ask, place) = (call.ask, call.place);
-        sim.about(place.key);
+        let place = call.place;
+        stage.sim.about(place.key);
         let caller = Caller(number);
-        let event = match ask {
-            Ask::Enqueue { planned, .. } => self.enqueue_event(sim, caller, planned, place, false),
-            Ask::Conflicting { planned } => self.enqueue_event(sim, caller, planned, place, true),
+        match call.ask {
+            Ask::Enqueue { planned, .. } => enqueue_event(stage, caller, planned, place, false),
+            Ask::Conflicting { planned } => enqueue_event(stage, caller, planned, place, true),
             Ask::Cancel { planned } => Event::Cancel { caller, request_id: name(planned) },
             Ask::Status { planned } => Event::Status { caller, request_id: name(planned) },
-        };
-        match sim.call(self, OBJECT, event) {
-            Ok(_) => {
-                self.waiting.insert(number);
-            }
-            Err(error) => {
-                if error == CallError::Overloaded {
-                    self.seen.hit_object(Fault(28));
-                }
-                sim.say("caller", || format!("the call {number} fails: {error}"));
-                let mut decide = sim.decide_at(place);
-                sim.after(self.network(&mut decide, &CALL.refused), Message::CallFails(number));
-            }
         }
+    }
+
+    /// The object has taken the call in.
+    pub fn taken_in(&mut self, number: u64) {
+        self.waiting.insert(number);
+    }
+
+    /// The platform did not let the call in.
+    pub fn refused(&self, stage: &mut Stage<'_>, number: u64, error: CallError) {
+        if error == CallError::Overloaded {
+            stage.seen.hit_object(Fault(28));
+        }
+        stage.sim.say("caller", || format!("the call {number} fails: {error}"));
+        let mut decide = stage.sim.decide_at(self.calls[number as usize].place);
+        stage.sim.after(stage.network(&mut decide, &CALL.refused), Message::CallFails(number));
     }
 
     /// A reply leaves the object.
-    pub(super) fn reply(&mut self, sim: &mut Sim<Self>, number: u64, reply: &Reply) {
+    pub fn reply(&mut self, stage: &mut Stage<'_>, number: u64, reply: &Reply) {
         let ask = self.calls[number as usize].ask;
         self.waiting.remove(&number);
-        self.seen.observe(sim, &Observation::Replied { ask, reply });
+        stage.observe(&Observation::Replied { ask, reply });
         if let Ask::Enqueue { valid: false, .. } = ask {
-            self.seen.hit_object(Fault(32));
+            stage.seen.hit_object(Fault(32));
         }
-        let mut decide = sim.decide_at(self.calls[number as usize].place);
-        if !self.healthy && decide.happens(&CALL.reply_lost, self.plan.world.call_lost) {
-            self.seen.hit_call(Fault(25), ask);
-            sim.say("caller", || format!("F25: the reply to call {number} is lost"));
-            sim.after(5 * SECOND, Message::CallFails(number));
+        let mut decide = stage.sim.decide_at(self.calls[number as usize].place);
+        if !stage.healthy && decide.happens(&CALL.reply_lost, stage.plan.world.call_lost) {
+            stage.seen.hit_call(Fault(25), ask);
+            stage.sim.say("caller", || format!("F25: the reply to call {number} is lost"));
+            stage.sim.after(5 * SECOND, Message::CallFails(number));
             return;
         }
-        let delay = self.network(&mut decide, &CALL.reply);
+        let delay = stage.network(&mut decide, &CALL.reply);
         let is_full = matches!(reply, Reply::Refused(refusal) if refusal.kind == RefusalKind::QueueFull);
         if is_full {
-            self.seen.coverage.sometimes(Sometimes::QueueFull);
+            stage.seen.coverage.sometimes(Sometimes::QueueFull);
         }
         let answer = if is_full { Message::CallFails(number) } else { Message::ReplyArrives(number) };
-        sim.after(delay, answer);
+        stage.sim.after(delay, answer);
     }
 
-    pub(super) fn reply_arrives(&mut self, number: u64) {
+    pub fn reply_arrives(&mut self, number: u64) {
         self.end_call(number);
     }
 
-    fn add_call(&mut self, sim: &mut Sim<Self>, ask: Ask, tries: u32) -> u64 {
-        let place = sim.place(&CALL, key_of(ask));
+    fn add_call(&mut self, stage: &mut Stage<'_>, ask: Ask, tries: u32) -> u64 {
+        let place = stage.sim.place(&CALL, key_of(ask));
         self.calls.push(Call { ask, place, tries, over: false });
         if let Ask::Enqueue { planned, valid: true } = ask {
             *self.enqueuing.entry(planned).or_default() += 1;
@@ -122,52 +143,36 @@ impl ProxyWorld {
     }
 
     /// Whether a caller still waits to hear that this request is accepted.
-    pub(super) fn is_enqueuing(&self, planned: Planned) -> bool {
+    pub fn is_enqueuing(&self, planned: Planned) -> bool {
         self.enqueuing.get(&planned).is_some_and(|open| *open > 0)
     }
 
     /// A caller without an answer asks again, under the same id, until it loses patience.
-    pub(super) fn call_fails(&mut self, sim: &mut Sim<Self>, number: u64) {
+    pub fn fails(&mut self, stage: &mut Stage<'_>, number: u64) {
         let call = &self.calls[number as usize];
         let (ask, tries) = (call.ask, call.tries);
         if !self.end_call(number) || tries >= MAX_TRIES {
             return;
         }
-        let mut decide = sim.decide_at(self.calls[number as usize].place);
+        let mut decide = stage.sim.decide_at(self.calls[number as usize].place);
         let wait = (SECOND << tries.min(6)) + decide.time(&CALL.patience, 0, SECOND - 1);
-        let number = self.add_call(sim, ask, tries + 1);
-        sim.after(wait, Message::CallArrives(number));
+        let number = self.add_call(stage, ask, tries + 1);
+        stage.sim.after(wait, Message::CallArrives(number));
     }
 
     /// Calls that wait in a lost instance fail.
-    pub(super) fn fail_calls(&mut self, sim: &mut Sim<Self>) {
+    pub fn fail_calls(&mut self, stage: &mut Stage<'_>) {
         for number in std::mem::take(&mut self.waiting) {
-            sim.after(1_000, Message::CallFails(number));
+            stage.sim.after(1_000, Message::CallFails(number));
         }
     }
+}
 
-    fn enqueue_event(
-        &self,
-        sim: &Sim<Self>,
-        caller: Caller,
-        planned: Planned,
-        place: Place,
-        conflicting: bool,
-    ) -> Event {
-        // By nothing that other requests have a part in: a request keeps its ULID, and with it its jitter, when one is
-        // taken out.
-        let entropy = sim.decide_at(place).whole(&CALL.entropy, 0, (1 << 32) - 1).unsigned_abs();
-        let mut request = self.request(planned);
-        if conflicting {
-            request.url.push_str("?different");
-        }
-        Event::Enqueue { caller, request: Box::new(request), entropy: u128::from(entropy) }
-    }
-
+impl Plan {
     /// The request of this number as its caller sends it.
     #[must_use]
-    pub fn request(&self, planned: Planned) -> Request {
-        let plan = self.plan.requests.get(planned as usize).copied().flatten().unwrap_or_default();
+    pub(super) fn request(&self, planned: Planned) -> Request {
+        let plan = self.requests.get(planned as usize).copied().flatten().unwrap_or_default();
         let with_body = plan.body > 0;
         let mut request = Request {
             request_id: name(planned),
@@ -203,6 +208,17 @@ impl ProxyWorld {
         }
         request
     }
+}
+
+fn enqueue_event(stage: &Stage<'_>, caller: Caller, planned: Planned, place: Place, conflicting: bool) -> Event {
+    // By nothing that other requests have a part in: a request keeps its ULID, and with it its jitter, when one is
+    // taken out.
+    let entropy = stage.sim.decide_at(place).whole(&CALL.entropy, 0, (1 << 32) - 1).unsigned_abs();
+    let mut request = stage.plan.request(planned);
+    if conflicting {
+        request.url.push_str("?different");
+    }
+    Event::Enqueue { caller, request: Box::new(request), entropy: u128::from(entropy) }
 }
 
 /// A planned request's id.

@@ -7,15 +7,17 @@ use super::{
     coverage::{Fault, Sometimes},
     decisions::{ATTEMPT, FETCH, HOP, REPORT},
     message::Message,
+    stage::Stage,
     upstream::{Answer, Body, Breaks, OverQuota, Redirect},
-    world::ProxyWorld,
+    world::OBJECT,
 };
-use crate::history::ledger::{Fetch, Observation};
+use crate::history::ledger::{Fetch, Ledger, Observation};
 use crate::laws::Violation;
-use durable_sim::{InstanceId, Key, Micros, Place, SECOND, Sim};
+use durable_sim::{InstanceId, Key, Micros, Place, SECOND};
 use proxy_fetch::{
     AfterHead, Attempt, Event, Failure, FetchResult, Hop, Key as RowKey, Outcome, Payload, Table, Timestamp, limits,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A fetch or a callback under way.
 #[derive(Clone, Debug)]
@@ -71,89 +73,85 @@ impl Task {
     }
 }
 
-impl ProxyWorld {
-    pub(super) fn payload(&self, sim: &Sim<Self>, attempt: Attempt) -> Option<Payload> {
-        let key = RowKey { table: Table::Payloads, id: attempt.id };
-        Payload::decode(&sim.storage(super::world::OBJECT).get(&key)?).ok()
-    }
+/// The object's host.
+#[derive(Debug, Default)]
+pub(super) struct Host {
+    pub(super) tasks: Vec<Task>,
+    /// Running fetches and callbacks of the living instance.
+    fetching: BTreeMap<Attempt, u32>,
+    pub(super) calling_back: BTreeMap<Attempt, u32>,
+    /// Responses that it holds.
+    pub(super) held: BTreeSet<Attempt>,
+    /// A deployment takes the origins down too.
+    pub(super) origins_down: bool,
+}
 
-    /// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no redirect)
-    /// it is not made: that is most of the time.
-    fn first_hop(
-        &self,
-        sim: &Sim<Self>,
-        attempt: Attempt,
-        entry: usize,
-        answer: Answer,
-    ) -> Result<Option<Hop>, Failure> {
-        let entry = &self.seen.ledger.entries[entry];
-        let redirects = matches!(answer, Answer::Responds { redirect, .. } if redirect != Redirect::None);
-        if entry.payload && !entry.tampered && attempt.number == 1 && !redirects {
-            return Ok(None);
-        }
-        let payload = self.payload(sim, attempt).ok_or(Failure::Unreadable)?;
-        Hop::first(&self.plan.config, attempt.id, &payload).map(Some)
-    }
-
-    pub(super) fn start_fetch(&mut self, sim: &mut Sim<Self>, from: InstanceId, attempt: Attempt, timeout_ms: u32) {
-        let Some(entry) = self.seen.ledger.entry_of(attempt.id) else {
+impl Host {
+    pub fn start_fetch(&mut self, stage: &mut Stage<'_>, from: InstanceId, attempt: Attempt, timeout_ms: u32) {
+        let Some(entry) = stage.seen.ledger.entry_of(attempt.id) else {
             let what = format!("a fetch of {} leaves, which is not stored", attempt.id);
-            self.seen.violated(sim, Violation { law: "S4", what });
+            stage.violated(Violation { law: "S4", what });
             return;
         };
-        let left = Timestamp(sim.clock_ms(from.object));
-        self.seen.ledger.running += 1;
-        self.seen.ledger.entries[entry].fetches.push(Fetch { attempt, left, executed: 0, running: true, result: None });
-        self.seen.observe(sim, &Observation::FetchLeft { entry });
-        if self.seen.ledger.running == limits::MAX_IN_FLIGHT {
-            self.seen.coverage.sometimes(Sometimes::AllSlotsBusy);
+        let left = Timestamp(stage.sim.clock_ms(from.object));
+        stage.seen.ledger.running += 1;
+        stage.seen.ledger.entries[entry].fetches.push(Fetch {
+            attempt,
+            left,
+            executed: 0,
+            running: true,
+            result: None,
+        });
+        stage.observe(&Observation::FetchLeft { entry });
+        if stage.seen.ledger.running == limits::MAX_IN_FLIGHT {
+            stage.seen.coverage.sometimes(Sometimes::AllSlotsBusy);
         }
-        let planned = self.seen.ledger.entries[entry].planned;
-        let place = sim.place(&FETCH, ATTEMPT.key2(planned, attempt.number.into()));
-        let answer = self.decide_answer(sim, planned, place);
+        let planned = stage.seen.ledger.entries[entry].planned;
+        let place = stage.sim.place(&FETCH, ATTEMPT.key2(planned, attempt.number.into()));
+        let answer = stage.decide_answer(planned, place);
         let number = self.tasks.len() as u32;
         self.tasks.push(Task { place, ..Task::new(attempt, entry, from, answer, None) });
         self.fetching.insert(attempt, number);
-        match self.first_hop(sim, attempt, entry, answer) {
+        match first_hop(stage, attempt, entry, answer) {
             Ok(hop) => self.tasks[number as usize].hop = hop.map(Box::new),
-            Err(failure) => return self.end_fetch(sim, number, Some(FetchResult::Failed(failure))),
+            Err(failure) => return self.end_fetch(stage, number, Some(FetchResult::Failed(failure))),
         }
         let all = [OverQuota::Timer, OverQuota::Fetch];
-        let over_quota = if self.healthy {
+        let over_quota = if stage.healthy {
             OverQuota::Nothing
         } else {
-            sim.decide_at(place).sometimes_one(&FETCH.over_quota, self.plan.world.over_quota, &all)
+            stage.sim.decide_at(place).sometimes_one(&FETCH.over_quota, stage.plan.world.over_quota, &all)
         };
         if over_quota != OverQuota::Nothing {
-            self.seen.hit_object(Fault(28));
+            stage.seen.hit_object(Fault(28));
         }
         match over_quota {
-            OverQuota::Nothing => sim.after(u64::from(timeout_ms) * 1_000, Message::FetchTimer(number)),
+            OverQuota::Nothing => stage.sim.after(u64::from(timeout_ms) * 1_000, Message::FetchTimer(number)),
             // No timer is to be had: only the machine's lease ends this attempt.
             OverQuota::Timer => {}
             OverQuota::Fetch => {
-                return self.end_fetch(sim, number, Some(FetchResult::Failed(Failure::NotSent)));
+                return self.end_fetch(stage, number, Some(FetchResult::Failed(Failure::NotSent)));
             }
         }
-        if sim.connect(from, Message::FetchConnects(number)) {
+        if stage.sim.connect(from, Message::FetchConnects(number)) {
             self.tasks[number as usize].waits = true;
-            self.seen.hit_if_in_flight(Fault::CONNECTIONS_FULL, entry);
-            sim.say("host", || format!("F20: {attempt} waits for a connection"));
+            stage.seen.hit_if_in_flight(Fault::CONNECTIONS_FULL, entry);
+            stage.sim.say("host", || format!("F20: {attempt} waits for a connection"));
         } else {
             self.tasks[number as usize].connected = true;
         }
     }
 
-    pub(super) fn fetch_connects(&mut self, sim: &mut Sim<Self>, number: u32) {
+    pub fn fetch_connects(&mut self, stage: &mut Stage<'_>, number: u32) {
         let task = &mut self.tasks[number as usize];
         let granted = std::mem::take(&mut task.waits);
         if std::mem::take(&mut task.is_zombie) {
-            sim.say("host", || format!("F9: {} goes out all the same", self.tasks[number as usize].attempt));
+            stage.sim.say("host", || format!("F9: {} goes out all the same", self.tasks[number as usize].attempt));
         } else if task.over {
             // It waited for this slot; the next one gets it.
             if granted {
                 let instance = task.instance;
-                sim.disconnect(instance);
+                stage.sim.disconnect(instance);
             }
             return;
         } else {
@@ -161,75 +159,74 @@ impl ProxyWorld {
         }
         let task = &self.tasks[number as usize];
         let entry = task.entry;
-        let delay = self.network(&mut sim.decide_at(task.place), &FETCH.there);
+        let delay = stage.network(&mut stage.sim.decide_at(task.place), &FETCH.there);
         match self.tasks[number as usize].answer {
             Answer::Breaks(Breaks::NoConnection) => {
-                self.seen.hit_if_in_flight(Fault(21), entry);
-                sim.after(delay, Message::FetchBreaks(number, false));
+                stage.seen.hit_if_in_flight(Fault(21), entry);
+                stage.sim.after(delay, Message::FetchBreaks(number, false));
             }
             Answer::Breaks(Breaks::BeforeActing) => {
-                self.seen.hit_if_in_flight(Fault(21), entry);
+                stage.seen.hit_if_in_flight(Fault(21), entry);
                 self.tasks[number as usize].sent = true;
-                sim.after(delay, Message::FetchBreaks(number, true));
+                stage.sim.after(delay, Message::FetchBreaks(number, true));
             }
             Answer::Breaks(Breaks::AfterActing | Breaks::Never) | Answer::Stalls | Answer::Responds { .. } => {
-                sim.after(delay, Message::FetchReaches(number));
+                stage.sim.after(delay, Message::FetchReaches(number));
             }
         }
     }
 
     /// The upstream acts, whether or not anybody still waits for its answer.
-    pub(super) fn fetch_reaches(&mut self, sim: &mut Sim<Self>, number: u32) {
+    pub fn fetch_reaches(&mut self, stage: &mut Stage<'_>, number: u32) {
         let task = &mut self.tasks[number as usize];
         if !task.over {
             task.sent = true;
         }
         let (attempt, entry, answer) = (task.attempt, task.entry, task.answer);
-        let planned = self.seen.ledger.entries[entry].planned;
+        let planned = stage.seen.ledger.entries[entry].planned;
         let hop = task.hop.take();
         let redirects = hop.as_ref().map_or(0, |hop| hop.redirects);
         // A redirect goes on with the same attempt; what counts is how often the request itself was executed.
-        let first = self.seen.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt);
+        let first = stage.seen.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt);
         if let Some(fetch) = first.filter(|_| redirects == 0) {
             fetch.executed += 1;
         }
-        sim.say("upstream", || {
+        stage.sim.say("upstream", || {
             let host =
                 hop.as_ref().and_then(|hop| hop.url.host_str()).map_or(format!("u{planned}.test"), str::to_owned);
             format!("{host} acts on {attempt}")
         });
         if let Some(hop) = &hop {
             let host = hop.url.host_str().unwrap_or_default();
-            self.seen
-                .observe(sim, &Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
+            stage.observe(&Observation::Executed { entry, number: attempt.number, host, headers: &hop.headers });
         }
         self.tasks[number as usize].hop = hop;
-        let leg = sim.place(&HOP, ATTEMPT.key2(planned, attempt.number.into()));
+        let leg = stage.sim.place(&HOP, ATTEMPT.key2(planned, attempt.number.into()));
         self.tasks[number as usize].leg = leg;
-        let back = self.network(&mut sim.decide_at(leg), &HOP.back);
+        let back = stage.network(&mut stage.sim.decide_at(leg), &HOP.back);
         match answer {
             Answer::Breaks(Breaks::NoConnection | Breaks::BeforeActing) | Answer::Stalls => {}
             Answer::Breaks(Breaks::AfterActing | Breaks::Never) => {
-                self.seen.hit_if_in_flight(Fault(21), entry);
-                sim.after(back, Message::FetchBreaks(number, true));
+                stage.seen.hit_if_in_flight(Fault(21), entry);
+                stage.sim.after(back, Message::FetchBreaks(number, true));
             }
-            Answer::Responds { head_us, .. } => sim.after(head_us + back, Message::FetchHead(number)),
+            Answer::Responds { head_us, .. } => stage.sim.after(head_us + back, Message::FetchHead(number)),
         }
     }
 
-    pub(super) fn fetch_head(&mut self, sim: &mut Sim<Self>, number: u32) {
+    pub fn fetch_head(&mut self, stage: &mut Stage<'_>, number: u32) {
         let task = &self.tasks[number as usize];
         let (entry, instance) = (task.entry, task.instance);
         let Answer::Responds { status, body, body_us, redirect, .. } = task.answer else { return };
         if task.over {
-            self.answer_is_late(sim, number, FetchResult::Response { status: 200, retry_after: None });
+            self.answer_is_late(stage, number, FetchResult::Response { status: 200, retry_after: None });
             return;
         }
         if redirect != Redirect::None {
-            self.seen.hit_if_in_flight(Fault(24), entry);
+            stage.seen.hit_if_in_flight(Fault(24), entry);
             let Some(hop) = self.tasks[number as usize].hop.take() else { return };
             let location = redirect.location(&hop);
-            match hop.after_head(&self.plan.config, status, location.as_deref()) {
+            match hop.after_head(&stage.plan.config, status, location.as_deref()) {
                 AfterHead::Follow(next) => {
                     let over = redirect.ends_after(next.redirects);
                     self.tasks[number as usize].hop = Some(Box::new(next));
@@ -237,165 +234,161 @@ impl ProxyWorld {
                         (*status, *redirect) = (200, Redirect::None);
                     }
                     let leg = self.tasks[number as usize].leg;
-                    let delay = self.network(&mut sim.decide_at(leg), &HOP.there);
-                    sim.after(delay, Message::FetchReaches(number));
+                    let delay = stage.network(&mut stage.sim.decide_at(leg), &HOP.there);
+                    stage.sim.after(delay, Message::FetchReaches(number));
                     return;
                 }
                 AfterHead::Fail(failure) => {
-                    return self.end_fetch(sim, number, Some(FetchResult::Failed(failure)));
+                    return self.end_fetch(stage, number, Some(FetchResult::Failed(failure)));
                 }
                 AfterHead::Read => {}
             }
         } else if status != 200 {
-            self.seen.hit_if_in_flight(Fault(24), entry);
+            stage.seen.hit_if_in_flight(Fault(24), entry);
         }
-        if self.plan.slot_until_head {
+        if stage.plan.slot_until_head {
             self.tasks[number as usize].connected = false;
-            sim.disconnect(instance);
+            stage.sim.disconnect(instance);
         }
         match body {
-            Body::Hangs => self.seen.hit_if_in_flight(Fault(22), entry),
-            Body::Whole => sim.after(body_us, Message::FetchBody(number)),
+            Body::Hangs => stage.seen.hit_if_in_flight(Fault(22), entry),
+            Body::Whole => stage.sim.after(body_us, Message::FetchBody(number)),
             Body::Truncated | Body::TooLarge | Body::BadHead => {
-                self.seen.hit_if_in_flight(Fault(22), entry);
-                sim.after(body_us, Message::FetchBody(number));
+                stage.seen.hit_if_in_flight(Fault(22), entry);
+                stage.sim.after(body_us, Message::FetchBody(number));
             }
         }
     }
 
-    pub(super) fn fetch_body(&mut self, sim: &mut Sim<Self>, number: u32) {
+    pub fn fetch_body(&mut self, stage: &mut Stage<'_>, number: u32) {
         let task = &self.tasks[number as usize];
         let Answer::Responds { status, body, retry_after, .. } = task.answer else { return };
         if task.over {
-            self.answer_is_late(sim, number, FetchResult::Response { status: 200, retry_after: None });
+            self.answer_is_late(stage, number, FetchResult::Response { status: 200, retry_after: None });
             return;
         }
         let result = match body {
-            Body::Whole => FetchResult::Response { status, retry_after: retry_after.text(sim.true_ms()) },
+            Body::Whole => FetchResult::Response { status, retry_after: retry_after.text(stage.sim.true_ms()) },
             Body::Truncated => FetchResult::Failed(Failure::BodyBroken),
             Body::TooLarge => FetchResult::Failed(Failure::BodyTooLarge),
             Body::BadHead => FetchResult::Failed(Failure::BadHead),
             Body::Hangs => return,
         };
-        self.end_fetch(sim, number, Some(result));
+        self.end_fetch(stage, number, Some(result));
     }
 
-    pub(super) fn fetch_breaks(&mut self, sim: &mut Sim<Self>, number: u32, sent: bool) {
+    pub fn fetch_breaks(&mut self, stage: &mut Stage<'_>, number: u32, sent: bool) {
         let task = &self.tasks[number as usize];
         if task.over {
-            self.answer_is_late(sim, number, FetchResult::Failed(Failure::Broken));
+            self.answer_is_late(stage, number, FetchResult::Failed(Failure::Broken));
             return;
         }
         let failure = if sent { Failure::Broken } else { Failure::NotSent };
-        self.end_fetch(sim, number, Some(FetchResult::Failed(failure)));
+        self.end_fetch(stage, number, Some(FetchResult::Failed(failure)));
     }
 
-    pub(super) fn fetch_timer(&mut self, sim: &mut Sim<Self>, number: u32) {
+    pub fn fetch_timer(&mut self, stage: &mut Stage<'_>, number: u32) {
         let task = &self.tasks[number as usize];
         if task.over {
-            self.orphan_ends(sim, number, FetchResult::Failed(Failure::TimedOut));
+            self.orphan_ends(stage, number, FetchResult::Failed(Failure::TimedOut));
             return;
         }
         // A request that still waits for its connection was certainly not sent.
         let failure = if task.connected || task.sent { Failure::TimedOut } else { Failure::NotSent };
-        self.end_fetch(sim, number, Some(FetchResult::Failed(failure)));
+        self.end_fetch(stage, number, Some(FetchResult::Failed(failure)));
     }
 
     /// The machine gives an attempt up: its fetch is cancelled, its response dropped.
-    pub(super) fn abort(&mut self, sim: &mut Sim<Self>, attempt: Attempt) {
+    pub fn abort(&mut self, stage: &mut Stage<'_>, attempt: Attempt) {
         self.held.remove(&attempt);
         if let Some(number) = self.fetching.get(&attempt).copied() {
-            self.end_fetch(sim, number, None);
+            self.end_fetch(stage, number, None);
         }
     }
 
-    fn end_fetch(&mut self, sim: &mut Sim<Self>, number: u32, result: Option<FetchResult>) {
+    fn end_fetch(&mut self, stage: &mut Stage<'_>, number: u32, result: Option<FetchResult>) {
         let task = &mut self.tasks[number as usize];
         let (attempt, entry, instance) = (task.attempt, task.entry, task.instance);
         task.over = true;
         let connected = std::mem::take(&mut task.connected);
         self.fetching.remove(&attempt);
-        self.seen.ledger.running -= 1;
-        if let Some(fetch) = self.seen.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
+        stage.seen.ledger.running -= 1;
+        if let Some(fetch) = stage.seen.ledger.entries[entry].fetches.iter_mut().find(|fetch| fetch.attempt == attempt)
+        {
             fetch.running = false;
             fetch.result.clone_from(&result);
         }
         if connected {
-            sim.disconnect(instance);
+            stage.sim.disconnect(instance);
         }
-        self.seen.observe(sim, &Observation::FetchEnded { entry, attempt });
+        stage.observe(&Observation::FetchEnded { entry, attempt });
         if let Some(result) = result {
             if matches!(result, FetchResult::Response { .. }) {
                 self.held.insert(attempt);
             }
-            sim.about(self.report(entry, attempt));
-            sim.resume(instance, Event::Fetched { attempt, result });
+            stage.sim.about(report(&stage.seen.ledger, entry, attempt));
+            stage.sim.resume(instance, Event::Fetched { attempt, result });
         }
     }
 
-    /// What a report of an attempt is about.
-    fn report(&self, entry: usize, attempt: Attempt) -> Key {
-        REPORT.key2(self.seen.ledger.entries[entry].planned, attempt.number.into())
-    }
-
-    fn answer_is_late(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) {
+    fn answer_is_late(&mut self, stage: &mut Stage<'_>, number: u32, result: FetchResult) {
         let task = &self.tasks[number as usize];
         let (entry, attempt) = (task.entry, task.attempt);
-        if !self.seen.is_in_flight(entry) {
-            self.seen.hit(Fault(23), entry);
+        if !stage.seen.is_in_flight(entry) {
+            stage.seen.hit(Fault(23), entry);
         }
-        if !self.orphan_ends(sim, number, result) {
-            sim.say("host", || format!("F23: an answer to {attempt} finds nobody"));
+        if !self.orphan_ends(stage, number, result) {
+            stage.sim.say("host", || format!("F23: an answer to {attempt} finds nobody"));
         }
     }
 
     /// A fetch whose machine is gone ends: the next machine of the instance is told, and its connection is free.
     /// Whether it was such a fetch.
-    fn orphan_ends(&mut self, sim: &mut Sim<Self>, number: u32, result: FetchResult) -> bool {
+    fn orphan_ends(&mut self, stage: &mut Stage<'_>, number: u32, result: FetchResult) -> bool {
         let task = &mut self.tasks[number as usize];
         let (attempt, instance, entry) = (task.attempt, task.instance, task.entry);
         if !std::mem::take(&mut task.is_orphan) {
             return false;
         }
         if std::mem::take(&mut task.connected) {
-            sim.disconnect(instance);
+            stage.sim.disconnect(instance);
         }
-        sim.about(self.report(entry, attempt));
-        sim.resume(instance, Event::Fetched { attempt, result });
+        stage.sim.about(report(&stage.seen.ledger, entry, attempt));
+        stage.sim.resume(instance, Event::Fetched { attempt, result });
         true
     }
 
     /// F10: the work goes on, and will be reported to the next machine of the instance.
-    pub(super) fn orphan_work(&mut self) {
+    pub fn orphan_work(&mut self) {
         for number in self.fetching.values().chain(self.calling_back.values()) {
             self.tasks[*number as usize].is_orphan = true;
         }
     }
 
     /// F9: the instance that is replaced runs on for a while, and fetches that waited for a connection get one.
-    pub(super) fn zombies(&mut self, sim: &mut Sim<Self>) {
+    pub fn zombies(&mut self, stage: &mut Stage<'_>) {
         const RUNS_ON: Micros = 30 * SECOND;
-        if self.healthy {
+        if stage.healthy {
             return;
         }
         let waiting: Vec<u32> =
             self.fetching.values().copied().filter(|number| self.tasks[*number as usize].waits).collect();
         for number in waiting {
             let task = &mut self.tasks[number as usize];
-            let mut decide = sim.decide_at(task.place);
-            let later = decide.sometimes(&FETCH.runs_on, self.plan.world.zombie, 1, RUNS_ON);
+            let mut decide = stage.sim.decide_at(task.place);
+            let later = decide.sometimes(&FETCH.runs_on, stage.plan.world.zombie, 1, RUNS_ON);
             if later == 0 {
                 continue;
             }
             (task.waits, task.is_zombie) = (false, true);
             let entry = task.entry;
-            self.seen.hit(Fault::ZOMBIE, entry);
-            sim.after(later, Message::FetchConnects(number));
+            stage.seen.hit(Fault::ZOMBIE, entry);
+            stage.sim.after(later, Message::FetchConnects(number));
         }
     }
 
     /// All of the instance's work is gone (F7).
-    pub(super) fn lose_work(&mut self, sim: &mut Sim<Self>) {
+    pub fn lose_work(&mut self, stage: &mut Stage<'_>) {
         let fetching = std::mem::take(&mut self.fetching);
         let calling_back = std::mem::take(&mut self.calling_back);
         self.held.clear();
@@ -404,15 +397,40 @@ impl ProxyWorld {
             let entry = task.entry;
             task.over = true;
             let is_fetch = task.outcome.is_none();
-            self.seen.hit_running(Fault::WORK_VANISHES, entry);
+            stage.seen.hit_running(Fault::WORK_VANISHES, entry);
             if is_fetch {
-                self.seen.ledger.running -= 1;
-                let fetches = &mut self.seen.ledger.entries[entry].fetches;
+                stage.seen.ledger.running -= 1;
+                let fetches = &mut stage.seen.ledger.entries[entry].fetches;
                 if let Some(fetch) = fetches.iter_mut().find(|fetch| fetch.attempt == attempt) {
                     fetch.running = false;
                 }
-                self.seen.observe(sim, &Observation::FetchEnded { entry, attempt });
+                stage.observe(&Observation::FetchEnded { entry, attempt });
             }
         }
     }
+}
+
+/// What a real host sends first. Where nothing of it can matter (an unharmed row, the first attempt, no redirect)
+/// it is not made: that is most of the time.
+fn first_hop(stage: &Stage<'_>, attempt: Attempt, entry: usize, answer: Answer) -> Result<Option<Hop>, Failure> {
+    let entry = &stage.seen.ledger.entries[entry];
+    let redirects = matches!(answer, Answer::Responds { redirect, .. } if redirect != Redirect::None);
+    if entry.payload && !entry.tampered && attempt.number == 1 && !redirects {
+        return Ok(None);
+    }
+    let payload = stage.payload(attempt).ok_or(Failure::Unreadable)?;
+    Hop::first(&stage.plan.config, attempt.id, &payload).map(Some)
+}
+
+impl Stage<'_> {
+    /// What is stored of the request itself, if it can be read.
+    pub fn payload(&self, attempt: Attempt) -> Option<Payload> {
+        let key = RowKey { table: Table::Payloads, id: attempt.id };
+        Payload::decode(&self.sim.storage(OBJECT).get(&key)?).ok()
+    }
+}
+
+/// What a report of an attempt is about.
+fn report(ledger: &Ledger, entry: usize, attempt: Attempt) -> Key {
+    REPORT.key2(ledger.entries[entry].planned, attempt.number.into())
 }

@@ -14,8 +14,10 @@ pub mod object;
 pub mod plan;
 mod profile;
 mod reached;
+mod rows;
 mod run;
 mod seen;
+mod stage;
 mod upstream;
 mod world;
 

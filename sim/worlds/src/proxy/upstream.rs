@@ -1,8 +1,8 @@
 //! Upstreams: what one answers to an attempt, decided for the request and the attempt alone (F21-F24).
 
-use super::{decisions::FETCH, message::Message, plan::PlannedRequest, world::ProxyWorld};
+use super::{decisions::FETCH, message::Message, plan::PlannedRequest, stage::Stage};
 use crate::history::ledger::{Ask, Planned};
-use durable_sim::{Micros, Place, Sim, words};
+use durable_sim::{Micros, Place, words};
 use proxy_fetch::{Hop, Timestamp};
 
 /// What happens to an attempt.
@@ -171,11 +171,12 @@ fn http_date(seconds: u64) -> String {
     httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
 }
 
-impl ProxyWorld {
-    pub(super) fn decide_answer(&self, sim: &Sim<Self>, planned: Planned, place: Place) -> Answer {
+impl Stage<'_> {
+    /// What the upstream answers to an attempt.
+    pub fn decide_answer(&self, planned: Planned, place: Place) -> Answer {
         let request = self.plan.requests.get(planned as usize).and_then(Option::as_ref);
         let service_us = request.map_or(PlannedRequest::default().service_us, |request| request.service_us);
-        let mut decide = sim.decide_at(place);
+        let mut decide = self.sim.decide_at(place);
         let head_us = decide.time(&FETCH.head, service_us / 50, service_us);
         let body_us = decide.time(&FETCH.content, 0, service_us / 10);
         let plain = Answer::Responds {
@@ -224,21 +225,21 @@ impl ProxyWorld {
     }
 
     /// A callback's handler hands in a request of its own: a new one, made like the one it is told about.
-    pub(super) fn enqueue_one_more(&mut self, sim: &mut Sim<Self>, like: Planned) {
+    pub fn enqueue_one_more(&mut self, like: Planned) {
         /// A chain of such requests ends by itself.
         const MAX_PLANNED: usize = 2_000;
         let planned = self.plan.requests.len();
         let request = self.plan.requests.get(like as usize).and_then(Option::as_ref);
         let Some(request) = request.filter(|_| planned < MAX_PLANNED) else { return };
         let more = super::plan::PlannedRequest {
-            at: sim.now(),
+            at: self.sim.now(),
             cancel_at: None,
             status_at: None,
             conflict_at: None,
             ..*request
         };
         self.plan.requests.push(Some(more));
-        sim.after(0, Message::Ask(Ask::Enqueue { planned: planned as Planned, valid: true }));
+        self.sim.after(0, Message::Ask(Ask::Enqueue { planned: planned as Planned, valid: true }));
     }
 }
 

@@ -1,23 +1,24 @@
-//! The world around one proxy-fetch object: callers, upstreams and origins, and the ground truth they keep.
+//! The world around one proxy-fetch object: the engine's events go from here to the part that they are for.
 //!
-//! The laws are checked here, at each thing that can be seen from outside.
+//! Callers (`callers.rs`), the host (`host.rs`, `callbacks.rs`) and the stored rows (`rows.rs`) each have a state of
+//! their own; all act on one stage (`stage.rs`), and what they do is seen (`seen.rs`).
 
 use super::{
-    callers::Call,
+    callers::Callers,
     coverage::Fault,
-    decisions::{CANCEL, CONFLICT, ENQUEUE, RESET, ROWS, STATUS},
-    host::Task,
+    decisions::{CANCEL, CONFLICT, ENQUEUE, RESET, STATUS},
+    host::Host,
     message::Message,
     object::ProxyObject,
     plan::{How, Plan},
+    rows::Rows,
     seen::Seen,
+    stage::Stage,
 };
 use crate::history::ledger::{Ask, Observation, Planned};
-use crate::laws::{Laws, Violation, outcome_of};
-use durable_sim::{Decision, Fault as Named, InstanceId, Key, Micros, ObjectId, SECOND, Sim, Time};
-use proxy_fetch::{Attempt, Effect, ROW_VERSION, Table, Timestamp};
-use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::laws::{Laws, Violation};
+use durable_sim::{Fault as Named, InstanceId, Key, ObjectId, SECOND, Sim};
+use proxy_fetch::{CallbackResult, Effect, Timestamp};
 
 /// The one object of this world.
 pub(super) const OBJECT: ObjectId = 0;
@@ -27,21 +28,18 @@ pub struct ProxyWorld {
     /// What the seed drew.
     pub plan: Plan,
     pub(super) seen: Seen,
-    pub(super) calls: Vec<Call>,
-    /// Calls that hand in a request of the plan, and are not over.
-    pub(super) enqueuing: FxHashMap<Planned, u32>,
-    /// Calls that the living instance has not answered.
-    pub(super) waiting: BTreeSet<u64>,
-    pub(super) tasks: Vec<Task>,
-    /// Running fetches and callbacks of the living instance.
-    pub(super) fetching: BTreeMap<Attempt, u32>,
-    pub(super) calling_back: BTreeMap<Attempt, u32>,
-    /// Responses that the host holds.
-    pub(super) held: BTreeSet<Attempt>,
-    pub(super) healthy: bool,
-    pub(super) origins_down: bool,
-    repair_needed: bool,
-    foreign: Vec<(proxy_fetch::Key, u8)>,
+    callers: Callers,
+    host: Host,
+    rows: Rows,
+    healthy: bool,
+}
+
+/// The parts that act, and the stage they act on.
+struct Parts<'a> {
+    stage: Stage<'a>,
+    callers: &'a mut Callers,
+    host: &'a mut Host,
+    rows: &'a mut Rows,
 }
 
 impl ProxyWorld {
@@ -52,17 +50,15 @@ impl ProxyWorld {
             seen: Seen::new(&plan, laws),
             healthy: plan.profile == super::Profile::Calm,
             plan,
-            calls: Vec::new(),
-            enqueuing: FxHashMap::default(),
-            waiting: BTreeSet::new(),
-            tasks: Vec::new(),
-            fetching: BTreeMap::new(),
-            calling_back: BTreeMap::new(),
-            held: BTreeSet::new(),
-            origins_down: false,
-            repair_needed: false,
-            foreign: Vec::new(),
+            callers: Callers::default(),
+            host: Host::default(),
+            rows: Rows::default(),
         }
+    }
+
+    const fn parts<'a>(&'a mut self, sim: &'a mut Sim<Self>) -> Parts<'a> {
+        let Self { plan, seen, callers, host, rows, healthy } = self;
+        Parts { stage: Stage { sim, plan, seen, healthy: *healthy }, callers, host, rows }
     }
 
     /// Puts the plan on the run's calendar.
@@ -93,47 +89,23 @@ impl ProxyWorld {
         sim.plan(self.plan.heal_at, Key::WORLD, Message::Heal);
     }
 
-    /// One-way time of a message.
-    pub(super) fn network(&self, decide: &mut Decision, time: &Time) -> Micros {
-        decide.time(time, self.plan.network_us / 4, self.plan.network_us)
-    }
-
     fn heal(&mut self, sim: &mut Sim<Self>) {
         sim.say("world", || "faults cease".into());
         self.healthy = true;
-        self.origins_down = false;
+        self.host.origins_down = false;
         let recovery_ms = sim.heal() / 1_000;
-        // A program that knows the other version takes over.
-        let foreign = std::mem::take(&mut self.foreign);
-        if !foreign.is_empty() {
+        let repair_needed = self.rows.are_foreign();
+        if repair_needed {
+            // A program that knows the other version takes over.
             sim.reset(self, OBJECT, Named::DEPLOY);
-            for (key, first) in foreign {
-                if let Some(byte) = sim.storage_mut(OBJECT).rows_mut().get_mut(&key).and_then(|bytes| bytes.first_mut())
-                {
-                    *byte = first;
-                }
-                let Some(at) = self.seen.ledger.entry_of(key.id) else { continue };
-                // A payload stays for good once it could not be read.
-                let outcome = outcome_of(&self.seen.ledger.entries[at].stored).or(self.seen.ledger.entries[at].outcome);
-                let outlives = key.table == Table::Payloads && outcome.is_some();
-                self.seen.ledger.entries[at].tampered = outlives && sim.storage(OBJECT).read().contains_key(&key);
-                // While it could not be read its name may have been taken: then two stand for one name.
-                let planned = self.seen.ledger.entries[at].planned;
-                let mut named: Vec<_> =
-                    self.seen.ledger.entries.iter_mut().filter(|entry| entry.planned == planned).collect();
-                if named.len() > 1 {
-                    for entry in &mut named {
-                        (entry.tampered, entry.state_readable) = (true, true);
-                    }
-                }
-            }
-            self.repair_needed = true;
+            let Parts { stage, rows, .. } = &mut self.parts(sim);
+            rows.become_known(stage);
         }
         let now = Timestamp(sim.true_ms());
         self.seen.observe(sim, &Observation::Healed { now, recovery_ms });
         // The platform has lost the alarm: the next entry after its time, whoever makes it, must repair that (law L3).
         // Otherwise nobody calls, and the stored alarm alone must do.
-        if self.repair_needed {
+        if repair_needed {
             let at = sim.now() + SECOND;
             sim.plan(at, STATUS.key(0), Message::Ask(Ask::Status { planned: 0 }));
         }
@@ -144,66 +116,22 @@ impl ProxyWorld {
         }
     }
 
-    /// F27 and F33: while no instance lives, a stored row changes.
-    fn tamper(&mut self, sim: &mut Sim<Self>) {
-        if self.healthy {
-            return;
+    fn call_arrives(&mut self, sim: &mut Sim<Self>, number: u64) {
+        let Parts { stage, callers, .. } = &mut self.parts(sim);
+        let event = callers.arrives(stage, number);
+        let answer = sim.call(self, OBJECT, event);
+        let Parts { stage, callers, .. } = &mut self.parts(sim);
+        match answer {
+            Ok(_) => callers.taken_in(number),
+            Err(error) => callers.refused(stage, number, error),
         }
-        let place = sim.place(&ROWS, sim.cause());
-        let mut decide = sim.decide_at(place);
-        let corrupt = decide.happens(&ROWS.corrupt, self.plan.world.row_corrupt);
-        let foreign = decide.happens(&ROWS.foreign, self.plan.world.row_foreign);
-        if !corrupt && !foreign {
-            return;
-        }
-        let keys: Vec<_> = sim
-            .storage(OBJECT)
-            .read()
-            .iter()
-            .filter(|(key, bytes)| {
-                let is_chosen_from = match key.table {
-                    Table::Requests | Table::Payloads | Table::Finished => true,
-                    // A damaged one may lead to any epoch and time; tests of the core look at that.
-                    Table::Meta => foreign && !corrupt,
-                    Table::Quarantine => false,
-                };
-                is_chosen_from && bytes.first() == Some(&ROW_VERSION)
-            })
-            .map(|(key, _)| *key)
-            .collect();
-        if keys.is_empty() {
-            return;
-        }
-        let key = keys[decide.up_to(&ROWS.row, keys.len() as u64 - 1) as usize];
-        let fault = if corrupt { Fault(27) } else { Fault(33) };
-        if key.table == Table::Meta {
-            self.seen.hit_object(fault);
-        } else {
-            let Some(entry) = self.seen.ledger.entry_of(key.id) else { return };
-            if self.seen.ledger.entries[entry].tampered {
-                return;
-            }
-            self.seen.hit(fault, entry);
-            self.seen.ledger.entries[entry].tampered = true;
-            self.seen.ledger.entries[entry].state_readable = key.table == Table::Payloads;
-        }
-        sim.say("world", || format!("{fault}: the stored {key} is {}", if corrupt { "corrupt" } else { "foreign" }));
-        let Some(bytes) = sim.storage_mut(OBJECT).rows_mut().get_mut(&key) else { return };
-        if corrupt {
-            bytes.truncate(1 + bytes.len() / 3);
-        } else if let Some(first) = bytes.first_mut() {
-            self.foreign.push((key, *first));
-            *first = ROW_VERSION + 1;
-        }
-        let bytes = bytes.clone();
-        self.seen.observe(sim, &Observation::Tampered { key, bytes: &bytes });
     }
 
     /// The run is over: the last look.
     pub fn end(&mut self, sim: &mut Sim<Self>) {
         self.seen.ended(sim);
-        if self.seen.violation.is_none() && !self.held.is_empty() {
-            let what = format!("{} responses are still held at rest", self.held.len());
+        if self.seen.violation.is_none() && !self.host.held.is_empty() {
+            let what = format!("{} responses are still held at rest", self.host.held.len());
             self.seen.violated(sim, Violation { law: "S15", what });
         }
     }
@@ -214,32 +142,31 @@ impl durable_sim::World for ProxyWorld {
     type Message = Message;
 
     fn receive(&mut self, sim: &mut Sim<Self>, message: Message) {
+        let Parts { stage, callers, host, .. } = &mut self.parts(sim);
         match message {
-            Message::Ask(ask) => self.ask(sim, ask, false),
-            Message::AskAgain(ask) => self.ask(sim, ask, true),
+            Message::Ask(ask) => callers.ask(stage, ask, false),
+            Message::AskAgain(ask) => callers.ask(stage, ask, true),
             Message::CallArrives(call) => self.call_arrives(sim, call),
-            Message::CallFails(call) => self.call_fails(sim, call),
-            Message::ReplyArrives(call) => self.reply_arrives(call),
-            Message::FetchConnects(task) => self.fetch_connects(sim, task),
-            Message::FetchReaches(task) => self.fetch_reaches(sim, task),
-            Message::FetchHead(task) => self.fetch_head(sim, task),
-            Message::FetchBody(task) => self.fetch_body(sim, task),
-            Message::FetchBreaks(task, sent) => self.fetch_breaks(sim, task, sent),
-            Message::FetchTimer(task) => self.fetch_timer(sim, task),
-            Message::CallbackReaches(task) => self.callback_reaches(sim, task),
-            Message::CallbackEnds(task, result) => self.callback_ends(sim, task, result),
-            Message::CallbackTimer(task) => {
-                self.callback_ends(sim, task, proxy_fetch::CallbackResult::Failed);
-            }
-            Message::Reset(_) if self.healthy => {}
+            Message::CallFails(call) => callers.fails(stage, call),
+            Message::ReplyArrives(call) => callers.reply_arrives(call),
+            Message::FetchConnects(task) => host.fetch_connects(stage, task),
+            Message::FetchReaches(task) => host.fetch_reaches(stage, task),
+            Message::FetchHead(task) => host.fetch_head(stage, task),
+            Message::FetchBody(task) => host.fetch_body(stage, task),
+            Message::FetchBreaks(task, sent) => host.fetch_breaks(stage, task, sent),
+            Message::FetchTimer(task) => host.fetch_timer(stage, task),
+            Message::CallbackReaches(task) => host.callback_reaches(stage, callers, task),
+            Message::CallbackEnds(task, result) => host.callback_ends(stage, task, result),
+            Message::CallbackTimer(task) => host.callback_ends(stage, task, CallbackResult::Failed),
+            Message::Reset(_) if stage.healthy => {}
             Message::Reset(how) => {
                 if how != How::Crash {
-                    self.origins_down = true;
+                    self.host.origins_down = true;
                     sim.after(2 * SECOND, Message::OriginsBack);
                 }
                 sim.reset(self, OBJECT, how.fault());
             }
-            Message::OriginsBack => self.origins_down = false,
+            Message::OriginsBack => host.origins_down = false,
             Message::StorageFull(full) => {
                 if self.healthy {
                     return;
@@ -254,17 +181,18 @@ impl durable_sim::World for ProxyWorld {
     }
 
     fn perform(&mut self, sim: &mut Sim<Self>, from: InstanceId, effect: Effect) {
+        let Parts { stage, callers, host, .. } = &mut self.parts(sim);
         match effect {
-            Effect::Fetch { attempt, timeout_ms } => self.start_fetch(sim, from, attempt, timeout_ms),
-            Effect::Abort { attempt } => self.abort(sim, attempt),
-            Effect::Deliver { attempt, outcome, duration_ms: _ } => self.start_callback(sim, from, attempt, outcome),
-            Effect::Reply { caller, reply } => self.reply(sim, caller.0, &reply),
+            Effect::Fetch { attempt, timeout_ms } => host.start_fetch(stage, from, attempt, timeout_ms),
+            Effect::Abort { attempt } => host.abort(stage, attempt),
+            Effect::Deliver { attempt, outcome, duration_ms: _ } => host.start_callback(stage, from, attempt, outcome),
+            Effect::Reply { caller, reply } => callers.reply(stage, caller.0, &reply),
             Effect::Report(_) => {}
         }
     }
 
     fn committed(&mut self, sim: &mut Sim<Self>, _object: ObjectId, commit: &durable_sim::Commit<ProxyObject>) {
-        self.seen.committed(sim, commit, |call| self.calls[call as usize].ask);
+        self.seen.committed(sim, commit, |call| self.callers.asked(call));
     }
 
     fn settled(&mut self, sim: &mut Sim<Self>, _object: ObjectId) {
@@ -276,14 +204,16 @@ impl durable_sim::World for ProxyWorld {
     }
 
     fn lost(&mut self, sim: &mut Sim<Self>, _instance: InstanceId) {
-        self.zombies(sim);
-        self.incarnation_ends(sim);
-        self.tamper(sim);
+        let parts = &mut self.parts(sim);
+        parts.host.zombies(&mut parts.stage);
+        parts.incarnation_ends();
+        parts.rows.tamper(&mut parts.stage);
     }
 
     fn ghost(&mut self, sim: &mut Sim<Self>, instance: InstanceId) {
-        self.orphan_work();
-        self.incarnation_ends(sim);
+        let parts = &mut self.parts(sim);
+        parts.host.orphan_work();
+        parts.incarnation_ends();
         self.started(sim, instance);
     }
 
@@ -292,11 +222,11 @@ impl durable_sim::World for ProxyWorld {
     }
 }
 
-impl ProxyWorld {
+impl Parts<'_> {
     /// What an incarnation of the object held in memory is gone.
-    fn incarnation_ends(&mut self, sim: &mut Sim<Self>) {
-        self.lose_work(sim);
-        self.fail_calls(sim);
-        self.seen.lost(sim);
+    fn incarnation_ends(&mut self) {
+        self.host.lose_work(&mut self.stage);
+        self.callers.fail_calls(&mut self.stage);
+        self.stage.seen.lost(self.stage.sim);
     }
 }
