@@ -14,6 +14,8 @@ const MIN_DELAY_MS: u64 = limits::MIN_RETRY_DELAY_MS;
 #[derive(Clone, Debug, Default, Hash)]
 pub struct NoSpinning {
     last: Timestamp,
+    /// The alarm that is stored.
+    stored: Option<Timestamp>,
     idle: u32,
 }
 
@@ -37,8 +39,11 @@ impl Law for NoSpinning {
         let now = turn.commit.now;
         let is_close = now <= self.last.plus_ms(CLOSE_MS);
         self.last = now;
+        // One that comes before it was asked for is the platform's doing (F13, F14).
+        let is_asked_for = self.stored.is_some_and(|at| at <= now);
+        self.stored = turn.commit.alarm;
         if is_close && turn.is_only_ticks() && turn.commit.changes.is_empty() {
-            self.idle += 1;
+            self.idle += u32::from(is_asked_for);
         } else {
             self.idle = 0;
         }
@@ -63,6 +68,7 @@ mod tests {
     #[test]
     fn alarms_do_work() {
         let mut story = Story::<NoSpinning>::new();
+        story.sets_alarm(0).commits();
         for ms in 0..49 {
             story.at(ms).note(Note::Tick).mark(ms).commits();
         }
@@ -72,9 +78,19 @@ mod tests {
         }
         assert_broken(story.at(99).note(Note::Tick).mark(99).commit(), "50 alarms up to");
         let mut story = Story::<NoSpinning>::new();
+        story.sets_alarm(0).commits();
         for ms in 0..99 {
             let at = limits::CAPACITY_POLL_MS * ms;
             story.at(at).note(Note::Tick).mark(at).commits();
+        }
+    }
+
+    #[test]
+    fn an_alarm_that_nobody_asked_for_counts_for_nothing() {
+        let mut story = Story::<NoSpinning>::new();
+        story.sets_alarm(1_000).commits();
+        for ms in 0..99 {
+            story.at(ms).note(Note::Tick).mark(ms).commits();
         }
     }
 }
