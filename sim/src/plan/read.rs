@@ -166,6 +166,9 @@ fn table_of<F: Iterator<Item = &'static Field>>(fields: impl Fn() -> F, value: &
 
 fn array_of(list: &List, value: &Entry<'_>) -> Result<BTreeMap<u32, Table>, Wrong> {
     let items = value.get_ref().as_array().ok_or_else(|| wrong(value.span(), "not a list: [ { … }, … ]"))?;
+    if items.len() > MOST_ITEMS as usize {
+        return Err(wrong(value.span(), format!("{} items; {MOST_ITEMS} at the most", items.len())));
+    }
     let items = (0..MOST_ITEMS).zip(items.iter());
     items.map(|(number, item)| Ok((number, table_of(|| list.fields.iter(), item)?))).collect()
 }

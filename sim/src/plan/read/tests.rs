@@ -1,7 +1,7 @@
 //! What is written is read, and what is wrong is said in one line, with the line, the key and the bound.
 
 use crate::plan::{
-    Document, read,
+    Document, List, Schema, read,
     testing::{SCHEMA, document},
     write,
 };
@@ -134,4 +134,15 @@ fn what_is_no_toml_is_said_in_one_line() {
         assert!(error.starts_with(&format!("line {line}: ")), "{text:?}: {error}");
         assert!(!error.contains('\n') && error.len() < 200, "{text:?}: {error}");
     }
+}
+
+#[test]
+fn a_list_of_too_many_items_is_refused_and_not_cut() {
+    static NOTES: List = List { name: "notes", prefix: "", fields: &[], says: "" };
+    static LISTS: Schema = Schema { lists: std::slice::from_ref(&NOTES), ..Schema::EMPTY };
+    let read_of =
+        |count: usize| read(&LISTS, &format!("notes = [{}]", "{},".repeat(count))).map(|(_, document)| document);
+    assert_eq!(read_of(10_000).map(|document| document.items()), Ok(10_000));
+    let error = read_of(10_001).map_err(|error| error.to_string());
+    assert_eq!(error, Err("line 1: notes: 10001 items; 10000 at the most".to_owned()));
 }
