@@ -1,7 +1,7 @@
 //! The decisions of a run: drawn from a seed, played from a script, or both; and recorded if that is asked for.
 
 use super::{
-    Chance, Choice, Draw, Flag, Note, Place, Script, Time, Value, Whole, Words,
+    Chance, Choice, Draw, Field, Flag, Note, Place, Point, Script, Time, Value, Whole, Words,
     declare::Decided,
     draw::{mix, seed_key},
 };
@@ -126,6 +126,11 @@ impl Decisions {
         self.mode.as_ref().is_some_and(|mode| mode.rest_is_plain)
     }
 
+    /// Whether a script says anything of this point.
+    pub(crate) fn say_of(&self, point: &Point) -> bool {
+        self.mode.as_ref().is_some_and(|mode| mode.script.0.keys().any(|place| place.point.name == point.name))
+    }
+
     /// Faults have ceased: a script's no longer happen either. A fault is what is asked for at no rate.
     pub(crate) fn heal(&self) {
         if let Some(mode) = &self.mode {
@@ -245,6 +250,29 @@ impl Decision {
         self.number(&whole.0, 0, most, most).cast_unsigned()
     }
 
+    /// One of these numbers. Plain: the first. If a script says another, the first is taken, and a [`Note`] says so.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[inline]
+    pub fn whole_of(&mut self, whole: &Whole, items: &[i64]) -> i64 {
+        let mut draw = self.draw(&whole.0);
+        let number = match self.said(&whole.0) {
+            Said::Drawn => draw.pick(items),
+            Said::Value(Value::Number(said)) if items.contains(&said) => said,
+            Said::Value(value) => {
+                let of: Vec<String> = items.iter().map(i64::to_string).collect();
+                self.note(&whole.0, value, &format!("is none of {} here: {} was taken", of.join(", "), items[0]));
+                items[0]
+            }
+            Said::Plain => items[0],
+        };
+        if number != items[0] {
+            self.record(&whole.0, Value::Number(number));
+        }
+        number
+    }
+
     /// One of these. Plain: the first. A script may say any that was declared.
     ///
     /// # Panics
@@ -280,6 +308,16 @@ impl Decision {
             self.record(&choice.0, Value::Word(picked.word()));
         }
         picked
+    }
+
+    /// What a script says of this here is without effect, and why: a [`Note`] says so. Nothing, if none says anything.
+    pub fn without_effect(&self, field: Field, why: &str) {
+        let Some(mode) = &self.mode else { return };
+        let said = mode.script.0.get(&self.place).and_then(|table| table.get(field.name));
+        if let Some(said) = said {
+            let what = format!("{} is without effect: {why}", field.text(*said));
+            mode.notes.borrow_mut().push(Note { place: self.place, name: field.name, what });
+        }
     }
 
     #[inline]
@@ -363,12 +401,20 @@ impl Decision {
 
     /// The number that a script says, but no more than `most`.
     fn at_most(&self, decided: &Decided, value: Value, most: i64) -> Option<i64> {
-        let (Value::Number(said), Some(mode)) = (value, &self.mode) else { return None };
-        let taken = said.min(most);
-        if taken < said {
-            mode.notes.borrow_mut().push(Note { place: self.place, name: decided.field.name, said, taken });
+        let Value::Number(said) = value else { return None };
+        if said > most {
+            let taken = decided.field.text(Value::Number(most));
+            self.note(decided, value, &format!("is more than there was: {taken} was taken"));
         }
-        Some(taken)
+        Some(said.min(most))
+    }
+
+    /// What a script says cannot be done as it says.
+    #[cold]
+    fn note(&self, decided: &Decided, said: Value, what: &str) {
+        let Some(mode) = &self.mode else { return };
+        let what = format!("{} {what}", decided.field.text(said));
+        mode.notes.borrow_mut().push(Note { place: self.place, name: decided.field.name, what });
     }
 
     #[inline]

@@ -17,16 +17,14 @@ pub struct Note {
     pub place: Place,
     /// What was to be decided.
     pub name: &'static str,
-    /// What the script says.
-    pub said: i64,
-    /// What was taken in its place.
-    pub taken: i64,
+    /// What the script says there, and why that was not done, and what was done in its place.
+    pub what: String,
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, name, said, taken } = self;
-        write!(f, "\"{place}\": {name} = {said} is more than there was: {taken} was taken")
+        let Self { place, name, what } = self;
+        write!(f, "\"{place}\": {name} = {what}")
     }
 }
 

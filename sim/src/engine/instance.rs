@@ -74,8 +74,10 @@ impl<W: World> Sim<W> {
     pub(super) fn entered(&mut self, object: ObjectId) {
         let hosted = &mut self.objects[object as usize];
         (hosted.last_entry, hosted.last_entry_key) = (self.now, self.cause);
-        let is_on = self.faults.eviction != Eviction::Never || self.decisions.are_played();
-        if !hosted.is_watched && is_on {
+        // A script may evict what no rate does: also one that only says a part of what a seed draws.
+        let is_on =
+            || self.faults.eviction != Eviction::Never || self.decisions.are_played() || self.decisions.say_of(&IDLE);
+        if !hosted.is_watched && is_on() {
             hosted.is_watched = true;
             self.look_at(self.now + EVICT_AFTER, object, None);
         }
@@ -115,10 +117,14 @@ impl<W: World> Sim<W> {
             Eviction::Idle if !is_busy => (Chance::ALWAYS, Evicted::Idle),
             Eviction::Idle | Eviction::Never => (Chance::NEVER, Evicted::Idle),
         };
-        let evicted = match self.decisions.at(place).sometimes_one(&IDLE.evicted, chance, &[how]) {
+        let mut decide = self.decisions.at(place);
+        let evicted = match decide.sometimes_one(&IDLE.evicted, chance, &[how]) {
             Evicted::Never => false,
-            Evicted::Idle => !is_busy,
-            Evicted::Busy => true,
+            Evicted::Idle if is_busy => {
+                decide.without_effect(IDLE.evicted.field(), "it was busy");
+                false
+            }
+            Evicted::Idle | Evicted::Busy => true,
         };
         // What is busy may be evicted when it is not any more, if ever.
         let hosted = &mut self.objects[object as usize];

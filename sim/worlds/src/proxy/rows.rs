@@ -3,6 +3,7 @@
 use super::{coverage::Fault, decisions::ROWS, stage::Stage, world::OBJECT};
 use crate::history::ledger::Observation;
 use crate::laws::outcome_of;
+use durable_sim::Decision;
 use proxy_fetch::{Key, ROW_VERSION, Table};
 
 /// The stored rows.
@@ -41,18 +42,21 @@ impl Rows {
             })
             .map(|(key, _)| *key)
             .collect();
+        if corrupt {
+            decide.without_effect(ROWS.foreign.field(), "the row becomes unreadable");
+        }
         if keys.is_empty() {
-            return;
+            return without_effect(&decide, "there is no row that it could befall");
         }
         let key = keys[decide.up_to(&ROWS.row, keys.len() as u64 - 1) as usize];
         let fault = if corrupt { Fault(27) } else { Fault(33) };
         if key.table == Table::Meta {
             stage.seen.hit_object(fault);
         } else {
-            let Some(entry) = stage.seen.ledger.entry_of(key.id) else { return };
-            if stage.seen.ledger.entries[entry].tampered {
-                return;
-            }
+            let entry = stage.seen.ledger.entry_of(key.id);
+            let Some(entry) = entry.filter(|entry| !stage.seen.ledger.entries[*entry].tampered) else {
+                return without_effect(&decide, "that row is damaged already");
+            };
             stage.seen.hit(fault, entry);
             stage.seen.ledger.entries[entry].tampered = true;
             stage.seen.ledger.entries[entry].state_readable = key.table == Table::Payloads;
@@ -98,4 +102,10 @@ impl Rows {
             }
         }
     }
+}
+
+/// Nothing happens to a row, whatever a script says.
+fn without_effect(decide: &Decision, why: &str) {
+    decide.without_effect(ROWS.corrupt.field(), why);
+    decide.without_effect(ROWS.foreign.field(), why);
 }

@@ -213,9 +213,7 @@ impl Stage<'_> {
             }
             status
         } else {
-            let always = durable_sim::Chance::ALWAYS;
-            let status = decide.sometimes_whole_of(&FETCH.status, always, &REDIRECTS).unwrap_or(REDIRECTS[0]);
-            if REDIRECTS.contains(&status) { status } else { REDIRECTS[0] }
+            decide.whole_of(&FETCH.status, &REDIRECTS)
         };
         if redirect == Redirect::None && REDIRECTS.contains(&status) {
             redirect = Redirect::Nowhere;
