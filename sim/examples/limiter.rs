@@ -2,9 +2,9 @@
 #![allow(missing_docs, reason = "an example")]
 
 use durable_sim::{
-    Chance, Commit, Decisions, Draws, Faults, InstanceId, MINUTE, Micros, Object, ObjectId, Recorder, SECOND, Sim,
-    Sizes, Subject, Turn, World, fields,
-    plan::{Breaks, Document, Fields, List, Schema, Simulation, read, write},
+    Chance, Commit, Decisions, Draws, Faults, InstanceId, MINUTE, Micros, Object, ObjectId, Recorder, SECOND, START_MS,
+    Sim, Sizes, Subject, Turn, World, fields,
+    plan::{Document, Fields, List, Schema, Simulation, read, write},
     points,
 };
 use std::{fmt, time::Duration};
@@ -97,7 +97,6 @@ impl Object for Limiter {
 #[derive(Default)]
 pub struct Callers {
     allowed: u64,
-    broken: Option<Breaks>,
 }
 
 impl World for Callers {
@@ -117,7 +116,7 @@ impl World for Callers {
         };
         if self.allowed > LIMIT {
             let what = format!("{} calls were allowed in one window", self.allowed);
-            self.broken = Some(sim.break_law("one call a minute", what));
+            sim.break_law("one call a minute", what);
         }
     }
 
@@ -177,15 +176,14 @@ impl Simulation for Limits {
             alarm_twice: Chance::percent(10),
             ..Faults::default()
         };
-        let mut document = Document { seed: Some(seed), rates: faults.table(), ..Document::default() };
+        let mut document = Document { rates: faults.table(), ..Document::drawn(seed) };
         document.put_list("calls", (0..).zip(&calls));
         document
     }
 
     fn begin(&self, document: &Document, decisions: Decisions, recorder: Recorder) -> (Sim<Callers>, Callers) {
         let faults = Faults::of_table(&document.rates);
-        let start_ms = 1_767_225_600_000;
-        let mut sim = Sim::new(decisions, start_ms, faults, Sizes::default(), recorder);
+        let mut sim = Sim::new(decisions, START_MS, faults, Sizes::default(), recorder);
         sim.add_object(self.forgetful, 0);
         for (number, call) in document.list::<Call>("calls") {
             let key = CALL.key(number);
@@ -197,15 +195,11 @@ impl Simulation for Limits {
         }
         (sim, Callers::default())
     }
-
-    fn breaks(world: &Callers) -> Option<Breaks> {
-        world.broken.clone()
-    }
 }
 
 /// Those of a thousand seeds that break a law.
 pub fn campaign(limits: &Limits) -> Vec<u64> {
-    let breaks = |seed: &u64| limits.run(&limits.draw(*seed), Recorder::default()).breaks.is_some();
+    let breaks = |seed: &u64| limits.run(&limits.draw(*seed), Recorder::default()).breaks().is_some();
     (0..1_000).filter(breaks).collect()
 }
 

@@ -25,9 +25,9 @@ pub use decide::{
     Subject, Table, Time, Value, Valued, Whole, Words,
 };
 pub use engine::{
-    CallError, Commit, Eviction, Fault, Faults, InstanceId, Line, Minimiser, NoObject, Object, ObjectId, Recorder, Sim,
-    Sizes, TimeUp, Turn, World, ddmin, effort, smallest, try_ddmin, try_smallest,
+    Breaks, CallError, Commit, Eviction, Fault, Faults, InstanceId, Line, Minimiser, NoObject, Object, ObjectId,
+    Recorder, Sim, Sizes, TimeUp, Turn, World, ddmin, effort, panic_text, smallest, try_ddmin, try_smallest,
 };
 #[cfg(feature = "plans")]
 pub use nearest::nearest;
-pub use time::{MINUTE, Micros, SECOND};
+pub use time::{MINUTE, Micros, SECOND, START_MS};

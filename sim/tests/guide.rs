@@ -68,6 +68,6 @@ fn a_seed_written_out_is_the_same_run() {
 fn the_sound_limiter_withstands_what_breaks_the_other() {
     for seed in campaign(&Limits { forgetful: true }).into_iter().take(100) {
         let limits = Limits { forgetful: false };
-        assert_eq!(limits.run(&limits.draw(seed), Recorder::default()).breaks, None, "seed {seed}");
+        assert_eq!(limits.run(&limits.draw(seed), Recorder::default()).breaks(), None, "seed {seed}");
     }
 }

@@ -15,16 +15,13 @@ mod world;
 
 use clap::{Parser, ValueEnum};
 use durable_sim::{
-    Chance, Decisions, Draws, Eviction, Fault, Faults, MINUTE, Micros, Recorder, Sim, Sizes, Subject, fields,
-    plan::{Breaks, Document, Fields, List, Schema, Simulation, write},
+    Chance, Decisions, Draws, Eviction, Fault, Faults, MINUTE, Micros, Recorder, START_MS, Sim, Sizes, Subject, fields,
+    plan::{Document, Fields, List, Run, Schema, Simulation, write},
     words,
 };
 use object::{Ask, Event};
 use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode, time::Duration};
 use world::LockWorld;
-
-/// When a run begins: 2026-01-01T00:00:00Z.
-pub const START_MS: u64 = 1_767_225_600_000;
 
 /// A bug to plant. Each breaks a law of its own.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -172,7 +169,7 @@ impl Simulation for LockRuns {
             clock_skew_ms: draw.pick(&[0, 2_000]),
             ..Faults::default()
         };
-        let mut document = Document { seed: Some(seed), rates: faults.table(), ..Document::default() };
+        let mut document = Document { rates: faults.table(), ..Document::drawn(seed) };
         document.put_list("asks", (0..).zip(&asks));
         document
     }
@@ -189,10 +186,6 @@ impl Simulation for LockRuns {
 
     fn end(&self, sim: &mut Sim<LockWorld>, world: &mut LockWorld, at_rest: bool) {
         world.ended(sim, at_rest);
-    }
-
-    fn breaks(world: &LockWorld) -> Option<Breaks> {
-        world.broken.clone()
     }
 }
 
@@ -211,10 +204,10 @@ pub struct Summary {
 pub fn campaign(runs: &LockRuns, seeds: u64, enough: usize) -> Summary {
     let mut summary = Summary::default();
     for seed in 0..seeds {
-        let world = runs.run(&runs.draw(seed), Recorder::default()).world;
+        let Run { sim, world } = runs.run(&runs.draw(seed), Recorder::default());
         summary.grants += world.laws.grants.len();
         world.hits.iter().for_each(|(fault, count)| *summary.hits.entry(*fault).or_default() += count);
-        if world.broken.is_some() {
+        if sim.broken().is_some() {
             summary.failing.push(seed);
         }
         if summary.failing.len() >= enough {
@@ -226,7 +219,7 @@ pub fn campaign(runs: &LockRuns, seeds: u64, enough: usize) -> Summary {
 
 /// The smallest document that these seeds come to, of those that break the law which the first of them breaks.
 pub fn minimal(runs: &LockRuns, failing: &[u64]) -> Option<(u64, Document)> {
-    let breaks = |seed: &u64| Some(runs.run(&runs.draw(*seed), Recorder::default()).world.broken?.law);
+    let breaks = |seed: &u64| Some(runs.run(&runs.draw(*seed), Recorder::default()).breaks()?.law);
     let law = failing.first().and_then(breaks);
     let same = failing.iter().filter(|seed| breaks(seed) == law);
     let small =
@@ -238,7 +231,7 @@ pub fn minimal(runs: &LockRuns, failing: &[u64]) -> Option<(u64, Document)> {
 pub fn explain(runs: &LockRuns, seed: u64, document: &Document) -> String {
     let run = runs.run(document, Recorder::default().with_lines());
     let of = runs.written_out(&runs.draw(seed)).0.items();
-    let law = run.world.broken.map_or("none", |breaks| breaks.law);
+    let law = run.breaks().map_or("none", |breaks| breaks.law);
     let mut text = format!("The law \"{law}\" is broken.\nOf the {of} items of seed {seed} these suffice:\n\n");
     text.push_str(&write(&SCHEMA, &[], &[], document));
     text.push_str("\nStep by step:\n\n");

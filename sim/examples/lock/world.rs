@@ -2,31 +2,26 @@
 
 use super::laws::{Laws, Verdict};
 use super::object::{Event, LeaseLock, Reply};
-use durable_sim::{Commit, Fault, InstanceId, ObjectId, Sim, World, plan::Breaks};
+use durable_sim::{Commit, Fault, InstanceId, ObjectId, Sim, World};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub struct LockWorld {
     pub laws: Laws,
-    /// The first broken law.
-    pub broken: Option<Breaks>,
     /// How often each fault hit.
     pub hits: BTreeMap<Fault, u64>,
 }
 
 impl LockWorld {
-    fn check(&mut self, sim: &mut Sim<Self>, verdict: Verdict) {
+    fn check(sim: &mut Sim<Self>, verdict: Verdict) {
         if let Err((law, what)) = verdict {
-            let breaks = sim.break_law(law, what);
-            self.broken.get_or_insert(breaks);
+            sim.break_law(law, what);
         }
     }
 
     /// The last look, when the run is over.
-    pub fn ended(&mut self, sim: &mut Sim<Self>, at_rest: bool) {
-        if self.broken.is_none() {
-            self.check(sim, self.laws.ended(at_rest));
-        }
+    pub fn ended(&self, sim: &mut Sim<Self>, at_rest: bool) {
+        Self::check(sim, self.laws.ended(at_rest));
     }
 }
 
@@ -41,18 +36,18 @@ impl World for LockWorld {
     }
 
     fn perform(&mut self, sim: &mut Sim<Self>, _: InstanceId, reply: Reply) {
-        self.check(sim, self.laws.replied(&reply));
+        Self::check(sim, self.laws.replied(&reply));
     }
 
     fn committed(&mut self, sim: &mut Sim<Self>, _: ObjectId, commit: &Commit<LeaseLock>) {
         let verdict = self.laws.committed(commit);
-        self.check(sim, verdict);
+        Self::check(sim, verdict);
     }
 
     fn settled(&mut self, sim: &mut Sim<Self>, object: ObjectId) {
         if let Some(machine) = sim.machine(object) {
             let verdict = Laws::settled(&machine.locks, sim.storage(object));
-            self.check(sim, verdict);
+            Self::check(sim, verdict);
         }
     }
 

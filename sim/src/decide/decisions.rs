@@ -1,66 +1,32 @@
 //! The decisions of a run: drawn from a seed, played from a script, or both; and recorded if that is asked for.
 
+#[cfg(debug_assertions)]
+use super::{Key, Subject, mode::Asked};
 use super::{
-    Chance, Choice, Draw, Field, Flag, Note, Place, Point, Script, Time, Value, Whole, Words,
-    declare::Decided,
+    Note, Place, Point, Script,
+    decision::Decision,
     draw::{mix, seed_key},
+    mode::Mode,
 };
-use crate::time::Micros;
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeSet,
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc};
 
 /// All decisions of a run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Decisions {
     key: u64,
     mode: Option<Rc<Mode>>,
     #[cfg(debug_assertions)]
     once: Asked,
-}
-
-/// What is done besides drawing.
-#[derive(Clone, Debug, Default)]
-struct Mode {
-    /// What is decided already.
-    script: Script,
-    /// Whether the rest is plain; else it is drawn.
-    rest_is_plain: bool,
-    /// What was decided, if that is kept, but for what is plain.
-    recorded: Option<RefCell<Script>>,
-    /// What was asked for of the script.
-    played: RefCell<BTreeSet<(Place, &'static str)>>,
-    notes: RefCell<Vec<Note>>,
-    /// All that was asked, if that is kept.
-    asked: Option<RefCell<Vec<(Place, &'static str)>>>,
-    /// Whether faults have ceased.
-    has_healed: Cell<bool>,
-}
-
-/// What was asked already: nothing may be asked twice at one place.
-#[cfg(debug_assertions)]
-type Asked = Rc<RefCell<rustc_hash::FxHashSet<u64>>>;
-
-/// The decisions at one place.
-#[derive(Debug)]
-pub struct Decision {
-    hash: u64,
-    place: Place,
-    mode: Option<Rc<Mode>>,
     #[cfg(debug_assertions)]
-    once: Asked,
+    known: Option<Rc<Known>>,
 }
 
-/// What a script says of a decision.
-enum Said {
-    /// This.
-    Value(Value),
-    /// Nothing: it is plain.
-    Plain,
-    /// Nothing: it is drawn.
-    Drawn,
+/// Where something may be decided, and about what: else it could not be written.
+#[cfg(debug_assertions)]
+#[derive(Debug)]
+struct Known {
+    points: Vec<&'static Point>,
+    subjects: &'static [&'static Subject],
 }
 
 impl Decisions {
@@ -82,7 +48,26 @@ impl Decisions {
             mode: None,
             #[cfg(debug_assertions)]
             once: Asked::default(),
+            #[cfg(debug_assertions)]
+            known: None,
         }
+    }
+
+    /// The same, at these points and about these subjects only; anything else is a mistake of the world's schema.
+    #[cfg(all(debug_assertions, feature = "plans"))]
+    pub(crate) fn within(self, points: Vec<&'static Point>, subjects: &'static [&'static Subject]) -> Self {
+        Self { known: Some(Rc::new(Known { points, subjects })), ..self }
+    }
+
+    #[cfg(debug_assertions)]
+    #[track_caller]
+    fn is_known(&self, Place { point, key, .. }: &Place) {
+        let Some(known) = &self.known else { return };
+        let subject = key.subject();
+        let is_point = known.points.iter().any(|known| known.name == point.name);
+        assert!(is_point, "the point \"{}\" is not in the schema's `points`", point.name);
+        let is_subject = subject == Key::WORLD.subject() || known.subjects.iter().any(|known| *known == subject);
+        assert!(is_subject, "the subject \"{}\" is not in the schema's `subjects`", subject.text);
     }
 
     /// They are those of the script, and plain where it has none.
@@ -163,7 +148,10 @@ impl Decisions {
 
     /// The decisions at this place.
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) fn at(&self, place: Place) -> Decision {
+        #[cfg(debug_assertions)]
+        self.is_known(&place);
         Decision {
             hash: mix(place.hash() ^ self.key),
             place,
@@ -172,264 +160,6 @@ impl Decisions {
             once: Rc::clone(&self.once),
         }
     }
-}
-
-impl Decision {
-    /// Whether it happens. Plain: it does not, unless it always does.
-    #[inline]
-    pub fn happens(&mut self, flag: &Flag, chance: Chance) -> bool {
-        let mut draw = self.draw(&flag.0);
-        let happens = match self.said_at(&flag.0, chance) {
-            Said::Drawn => draw.chance(chance),
-            Said::Plain => chance == Chance::ALWAYS,
-            Said::Value(value) => value == Value::Flag(true),
-        };
-        // That it does not is said only where it would otherwise.
-        if happens || chance == Chance::ALWAYS {
-            self.record(&flag.0, Value::Flag(happens));
-        }
-        happens
-    }
-
-    /// A time from `low` to `high`, both included, in µs. Plain: `low`. A script is bound by the declaration alone.
-    #[inline]
-    pub fn time(&mut self, time: &Time, low: Micros, high: Micros) -> Micros {
-        self.number(&time.0, low.cast_signed(), high.cast_signed(), i64::MAX).cast_unsigned()
-    }
-
-    /// A time, if one is drawn at all. Plain: 0.
-    #[inline]
-    pub fn sometimes(&mut self, time: &Time, chance: Chance, low: Micros, high: Micros) -> Micros {
-        let (low, high) = (low.cast_signed(), high.cast_signed());
-        self.perhaps(&time.0, chance, |draw| between(draw, low, high), i64::MAX).unwrap_or(0).cast_unsigned()
-    }
-
-    /// One of these times, in µs, if one is drawn at all. Plain: 0. A script is bound by the declaration alone.
-    ///
-    /// # Panics
-    /// If there is none.
-    #[inline]
-    pub fn sometimes_of(&mut self, time: &Time, chance: Chance, items: &[Micros]) -> Micros {
-        self.perhaps(&time.0, chance, |draw| draw.pick(items).cast_signed(), i64::MAX).unwrap_or(0).cast_unsigned()
-    }
-
-    /// One of these numbers, if one is drawn at all. Plain: none. A script is bound by the declaration alone.
-    ///
-    /// # Panics
-    /// If there is none.
-    #[inline]
-    pub fn sometimes_whole_of(&mut self, whole: &Whole, chance: Chance, items: &[i64]) -> Option<i64> {
-        self.perhaps(&whole.0, chance, |draw| draw.pick(items), i64::MAX)
-    }
-
-    /// A number from `low` to `high`, both included. Plain: `low`. A script is bound by the declaration alone.
-    #[inline]
-    pub fn whole(&mut self, whole: &Whole, low: i64, high: i64) -> i64 {
-        self.number(&whole.0, low, high, i64::MAX)
-    }
-
-    /// A number, if one is drawn at all. Plain: none.
-    #[inline]
-    pub fn sometimes_whole(&mut self, whole: &Whole, chance: Chance, low: i64, high: i64) -> Option<i64> {
-        self.perhaps(&whole.0, chance, |draw| between(draw, low, high), i64::MAX)
-    }
-
-    /// A number from 0 to `most`, which only the run knows, if one is drawn at all. Plain: none. If a script says more,
-    /// `most` is taken, and a [`Note`] says so.
-    #[inline]
-    pub fn sometimes_up_to(&mut self, whole: &Whole, chance: Chance, most: u64) -> Option<u64> {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.perhaps(&whole.0, chance, |draw| between(draw, 0, most), most).map(i64::cast_unsigned)
-    }
-
-    /// A number from 0 to `most`, which only the run knows. Plain: 0. If a script says more, `most` is taken, and a
-    /// [`Note`] says so.
-    #[inline]
-    pub fn up_to(&mut self, whole: &Whole, most: u64) -> u64 {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.number(&whole.0, 0, most, most).cast_unsigned()
-    }
-
-    /// One of these numbers. Plain: the first. If a script says another, the first is taken, and a [`Note`] says so.
-    ///
-    /// # Panics
-    /// If there is none.
-    #[inline]
-    pub fn whole_of(&mut self, whole: &Whole, items: &[i64]) -> i64 {
-        let mut draw = self.draw(&whole.0);
-        let number = match self.said(&whole.0) {
-            Said::Drawn => draw.pick(items),
-            Said::Value(Value::Number(said)) if items.contains(&said) => said,
-            Said::Value(value) => {
-                let of: Vec<String> = items.iter().map(i64::to_string).collect();
-                self.note(&whole.0, value, &format!("is none of {} here: {} was taken", of.join(", "), items[0]));
-                items[0]
-            }
-            Said::Plain => items[0],
-        };
-        if number != items[0] {
-            self.record(&whole.0, Value::Number(number));
-        }
-        number
-    }
-
-    /// One of these. Plain: the first. A script may say any that was declared.
-    ///
-    /// # Panics
-    /// If there is none.
-    #[inline]
-    pub fn pick<T: Words>(&mut self, choice: &Choice<T>, items: &[T]) -> T {
-        let mut draw = self.draw(&choice.0);
-        let picked = match self.said(&choice.0) {
-            Said::Drawn => draw.pick(items),
-            Said::Plain => items[0],
-            Said::Value(value) => T::of_value(Some(value)).unwrap_or(items[0]),
-        };
-        if picked != items[0] {
-            self.record(&choice.0, Value::Word(picked.word()));
-        }
-        picked
-    }
-
-    /// One of these, if it happens at all. Plain: the first of all that are declared, which stands for nothing.
-    ///
-    /// # Panics
-    /// If there is none.
-    #[inline]
-    pub fn sometimes_one<T: Words>(&mut self, choice: &Choice<T>, chance: Chance, items: &[T]) -> T {
-        let mut draw = self.draw(&choice.0);
-        let plain = T::ALL[0];
-        let picked = match self.said_at(&choice.0, chance) {
-            Said::Drawn if draw.chance(chance) => draw.pick(items),
-            Said::Drawn | Said::Plain => plain,
-            Said::Value(value) => T::of_value(Some(value)).unwrap_or(plain),
-        };
-        if picked != plain {
-            self.record(&choice.0, Value::Word(picked.word()));
-        }
-        picked
-    }
-
-    /// What a script says of this here is without effect, and why: a [`Note`] says so. Nothing, if none says anything.
-    pub fn without_effect(&self, field: Field, why: &str) {
-        let Some(mode) = &self.mode else { return };
-        let said = mode.script.0.get(&self.place).and_then(|table| table.get(field.name));
-        if let Some(said) = said {
-            let what = format!("{} is without effect: {why}", field.text(*said));
-            mode.notes.borrow_mut().push(Note { place: self.place, name: field.name, what });
-        }
-    }
-
-    #[inline]
-    fn number(&self, decided: &Decided, low: i64, high: i64, most: i64) -> i64 {
-        let mut draw = self.draw(decided);
-        let number = match self.said(decided) {
-            Said::Drawn => between(&mut draw, low, high),
-            Said::Plain => low,
-            Said::Value(value) => self.at_most(decided, value, most).unwrap_or(low),
-        };
-        if number != low {
-            self.record(decided, Value::Number(number));
-        }
-        number
-    }
-
-    #[inline]
-    fn perhaps(
-        &self,
-        decided: &Decided,
-        chance: Chance,
-        number: impl FnOnce(&mut Draw) -> i64,
-        most: i64,
-    ) -> Option<i64> {
-        let mut draw = self.draw(decided);
-        let number = match self.said_at(decided, chance) {
-            Said::Drawn => draw.chance(chance).then(|| number(&mut draw)),
-            Said::Plain => None,
-            Said::Value(value) => self.at_most(decided, value, most),
-        };
-        if let Some(number) = number {
-            self.record(decided, Value::Number(number));
-        }
-        number
-    }
-
-    /// What this decision is drawn from: the seed, the place and the name. So it does not matter what else is asked.
-    #[inline]
-    fn draw(&self, decided: &Decided) -> Draw {
-        let hash = mix(self.hash ^ decided.hash);
-        #[cfg(debug_assertions)]
-        self.once(hash, decided);
-        Draw::from(hash)
-    }
-
-    #[cfg(debug_assertions)]
-    fn once(&self, hash: u64, decided: &Decided) {
-        let is_new = self.once.borrow_mut().insert(hash);
-        assert!(is_new, "asked twice in a run: {} at \"{}\"", decided.field.name, self.place);
-        let is_declared = self.place.field(decided.field.name).is_some();
-        assert!(is_declared, "{} is not declared at \"{}\"", decided.field.name, self.place);
-    }
-
-    #[inline]
-    fn said(&self, decided: &Decided) -> Said {
-        self.mode.as_ref().map_or(Said::Drawn, |mode| self.scripted(mode, decided))
-    }
-
-    /// The same of something that is drawn at this rate.
-    #[inline]
-    fn said_at(&self, decided: &Decided, rate: Chance) -> Said {
-        let has_ceased = self.mode.as_ref().is_some_and(|mode| rate == Chance::NEVER && mode.has_healed.get());
-        if has_ceased { Said::Plain } else { self.said(decided) }
-    }
-
-    #[cold]
-    fn scripted(&self, mode: &Mode, decided: &Decided) -> Said {
-        if let Some(asked) = &mode.asked {
-            asked.borrow_mut().push((self.place, decided.field.name));
-        }
-        let value = mode.script.0.get(&self.place).and_then(|table| table.get(decided.field.name));
-        match value {
-            Some(value) => {
-                mode.played.borrow_mut().insert((self.place, decided.field.name));
-                Said::Value(*value)
-            }
-            None if mode.rest_is_plain => Said::Plain,
-            None => Said::Drawn,
-        }
-    }
-
-    /// The number that a script says, but no more than `most`.
-    fn at_most(&self, decided: &Decided, value: Value, most: i64) -> Option<i64> {
-        let Value::Number(said) = value else { return None };
-        if said > most {
-            let taken = decided.field.text(Value::Number(most));
-            self.note(decided, value, &format!("is more than there was: {taken} was taken"));
-        }
-        Some(said.min(most))
-    }
-
-    /// What a script says cannot be done as it says.
-    #[cold]
-    fn note(&self, decided: &Decided, said: Value, what: &str) {
-        let Some(mode) = &self.mode else { return };
-        let what = format!("{} {what}", decided.field.text(said));
-        mode.notes.borrow_mut().push(Note { place: self.place, name: decided.field.name, what });
-    }
-
-    #[inline]
-    fn record(&self, decided: &Decided, value: Value) {
-        if let Some(mode) = &self.mode
-            && let Some(script) = &mode.recorded
-        {
-            script.borrow_mut().0.entry(self.place).or_default().insert(decided.field.name, value);
-        }
-    }
-}
-
-/// A number from `low` to `high`, both included.
-fn between(draw: &mut Draw, low: i64, high: i64) -> i64 {
-    low.wrapping_add(draw.below(high.wrapping_sub(low).cast_unsigned().saturating_add(1)).cast_signed())
 }
 
 #[cfg(test)]

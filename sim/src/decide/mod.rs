@@ -8,14 +8,17 @@
 //! [`points!`](crate::points) declares them. The call's types, the keys of scenario files, the table in the
 //! documentation and every error message come from that declaration.
 
+mod decision;
 mod decisions;
 mod declare;
 mod draw;
 mod kind;
+mod mode;
 mod place;
 mod script;
 
-pub use decisions::{Decision, Decisions};
+pub use decision::Decision;
+pub use decisions::Decisions;
 pub use declare::{Choice, Flag, Point, Time, Whole, Words};
 pub use draw::{Chance, Draw, Draws};
 pub use kind::{Field, Kind, MOST_TIME, Value, Valued};

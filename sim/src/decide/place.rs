@@ -42,6 +42,14 @@ pub struct Place {
     pub(crate) again: u32,
 }
 
+impl PartialEq for Subject {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.list == other.list
+    }
+}
+
+impl Eq for Subject {}
+
 impl Subject {
     /// A subject with this text.
     #[must_use]

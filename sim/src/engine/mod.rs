@@ -88,6 +88,7 @@
 mod alarm;
 mod faults;
 mod instance;
+mod law;
 mod minimise;
 mod object;
 mod platform;
@@ -99,6 +100,7 @@ mod state;
 mod trace;
 
 pub use faults::{Eviction, Fault, Faults, Sizes};
+pub use law::{Breaks, panic_text};
 pub use minimise::{Minimiser, TimeUp, effort};
 pub use object::{NoObject, Object, Turn, World};
 pub use platform::{CallError, InstanceId, ObjectId, Sim};

@@ -1,7 +1,7 @@
 //! A run: its time, its objects, what will happen; and what a world may ask of it.
 
 use super::{
-    Commit, Faults, Micros, Object, Recorder, SECOND, Sizes, World,
+    Breaks, Commit, Faults, Micros, Object, Recorder, SECOND, Sizes, World,
     queue::Queue,
     state::{Happening, Hosted},
 };
@@ -58,6 +58,8 @@ pub struct Sim<W: World> {
     pub(super) looks: usize,
     /// Whether every commit fails.
     pub(super) is_full: bool,
+    /// The first broken law.
+    pub(super) broken: Option<Breaks>,
     /// What is being done is due to this.
     pub(super) cause: Key,
     /// How often a place was come to.
@@ -84,6 +86,7 @@ impl<W: World> Sim<W> {
             has_retried: false,
             looks: 0,
             is_full: false,
+            broken: None,
             cause: Key::WORLD,
             times: FxHashMap::default(),
         }
@@ -104,6 +107,7 @@ impl<W: World> Sim<W> {
     /// # Panics
     /// In debug builds, if the point is the engine's; and each decision, if it was asked for before at this place.
     #[must_use]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn decide(&self, point: &'static Point, key: Key) -> Decision {
         debug_assert!(!point.is_engines, "\"{}\" is the engine's", point.name);
         self.decisions.at(Place::new(point, key))
@@ -114,6 +118,7 @@ impl<W: World> Sim<W> {
     ///
     /// # Panics
     /// In debug builds, if the point is the engine's.
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn place(&mut self, point: &'static Point, key: Key) -> Place {
         debug_assert!(!point.is_engines, "\"{}\" is the engine's", point.name);
         self.again(Place::new(point, key))
@@ -124,6 +129,7 @@ impl<W: World> Sim<W> {
     /// # Panics
     /// In debug builds: each decision, if it was asked for before at this place.
     #[must_use]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn decide_at(&self, place: Place) -> Decision {
         debug_assert!(!place.point.is_engines, "\"{}\" is the engine's", place.point.name);
         self.decisions.at(place)

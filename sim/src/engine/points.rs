@@ -16,7 +16,7 @@ pub enum Exception {
     Never,
     /// Before its commit: nothing is written.
     BeforeCommit,
-    /// Once its commit is durable: no effect leaves.
+    /// Once its commit is durable, or if it has none: no effect leaves.
     AfterCommit,
 }
 

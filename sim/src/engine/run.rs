@@ -23,9 +23,6 @@ use crate::decide::{Key, Place};
 /// A commit that takes longer resets the object.
 pub(crate) const COMMIT_LIMIT: Micros = 30 * SECOND;
 
-/// Why what befalls commits is without effect.
-const NO_COMMIT: &str = "the turn has nothing to commit";
-
 impl<W: World> Sim<W> {
     /// Runs until nothing is left to happen, [`Sim::stop`] is called, or `max_steps` are done. Says whether nothing is
     /// left.
@@ -164,10 +161,13 @@ impl<W: World> Sim<W> {
         }
         let is_empty = turn.writes.is_empty() && turn.alarm.is_none() && !consumes_alarm;
         if is_empty {
-            decide.without_effect(TURN.commit_fails.field(), NO_COMMIT);
+            decide.without_effect(TURN.commit_fails.field(), "the turn has nothing to commit");
+        }
+        if is_empty && instance.pending.is_empty() && exception == Exception::AfterCommit {
+            self.reset(world, id.object, Fault::EXCEPTION);
+            return;
         }
         if is_empty && instance.pending.is_empty() {
-            decide.without_effect(TURN.exception.field(), NO_COMMIT);
             for effect in turn.effects.drain(..) {
                 self.release(world, id, effect);
             }

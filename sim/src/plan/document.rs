@@ -23,6 +23,12 @@ pub struct Document {
 }
 
 impl Document {
+    /// Nothing but this seed: everything that its run decides is drawn from it.
+    #[must_use]
+    pub fn drawn(seed: u64) -> Self {
+        Self { seed: Some(seed), ..Self::default() }
+    }
+
     /// How many items it has: those of its lists, its settings, and each decision.
     #[must_use]
     pub fn items(&self) -> usize {

@@ -4,7 +4,7 @@
 use super::{Document, Item, Schema, smaller::Happened};
 use crate::{
     decide::{Decisions, Place, Script, Value},
-    engine::{Minimiser, TimeUp},
+    engine::{Breaks, Minimiser, TimeUp},
     time::Micros,
 };
 use std::{
@@ -34,17 +34,6 @@ pub struct Tried {
     pub unplayed: Script,
     /// All that was decided in it, plain or not, if the document's decisions are [listed](crate::Decisions::listing).
     pub asked: Vec<(Place, &'static str)>,
-}
-
-/// A broken law.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breaks {
-    /// Its name.
-    pub law: &'static str,
-    /// The step of the run.
-    pub step: u64,
-    /// What was seen, in words.
-    pub what: String,
 }
 
 /// What minimising came to.

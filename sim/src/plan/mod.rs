@@ -25,7 +25,7 @@ mod write;
 pub use document::{Document, Item};
 pub use error::DocumentError;
 pub use fields::Fields;
-pub use minimise::{Breaks, Minimised, Tried, minimise};
+pub use minimise::{Minimised, Tried, minimise};
 pub use read::{read, text_at};
 pub use schema::{HeadKey, List, Schema};
 pub use simulation::{Run, Simulation};

@@ -1,5 +1,6 @@
 //! What the documents of a world can have.
 
+use super::Document;
 use crate::{
     decide::{Field, Key, Kind, Place, Point, Subject, Table, Value},
     engine::points,
@@ -86,6 +87,49 @@ impl Schema {
         let place = Place::read(text, &self.points(), self.subjects)?;
         let is_item = |(list, _): (&str, u32)| self.lists.iter().any(|known| known.name == list);
         place.key.item().is_none_or(is_item).then_some(place)
+    }
+
+    /// Why a document is none of this world, if it is none: which setting, rate, list, point or subject is not declared,
+    /// or which value is none of its field.
+    ///
+    /// # Errors
+    /// In a line, with the key and the bound.
+    pub fn check(&self, document: &Document) -> Result<(), String> {
+        let table = |table: &Table, of: &str, field: &dyn Fn(&str) -> Option<&'static Field>| {
+            table.iter().try_for_each(|(name, value)| {
+                let field = field(name).ok_or_else(|| format!("{of}: `{name}` is not declared"))?;
+                field.check(*value).map_err(|what| format!("{of}: {name}: {what}"))
+            })
+        };
+        table(&document.settings, "settings", &|name| self.setting(name))?;
+        table(&document.rates, "rates", &|name| self.rate(name))?;
+        for (name, items) in &document.lists {
+            let list = self.list(name).ok_or_else(|| format!("the list `{name}` is not in the schema's lists"))?;
+            for (number, item) in items {
+                table(item, &format!("{name}, item {number}"), &|name| list.field(name))?;
+            }
+        }
+        for (place, decided) in &document.script.0 {
+            if let Some(what) = self.not_there(place) {
+                return Err(format!("\"{place}\": {what}"));
+            }
+            table(decided, &format!("\"{place}\""), &|name| place.field(name))?;
+        }
+        Ok(())
+    }
+
+    /// Why nothing can be decided at this place.
+    fn not_there(&self, place: &Place) -> Option<String> {
+        let Place { point, key, .. } = place;
+        let subject = key.subject();
+        if !self.points().iter().any(|known| known.name == point.name) {
+            return Some(format!("the point \"{}\" is not in the schema's points", point.name));
+        }
+        if *key.subject() != *Key::WORLD.subject() && !self.subjects.iter().any(|known| **known == *subject) {
+            return Some(format!("the subject \"{}\" is not in the schema's subjects", subject.text));
+        }
+        let read = self.place(&place.to_string());
+        (read != Some(*place)).then(|| format!("it is read as something else: {read:?}"))
     }
 
     /// The item that a key is about, as it is named in files.

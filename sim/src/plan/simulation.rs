@@ -1,11 +1,14 @@
 //! A world whose runs are documents: what is the same for all of them.
 
-use super::{Breaks, Document, Minimised, Schema, Tried, minimise};
+use super::{Document, Minimised, Schema, Tried, decision_lines, minimise};
 use crate::{
     decide::Decisions,
-    engine::{Recorder, Sim, World},
+    engine::{Breaks, Recorder, Sim, World, panic_text},
 };
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 /// A world, and what its runs are made of.
 ///
@@ -21,18 +24,21 @@ pub trait Simulation {
     /// A run that has not come to rest after so many steps never will.
     const MAX_STEPS: u64 = 1_000_000;
 
+    /// The law that such a run breaks.
+    const COMES_TO_REST: &'static str = "a run comes to rest";
+
+    /// The law that a panic breaks, the object's or the world's.
+    const NEVER_PANICS: &'static str = "nothing panics";
+
     /// What this seed draws before the run. Its [`Document::seed`] is set, so that the run draws the rest.
     fn draw(&self, seed: u64) -> Document;
 
     /// The world and the run of this document as it begins, with all that the document has on its calendar.
     fn begin(&self, document: &Document, decisions: Decisions, recorder: Recorder) -> (Sim<Self::World>, Self::World);
 
-    /// The last look, when nothing is left to happen, the world has stopped the run, or it does not come to rest: that it
-    /// does is a law of every world.
+    /// The last look, if no law is broken, when nothing is left to happen, the world has stopped the run, or it does not
+    /// come to rest: that it does is a law of every world.
     fn end(&self, _sim: &mut Sim<Self::World>, _world: &mut Self::World, _at_rest: bool) {}
-
-    /// The first law that broke, of those of the world.
-    fn breaks(world: &Self::World) -> Option<Breaks>;
 
     /// Runs a document.
     fn run(&self, document: &Document, recorder: Recorder) -> Run<Self::World> {
@@ -40,21 +46,42 @@ pub trait Simulation {
     }
 
     /// Runs a document with these decisions, for so many steps at the most.
+    ///
+    /// # Panics
+    /// In debug builds, if the document has what is not in the schema; and where something is decided at a point or about
+    /// a subject that is not.
     fn run_until(&self, document: &Document, decisions: Decisions, recorder: Recorder, most: u64) -> Run<Self::World> {
-        let (mut sim, mut world) = self.begin(document, decisions, recorder);
-        let at_rest = sim.run(&mut world, most.min(Self::MAX_STEPS));
+        #[cfg(debug_assertions)]
+        let decisions = {
+            if let Err(what) = Self::SCHEMA.check(document) {
+                panic!("the document is none of this world: {what}");
+            }
+            decisions.within(Self::SCHEMA.points(), Self::SCHEMA.subjects)
+        };
+        let (sim, world) = self.begin(document, decisions, recorder);
+        self.run_begun(sim, world, most)
+    }
+
+    /// Runs what has begun, for so many steps at the most.
+    fn run_begun(&self, mut sim: Sim<Self::World>, mut world: Self::World, most: u64) -> Run<Self::World> {
+        let done = catch_unwind(AssertUnwindSafe(|| self.go(&mut sim, &mut world, most)));
+        if let Err(panic) = done {
+            sim.break_law(Self::NEVER_PANICS, format!("panic: {}", panic_text(&*panic)));
+        }
+        Run { sim, world }
+    }
+
+    /// Goes on with a run, and to its last look.
+    fn go(&self, sim: &mut Sim<Self::World>, world: &mut Self::World, most: u64) {
+        let at_rest = sim.run(world, most.min(Self::MAX_STEPS));
         // A run that was to be cut off before it came to rest has no end.
         let is_cut_off = !at_rest && sim.recorder.steps >= most && most < Self::MAX_STEPS;
-        if Self::breaks(&world).is_none() && !is_cut_off {
-            self.end(&mut sim, &mut world, at_rest);
+        if sim.broken().is_none() && !is_cut_off {
+            self.end(sim, world, at_rest);
         }
-        let never_rests = || {
-            let step = Self::MAX_STEPS;
-            let what = format!("after {step} steps something is left to happen");
-            (!at_rest && sim.recorder.steps >= step).then_some(Breaks { law: "a run comes to rest", step, what })
-        };
-        let breaks = Self::breaks(&world).or_else(never_rests);
-        Run { sim, world, breaks }
+        if !at_rest && sim.recorder.steps >= Self::MAX_STEPS {
+            sim.break_law(Self::COMES_TO_REST, format!("after {} steps something is left to happen", Self::MAX_STEPS));
+        }
     }
 
     /// The document with all decisions that its run took, so that no seed plays a part any more; and that run.
@@ -71,19 +98,32 @@ pub trait Simulation {
         })
     }
 
+    /// Runs a document twice: the first step in which the two runs differ, if one does. Then something decides that is
+    /// no decision: a clock, a random number, the order of a `HashMap`, an address.
+    fn differs_at(&self, document: &Document) -> Option<u64> {
+        let digests = || self.run(document, Recorder::default().with_digests()).sim.recorder.digests().to_vec();
+        let (one, other) = (digests(), digests());
+        let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
+        (same < one.len().max(other.len())).then_some(same as u64 + 1)
+    }
+
     /// What came of a run.
     fn tried(run: &Run<Self::World>) -> Tried {
         let (unplayed, asked) = (run.sim.decisions.unplayed(), run.sim.decisions.asked());
-        Tried { breaks: run.breaks.clone(), simulated: run.sim.now(), unplayed, asked }
+        Tried { breaks: run.breaks().cloned(), simulated: run.sim.now(), unplayed, asked }
     }
 }
 
 impl<W: World> Sim<W> {
-    /// A law is broken, in this step: the trace says so, and the run ends after it.
-    pub fn break_law(&mut self, law: &'static str, what: String) -> Breaks {
-        self.say("LAW", || format!("{law}: {what}"));
-        self.stop();
-        Breaks { law, step: self.recorder.steps, what }
+    /// What whoever wrote the document of the run should know, a line each: what it says and the run did not do. A run
+    /// that breaks a law may end before it comes to all.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let noted = self.decisions.notes();
+        let mut never = self.decisions.unplayed();
+        never.retain(|place, name, _| !noted.iter().any(|note| note.place == *place && note.name == name));
+        let never = decision_lines(&never).map(|line| format!("the run did not come to {line}"));
+        never.chain(noted.iter().map(ToString::to_string)).collect()
     }
 }
 
@@ -93,8 +133,14 @@ pub struct Run<W: World> {
     pub sim: Sim<W>,
     /// Its world.
     pub world: W,
-    /// The first law that broke: one of the world, or that a run comes to rest.
-    pub breaks: Option<Breaks>,
+}
+
+impl<W: World> Run<W> {
+    /// The first law that broke: one of the world, that a run comes to rest, or that nothing panics.
+    #[must_use]
+    pub const fn breaks(&self) -> Option<&Breaks> {
+        self.sim.broken()
+    }
 }
 
 #[cfg(test)]

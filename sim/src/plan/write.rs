@@ -7,14 +7,13 @@ use std::fmt::Write as _;
 /// The document as a text that [`read`](super::read) reads: comments, a line each; texts of the head; and what it says.
 ///
 /// # Panics
-/// In debug builds, if it would not be read as it is: a point or a subject is not in the schema, or two subjects are
-/// written alike.
+/// If it would not be read as it is: it has what is not in the schema or beyond its bounds (see [`Schema::check`]), or
+/// two subjects are written alike.
 #[must_use]
+#[track_caller]
 pub fn write(schema: &Schema, comments: &[String], head: &[(&str, &str)], document: &Document) -> String {
-    #[cfg(debug_assertions)]
-    for place in document.script.0.keys() {
-        let read = schema.place(&place.to_string());
-        assert!(read == Some(*place), "\"{place}\" is not in the schema, or is something else there: {read:?}");
+    if let Err(what) = schema.check(document) {
+        panic!("the document cannot be written: {what}");
     }
     let mut text = String::new();
     // Writing to a string cannot fail.

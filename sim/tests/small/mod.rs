@@ -20,7 +20,7 @@ pub fn from_nearly_every_seed<S: Simulation>(name: &str, runs: &S, failing: &[u6
     let mut large = String::new();
     for seed in &failing[..SEEDS] {
         let drawn = runs.draw(*seed);
-        let law = runs.run(&drawn, Recorder::default()).breaks.map(|breaks| breaks.law);
+        let law = runs.run(&drawn, Recorder::default()).breaks().map(|breaks| breaks.law);
         let Some(small) = runs.minimise(&drawn, Duration::from_secs(60)) else {
             panic!("{name}: seed {seed} does not fail again when it is written out")
         };
@@ -28,7 +28,7 @@ pub fn from_nearly_every_seed<S: Simulation>(name: &str, runs: &S, failing: &[u6
         let file = write(S::SCHEMA, &[], &[], &small.document);
         let again = read(S::SCHEMA, &file).map(|(_, document)| document);
         assert_eq!(again.as_ref(), Ok(&small.document), "{name}: seed {seed} is not read as it was written");
-        let breaks = runs.run(&small.document, Recorder::default()).breaks;
+        let breaks = runs.run(&small.document, Recorder::default()).breaks().cloned();
         assert_eq!(breaks.map(|breaks| breaks.law), law, "{name}: seed {seed} breaks another law when it is small");
         if small.document.items() > SMALL {
             large.push_str(&format!("\nseed {seed}:\n{file}"));

@@ -35,7 +35,7 @@ fn median<T: Copy + Ord>(values: &[T]) -> T {
 fn shrink() {
     panic::set_hook(Box::new(|_| {}));
     let failing = (0..).filter(|seed| run_seed(*seed, Profile::Swarm, Watch::default()).violation.is_some());
-    let small = failing.take(SEEDS).filter_map(|seed| shrink_run(Plan::draw(seed, Profile::Swarm), MOST));
+    let small = failing.take(SEEDS).filter_map(|seed| shrink_run(&Plan::draw(seed, Profile::Swarm), MOST));
     for shrunk in small {
         println!("{} {} {} {}", shrunk.items_before, shrunk.items, shrunk.runs, shrunk.took.as_millis());
     }

@@ -2,9 +2,12 @@
 //! to its end, with all laws. `SIM_CRASH_SEEDS` says how many runs are taken apart so.
 #![allow(missing_docs, reason = "a test")]
 
-use durable_sim::{Chance, MINUTE, Place, Script, Value};
+use durable_sim::{
+    Chance, MINUTE, Place, Recorder, Script, Value,
+    plan::{Run, Simulation},
+};
 use proxy_fetch::Options;
-use proxy_fetch_sim::proxy::{Plan, Profile, Report, Watch, run_plan};
+use proxy_fetch_sim::proxy::{Plan, Profile, ProxyRuns, ProxyWorld};
 use std::env;
 
 /// A run of up to 8 requests without faults, but for upstreams that fail now and then. Nothing is strict: a crash comes.
@@ -20,15 +23,15 @@ fn plan(seed: u64) -> Plan {
     plan
 }
 
+const RUNS: ProxyRuns = ProxyRuns { profile: Profile::Swarm, laws: true, only: None, features: false };
+
 /// The run with this decision in it; the others are drawn as before.
-fn crashed(seed: u64, place: Place, name: &'static str, value: Value) -> Report {
+fn crashed(seed: u64, place: Place, name: &'static str, value: Value) -> Run<ProxyWorld> {
     let script: Script = [(place, name, value)].into_iter().collect();
-    let report = run_plan(Plan { script, ..plan(seed) }, Watch::default());
-    if let Some((step, violation)) = &report.violation {
-        panic!("seed {seed}, \"{place}\" {name} {value:?}: step {step} broke {violation}");
-    }
-    assert!(report.unplayed.is_empty(), "seed {seed} did not come to \"{place}\"");
-    report
+    let run = RUNS.run(&Plan { script, ..plan(seed) }.to_document(), Recorder::default());
+    assert_eq!(run.breaks(), None, "seed {seed}, \"{place}\" {name} {value:?}");
+    assert!(run.sim.decisions.unplayed().is_empty(), "seed {seed} did not come to \"{place}\"");
+    run
 }
 
 #[test]
@@ -36,25 +39,27 @@ fn a_crash_at_every_step_of_a_run() {
     let seeds = env::var("SIM_CRASH_SEEDS").map_or(Ok(20), |text| text.parse::<u64>()).expect("a number");
     let (mut runs, mut longest, mut interrupted) = (0_u64, 0, 0);
     for seed in 0..seeds {
-        let asked = run_plan(plan(seed), Watch { asked: true, ..Watch::default() }).asked;
+        let document = plan(seed).to_document();
+        let listing = document.decisions().listing();
+        let asked = RUNS.run_until(&document, listing, Recorder::default(), ProxyRuns::MAX_STEPS).sim.decisions.asked();
         let mut commits = 0;
         for (place, name) in asked {
             match name {
                 "crash" => {
-                    let report = crashed(seed, place, name, Value::Flag(true));
+                    let run = crashed(seed, place, name, Value::Flag(true));
                     runs += 1;
-                    interrupted += report.outcomes.get("interrupted").copied().unwrap_or_default();
+                    interrupted += run.world.outcomes().get("interrupted").copied().unwrap_or_default();
                 }
                 "crash_after_effects" => {
                     commits += 1;
                     for effects in 0.. {
-                        let report = crashed(seed, place, name, Value::Number(effects));
-                        if !report.notes.is_empty() {
+                        let run = crashed(seed, place, name, Value::Number(effects));
+                        if !run.sim.notes().is_empty() {
                             // There were no more effects than the last time.
                             break;
                         }
                         runs += 1;
-                        interrupted += report.outcomes.get("interrupted").copied().unwrap_or_default();
+                        interrupted += run.world.outcomes().get("interrupted").copied().unwrap_or_default();
                     }
                 }
                 _ => {}

@@ -5,11 +5,12 @@
 
 mod reviewed;
 
+use durable_sim::{Recorder, plan::Simulation};
 use proxy_fetch_sim::{
     bugs::Machine,
     laws::Laws,
-    proxy::{Plan, Profile, Watch, run_plan},
-    scenario::{Scenario, Shown, told, written_out},
+    proxy::{Profile, ProxyRuns},
+    scenario::{Scenario, Shown, told},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -68,7 +69,7 @@ fn each_scenario_of_the_corpus_keeps_the_laws() {
     for (name, scenario) in corpus() {
         let shown = scenario.run();
         assert_eq!(shown.violation, None, "{name}");
-        assert_eq!(shown.notes().next(), None, "{name}");
+        assert_eq!(shown.notes, [""; 0], "{name}");
         assert!(scenario.bug.is_some(), "{name}: no bug shows that it finds anything");
         let lines = [scenario.about].into_iter().chain(told(&shown)).collect::<Vec<_>>().join("\n");
         snapshot(&name, &lines);
@@ -136,14 +137,21 @@ fn a_file_that_cannot_be_run_is_named() {
 fn what_a_seed_decided_can_be_written_and_read_and_is_the_same_run() {
     for profile in [Profile::Swarm, Profile::Calm] {
         for seed in 0..60 {
-            let (plan, drawn) = written_out(Plan::draw(seed, profile));
-            let (about, bug, document) = ("a \"seed\"".into(), Some("SixthSlot".into()), plan.to_document());
+            let runs = ProxyRuns { profile, ..ProxyRuns::default() };
+            let (document, drawn) = runs.written_out(&runs.draw(seed));
+            let (about, bug) = ("a \"seed\"".into(), Some("SixthSlot".into()));
             let scenario = Scenario { about, machine: Machine::Object, law: None, bug, document };
             let text = scenario.to_text();
             let read = Scenario::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
             assert_eq!(read, scenario, "seed {seed}");
-            let played = run_plan(Plan::of_document(&read.document), Watch::default());
-            assert_eq!((played.digest, played.steps), (drawn.digest, drawn.steps), "seed {seed}, {}", profile.name());
+            let played = runs.run(&read.document, Recorder::default()).sim.recorder;
+            let drawn = drawn.sim.recorder;
+            assert_eq!(
+                (played.digest(), played.steps),
+                (drawn.digest(), drawn.steps),
+                "seed {seed}, {}",
+                profile.name()
+            );
         }
     }
 }
@@ -263,11 +271,13 @@ fn what_is_said_is_done_or_noted() {
     let odd = run("[requests]\nr0 = {}\n[decisions]\n\"fetch r0#1\" = { status = 418 }\n");
     at(&odd, "fetched r0#1 epoch=1 418");
     for shown in [&plain, &slow, &far, &moved, &odd] {
-        assert_eq!(shown.notes().collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(shown.notes, [""; 0]);
     }
     let beyond = run("[requests]\nr0 = {}\n[decisions]\n\"commit of enqueue r0\" = { crash_after_effects = 99 }\n");
-    let notes: Vec<String> = beyond.notes().collect();
-    assert_eq!(notes, [r#""commit of enqueue r0": crash_after_effects = 99 is more than there was: 2 was taken"#]);
+    assert_eq!(
+        beyond.notes,
+        [r#""commit of enqueue r0": crash_after_effects = 99 is more than there was: 2 was taken"#]
+    );
 }
 
 /// What a person writes by hand comes back with the same words, and in the order of a story.

@@ -1,7 +1,7 @@
 //! What is drawn, recorded, played, and noted.
 
 use super::*;
-use crate::{Subject, points, words};
+use crate::{Chance, Subject, Value, points, words};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum How {

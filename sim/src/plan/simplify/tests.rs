@@ -1,11 +1,12 @@
 //! The steps that make a document plain, one by one.
 
 use super::*;
+use crate::Breaks;
 use crate::{
     Key,
     decide::Script,
     plan::{
-        Breaks, Tried, minimise,
+        Tried, minimise,
         testing::{ASK, LATEST, LOOK, SCHEMA, THING},
         write,
     },

@@ -24,7 +24,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use durable_sim::planter::VARIABLE;
 use proxy_fetch_sim::{
     bugs::{self as table, Bug},
-    proxy::{Profile, panic_text},
+    proxy::Profile,
 };
 use std::{
     env,
@@ -200,7 +200,7 @@ pub fn main() -> ExitCode {
     };
     // Panics of a machine are findings and caught where it runs; any other is a mistake of the simulator.
     panic::catch_unwind(AssertUnwindSafe(|| run_command(cli))).unwrap_or_else(|panic| {
-        eprintln!("error: the simulator itself failed, which is a bug of it: {}", panic_text(&*panic));
+        eprintln!("error: the simulator itself failed, which is a bug of it: {}", durable_sim::panic_text(&*panic));
         ExitCode::from(101)
     })
 }

@@ -92,7 +92,7 @@ fn plan(args: &ScenarioArgs, bug: Option<&'static Bug>, text: &str) -> Result<Ex
     let head = head(&format!("a plan of the {}", scenario.machine.key()), &scenario.about);
     let lines: Vec<String> = [head].into_iter().chain(told(&shown)).collect();
     let exit = print(&format!("{}\n", lines.join("\n")), code(shown.violation.is_some()));
-    for note in shown.notes() {
+    for note in &shown.notes {
         eprintln!("note: {note}");
     }
     Ok(exit)

@@ -7,7 +7,8 @@ use super::{
     state::State,
     step::{Broken, Did},
 };
-use crate::{laws::Violation, proxy::panic_text};
+use crate::laws::Violation;
+use durable_sim::panic_text;
 use proxy_fetch::{
     AllowedCallback, Callback, CallbackResult, Caller, Config, Event, Failure, FetchResult, ObjectCallback, Options,
     Phase, Policy, Request, Timestamp, Ulid, backoff_ms, expires_at, limits,

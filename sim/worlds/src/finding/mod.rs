@@ -67,7 +67,7 @@ impl Finding {
     #[must_use]
     pub fn of_seed(report: &Report, profile: Profile, most: Duration) -> Option<Self> {
         let seed = report.seed;
-        let small = shrink_run(Plan::draw(seed, profile), most);
+        let small = shrink_run(&Plan::draw(seed, profile), most);
         Self::of_run(report, small, profile, replay_command(seed, profile))
     }
 
@@ -80,7 +80,7 @@ impl Finding {
         profile: Profile,
         most: Duration,
     ) -> Option<Self> {
-        let small = shrink_run(run.plan.clone(), most);
+        let small = shrink_run(&run.plan, most);
         Self::of_run(report, small, profile, steer::repeat_command(start, report.seed, profile))
     }
 

@@ -87,7 +87,7 @@ pub fn follows_from_a_broken_law() {
 /// What a panic says, and where it was.
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let place = LAST.with_borrow_mut(Option::take);
-    let text = crate::proxy::panic_text(panic);
+    let text = durable_sim::panic_text(panic);
     place.map_or(text.clone(), |place| format!("{text}\n(at {place})"))
 }
 
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_panic_that_ends_the_work_is_passed_on() {
         let ended = panic::catch_unwind(|| without_panic_messages(|| assert_eq!(1 + 1, 3, "a sum")));
-        let text = ended.err().map(|panic| crate::proxy::panic_text(&*panic));
+        let text = ended.err().map(|panic| durable_sim::panic_text(&*panic));
         assert!(text.is_some_and(|text| text.contains("a sum")));
         assert!(without_panic_messages(|| panic::catch_unwind(|| panic!("within")).is_err()));
     }

@@ -12,7 +12,7 @@ use crate::{
         search::{Bounds, search},
     },
     laws::Violation,
-    proxy::{Profile, Watch, panic_text, run_seed},
+    proxy::{Profile, Watch, run_seed},
     queue,
     reference::{Difference, run_sequence},
     shell, steer,
@@ -154,7 +154,7 @@ fn explored(budget: u64) -> Option<Kill> {
             let broken = found.counterexample?.broken;
             Some(Kill::new(broken.law, broken.what, found.states, repeat))
         }
-        Err(panic) => Some(Kill::new("S13", panic_text(&*panic), 1, repeat)),
+        Err(panic) => Some(Kill::new("S13", durable_sim::panic_text(&*panic), 1, repeat)),
     }
 }
 

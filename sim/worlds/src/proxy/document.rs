@@ -9,7 +9,7 @@ use crate::{
     laws::Laws,
 };
 use durable_sim::{
-    Faults, Script, Sizes,
+    Faults, Sizes,
     plan::{Document, Fields, HeadKey, List, Schema},
 };
 
@@ -96,11 +96,5 @@ impl Plan {
             self.requests.resize(number + 1, None);
         }
         self.requests[number] = Some(request);
-    }
-
-    /// With the decisions that its run took, so that no seed plays a part any more.
-    #[must_use]
-    pub fn written_out(self, script: Script) -> Self {
-        Self { faults: Faults::default(), world: WorldFaults::default(), seed: None, script, ..self }
     }
 }

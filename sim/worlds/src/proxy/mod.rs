@@ -24,6 +24,5 @@ mod world;
 pub use message::Message;
 pub use plan::Plan;
 pub use profile::Profile;
-pub(crate) use run::run_decided;
-pub use run::{Report, Watch, panic_text, run_plan, run_seed};
+pub use run::{ProxyRuns, Report, Watch, run_plan, run_seed};
 pub use world::ProxyWorld;

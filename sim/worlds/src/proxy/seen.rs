@@ -29,8 +29,6 @@ pub(super) struct Seen {
     pub coverage: Coverage,
     /// What a campaign that steers goes by, if it asks.
     pub features: Option<Features>,
-    /// The first broken law, with its step.
-    pub violation: Option<(u64, Violation)>,
     laws: Option<Laws>,
     /// What a commit changed; kept for its memory.
     changes: Vec<Change>,
@@ -50,7 +48,6 @@ impl Seen {
             ledger,
             coverage: Coverage::default(),
             features: None,
-            violation: None,
             laws,
             changes: Vec::new(),
             settled: 0,
@@ -63,16 +60,13 @@ impl Seen {
     pub fn observe(&mut self, sim: &mut Sim<ProxyWorld>, seen: &Observation<'_>) {
         let Some(laws) = &mut self.laws else { return };
         if let Err(violation) = laws.observe(&self.ledger, seen) {
-            self.violated(sim, violation);
+            Self::violated(sim, violation);
         }
     }
 
     /// A law is broken: the run is over.
-    pub fn violated(&mut self, sim: &mut Sim<ProxyWorld>, violation: Violation) {
-        sim.say("LAW", || violation.to_string());
-        let step = sim.recorder.steps;
-        self.violation.get_or_insert((step, violation));
-        sim.stop();
+    pub fn violated(sim: &mut Sim<ProxyWorld>, violation: Violation) {
+        sim.break_law(violation.law, violation.what);
     }
 
     /// A commit is durable; what a call of its turn asked is looked up by the call's number.
@@ -157,7 +151,7 @@ impl Seen {
         let verdict = laws.observe(&self.ledger, &seen);
         drop(rows);
         if let Err(violation) = verdict {
-            self.violated(sim, violation);
+            Self::violated(sim, violation);
         }
     }
 }

@@ -25,7 +25,7 @@ impl Stage<'_> {
 
     /// A law is broken.
     pub fn violated(&mut self, violation: Violation) {
-        self.seen.violated(self.sim, violation);
+        Seen::violated(self.sim, violation);
     }
 
     /// One-way time of a message.

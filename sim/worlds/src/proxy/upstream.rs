@@ -3,7 +3,7 @@
 use super::{decisions::FETCH, message::Message, plan::PlannedRequest, stage::Stage};
 use crate::history::ledger::{Ask, Planned};
 use durable_sim::{Micros, Place, words};
-use proxy_fetch::{Hop, Timestamp};
+use proxy_fetch::Hop;
 
 /// What happens to an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,6 +240,3 @@ impl Stage<'_> {
         self.sim.after(0, Message::Ask(Ask::Enqueue { planned: planned as Planned, valid: true }));
     }
 }
-
-/// Lines of a trace show times of the run, not of the calendar.
-pub(super) const START: Timestamp = Timestamp(1_767_225_600_000);

@@ -15,10 +15,11 @@ use super::{
     seen::Seen,
     stage::Stage,
 };
-use crate::history::ledger::{Ask, Observation, Planned};
+use crate::history::ledger::{Ask, Observation, Planned, Stored};
 use crate::laws::{Laws, Violation};
 use durable_sim::{Fault as Named, InstanceId, Key, ObjectId, SECOND, Sim};
-use proxy_fetch::{CallbackResult, Effect, Timestamp};
+use proxy_fetch::{CallbackResult, Effect, Outcome, Timestamp};
+use std::collections::BTreeMap;
 
 /// The one object of this world.
 pub(super) const OBJECT: ObjectId = 0;
@@ -130,10 +131,25 @@ impl ProxyWorld {
     /// The run is over: the last look.
     pub fn end(&mut self, sim: &mut Sim<Self>) {
         self.seen.ended(sim);
-        if self.seen.violation.is_none() && !self.host.held.is_empty() {
+        if !self.host.held.is_empty() {
             let what = format!("{} responses are still held at rest", self.host.held.len());
-            self.seen.violated(sim, Violation { law: "S15", what });
+            Seen::violated(sim, Violation { law: "S15", what });
         }
+    }
+
+    /// Accepted requests by how they ended.
+    #[must_use]
+    pub fn outcomes(&self) -> BTreeMap<&'static str, u64> {
+        let mut outcomes = BTreeMap::new();
+        for entry in &self.seen.ledger.entries {
+            let how = match &entry.stored {
+                Stored::Live(_) => "live",
+                // A request whose row was unreadable leaves none when it ends.
+                Stored::Finished(_) | Stored::Forgotten => entry.outcome.map_or("unreadable", Outcome::name),
+            };
+            *outcomes.entry(how).or_default() += 1;
+        }
+        outcomes
     }
 }
 

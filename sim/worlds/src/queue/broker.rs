@@ -67,7 +67,7 @@ impl QueueWorld {
     pub(super) fn pump(&mut self, sim: &mut Sim<Self>, source: Source) {
         loop {
             let mut ready = self.ready(sim, source);
-            if ready.is_empty() || self.violation.is_some() {
+            if ready.is_empty() || sim.broken().is_some() {
                 return;
             }
             let free = self.free_isolates();

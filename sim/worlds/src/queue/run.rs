@@ -5,22 +5,13 @@ use super::{
     plan::{Plan, SCHEMA},
     world::QueueWorld,
 };
-use crate::{
-    laws::Violation,
-    proxy::{Profile, panic_text},
-};
+use crate::{laws::Violation, proxy::Profile};
 use durable_sim::{
-    Decisions, Faults, Line, Micros, Note, Recorder, Script, Sim, Sizes,
-    plan::{Breaks, Document, Run, Schema, Simulation},
+    Breaks, Decisions, Faults, Line, Micros, Recorder, START_MS, Sim, Sizes,
+    plan::{Document, Run, Schema, Simulation},
 };
 use proxy_fetch::Outcome;
-use std::{
-    collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
-
-/// When every run begins: 2026-01-01.
-const START_MS: u64 = 1_767_225_600_000;
+use std::collections::BTreeMap;
 
 /// Runs of the queue.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +26,8 @@ impl Simulation for QueueRuns {
     type World = QueueWorld;
 
     const SCHEMA: &'static Schema = &SCHEMA;
+    const COMES_TO_REST: &'static str = "L2";
+    const NEVER_PANICS: &'static str = "S13";
 
     fn draw(&self, seed: u64) -> Document {
         Plan::draw(seed, self.profile).document(seed)
@@ -50,32 +43,7 @@ impl Simulation for QueueRuns {
     fn end(&self, sim: &mut Sim<QueueWorld>, world: &mut QueueWorld, at_rest: bool) {
         if at_rest {
             world.end(sim);
-        } else {
-            let what = format!("the run has not come to rest after {} steps", Self::MAX_STEPS);
-            world.violated(sim, Violation { law: "L2", what });
         }
-    }
-
-    fn breaks(world: &QueueWorld) -> Option<Breaks> {
-        let (step, Violation { law, what }) = world.violation.clone()?;
-        Some(Breaks { law, step, what })
-    }
-
-    /// A panic of the consumer is a violation of S13.
-    fn run_until(&self, document: &Document, decisions: Decisions, recorder: Recorder, most: u64) -> Run<QueueWorld> {
-        let (mut sim, mut world) = self.begin(document, decisions, recorder);
-        let done = catch_unwind(AssertUnwindSafe(|| {
-            let at_rest = sim.run(&mut world, most.min(Self::MAX_STEPS));
-            if world.violation.is_none() && (at_rest || most >= Self::MAX_STEPS) {
-                self.end(&mut sim, &mut world, at_rest);
-            }
-        }));
-        if let Err(panic) = done {
-            let what = format!("panic: {}", panic_text(&*panic));
-            world.violated(&mut sim, Violation { law: "S13", what });
-        }
-        let breaks = Self::breaks(&world);
-        Run { sim, world, breaks }
     }
 }
 
@@ -125,10 +93,8 @@ pub struct Report {
     pub lines: Vec<Line>,
     /// The consumers at the end, if lines were kept.
     pub consumers: Vec<String>,
-    /// Decisions of the document that the run did not come to.
-    pub unplayed: Script,
-    /// Decisions of the document that could not be done as they are said.
-    pub notes: Vec<Note>,
+    /// What the document says and the run did not do.
+    pub notes: Vec<String>,
 }
 
 /// Runs a seed. A panic of the machine is a violation of S13.
@@ -158,7 +124,8 @@ fn run(runs: QueueRuns, document: &Document, watch: Watch) -> Report {
 }
 
 fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld>) -> Report {
-    let Run { sim, world, .. } = run;
+    let Run { sim, world } = run;
+    let violation = |Breaks { law, step, what }| (step, Violation { law, what });
     let mut outcomes = BTreeMap::new();
     for entry in &world.ledger.entries {
         let how = match (entry.ended_at, entry.outcome) {
@@ -186,9 +153,8 @@ fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld
         mix: if watch.lines { world.plan.to_string() } else { String::new() },
         lines,
         consumers: consumers.iter().map(|text| named(text)).collect(),
-        unplayed: sim.decisions.unplayed(),
-        notes: sim.decisions.notes(),
-        violation: world.violation,
+        notes: sim.notes(),
+        violation: sim.broken().cloned().map(violation),
         coverage: world.coverage,
     }
 }

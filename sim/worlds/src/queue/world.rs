@@ -92,8 +92,6 @@ pub struct QueueWorld {
     /// What was seen.
     pub ledger: Ledger,
     checked: bool,
-    /// The first broken law and its step.
-    pub violation: Option<(u64, Violation)>,
     /// Whether faults have ceased.
     pub(super) healthy: bool,
     /// The requests, as the ledger numbers them.
@@ -122,7 +120,6 @@ impl QueueWorld {
             config,
             ledger,
             checked,
-            violation: None,
             healthy: false,
             made: Vec::new(),
             copies: Vec::new(),
@@ -157,7 +154,7 @@ impl QueueWorld {
     /// Takes an observation in, if no law is broken by it.
     pub(super) fn see(&mut self, sim: &mut Sim<Self>, seen: Seen) -> bool {
         self.ledger.now = Timestamp(sim.true_ms());
-        if self.violation.is_some() {
+        if sim.broken().is_some() {
             return false;
         }
         if self.checked
@@ -170,11 +167,8 @@ impl QueueWorld {
         true
     }
 
-    pub(super) fn violated(&mut self, sim: &mut Sim<Self>, violation: Violation) {
-        let violation = Violation { what: self.as_planned(&violation.what), ..violation };
-        sim.say("LAW", || violation.to_string());
-        self.violation.get_or_insert((sim.recorder.steps, violation));
-        sim.stop();
+    pub(super) fn violated(&self, sim: &mut Sim<Self>, violation: Violation) {
+        sim.break_law(violation.law, self.as_planned(&violation.what));
     }
 
     /// A text of the ledger's, which numbers requests as they are made, with their numbers in the plan.

@@ -4,7 +4,7 @@ use super::{
     judge::{Difference, Judge},
     ops::Reference,
 };
-use crate::proxy::panic_text;
+use durable_sim::panic_text;
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},

@@ -13,4 +13,4 @@ mod shrink;
 pub use file::{Scenario, schema};
 pub use says::{law_says, readable, to_first_break, told};
 pub use shown::Shown;
-pub use shrink::{Shrunk, shrink_queue, shrink_run, written_out};
+pub use shrink::{Shrunk, shrink_queue, shrink_run};

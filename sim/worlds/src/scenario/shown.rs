@@ -1,7 +1,7 @@
 //! A run as it is shown: of whatever machine.
 
 use crate::{laws::Violation, proxy, queue};
-use durable_sim::{Line, Note, Script, plan::decision_lines};
+use durable_sim::Line;
 use std::collections::BTreeMap;
 
 /// A run as it is shown.
@@ -17,10 +17,8 @@ pub struct Shown {
     pub violation: Option<(u64, Violation)>,
     /// Requests by how they ended.
     pub outcomes: BTreeMap<&'static str, u64>,
-    /// Decisions that the run did not come to.
-    pub unplayed: Script,
-    /// Decisions that could not be done as they are said.
-    pub notes: Vec<Note>,
+    /// What whoever wrote the scenario should know, a line each: what it says and the run did not do.
+    pub notes: Vec<String>,
 }
 
 macro_rules! shown {
@@ -29,18 +27,9 @@ macro_rules! shown {
             fn from(report: $report) -> Self {
                 let (lines, steps, digest) = (report.lines, report.steps, report.digest);
                 let (violation, outcomes) = (report.violation, report.outcomes);
-                Self { lines, steps, digest, violation, outcomes, unplayed: report.unplayed, notes: report.notes }
+                Self { lines, steps, digest, violation, outcomes, notes: report.notes }
             }
         }
     )+};
 }
 shown!(proxy::Report, queue::Report);
-
-impl Shown {
-    /// What whoever wrote the scenario should know, a line each: what it says and the run did not do. A run that breaks a
-    /// law may end before it comes to all.
-    pub fn notes(&self) -> impl Iterator<Item = String> {
-        let never = decision_lines(&self.unplayed).map(|line| format!("the run did not come to {line}"));
-        never.chain(self.notes.iter().map(ToString::to_string))
-    }
-}

@@ -4,12 +4,12 @@ use super::{Shown, file::Scenario, says::to_first_break};
 use crate::{
     bugs::{Machine, planted},
     campaign::command,
-    proxy::{Plan, Profile, Report, Watch, document::SCHEMA, run_decided, run_plan},
+    proxy::{Plan, Profile, ProxyRuns},
     queue::{self, QueueRuns},
 };
 use durable_sim::{
     effort,
-    plan::{Breaks, Minimised, Simulation, Tried, minimise},
+    plan::{Document, Minimised, Simulation},
 };
 use std::{path::Path, time::Duration};
 
@@ -34,42 +34,37 @@ pub struct Shrunk {
     pub command: Option<String>,
 }
 
-/// A plan with the decisions that its run took, so that no seed plays a part any more; and that run.
-#[must_use]
-pub fn written_out(plan: Plan) -> (Plan, Report) {
-    let report = run_plan(plan.clone(), Watch { script: true, ..Watch::default() });
-    (plan.written_out(report.script.clone()), report)
-}
-
 /// Shrinks the failing run of a plan, within `most`; `None`: it breaks no law.
 ///
 /// What is found when time is up is what is returned. A run that was begun before that is not cut off.
 #[must_use]
-pub fn shrink_run(plan: Plan, most: Duration) -> Option<Shrunk> {
+pub fn shrink_run(plan: &Plan, most: Duration) -> Option<Shrunk> {
     let profile = plan.profile;
-    let is_drawn = |seed: &u64| plan == Plan::draw(*seed, profile);
+    let is_drawn = |seed: &u64| *plan == Plan::draw(*seed, profile);
     let command = plan.seed.filter(is_drawn).map(|seed| command("shrink", seed, profile));
-    let (plan, report) = written_out(plan);
-    let first = tried(report);
-    let law = first.breaks.as_ref()?.law;
-    let document = plan.to_document();
-    let items_before = document.items();
-    let small = minimise(&SCHEMA, document, &first, most, |document, decisions, until| {
-        let watch = Watch { until: Some(until), ..Watch::default() };
-        tried(run_decided(Plan::of_document(document), decisions, watch))
-    })?;
-    Some(shrunk(Machine::Object, law, items_before, small, command))
+    let runs = ProxyRuns { profile, ..ProxyRuns::default() };
+    shrink(Machine::Object, &runs, &plan.to_document(), most, command)
 }
 
 /// Shrinks the failing run of a seed of the queue, within `most`; `None`: it breaks no law.
 #[must_use]
 pub fn shrink_queue(seed: u64, profile: Profile, most: Duration) -> Option<Shrunk> {
     let runs = QueueRuns { profile, laws: true };
-    let (whole, run) = runs.written_out(&runs.draw(seed));
-    let law = run.breaks.as_ref()?.law;
-    let small = runs.minimise(&whole, most)?;
     let command = queue::campaign::shrink_command(seed, profile);
-    Some(shrunk(Machine::Queue, law, whole.items(), small, Some(command)))
+    shrink(Machine::Queue, &runs, &runs.draw(seed), most, Some(command))
+}
+
+fn shrink<S: Simulation>(
+    machine: Machine,
+    runs: &S,
+    document: &Document,
+    most: Duration,
+    command: Option<String>,
+) -> Option<Shrunk> {
+    let (whole, run) = runs.written_out(document);
+    let law = run.breaks()?.law;
+    let small = runs.minimise(&whole, most)?;
+    Some(shrunk(machine, law, whole.items(), small, command))
 }
 
 fn shrunk(machine: Machine, law: &str, items_before: usize, small: Minimised, command: Option<String>) -> Shrunk {
@@ -82,11 +77,6 @@ fn shrunk(machine: Machine, law: &str, items_before: usize, small: Minimised, co
     scenario.about = shown.lines.last().map(|line| line.what.replace('\n', "; ")).unwrap_or_default();
     let items = scenario.document.items();
     Shrunk { scenario, items_before, items, runs, took, is_complete, shown, command }
-}
-
-fn tried(report: Report) -> Tried {
-    let breaks = report.violation.map(|(step, broken)| Breaks { law: broken.law, step, what: broken.what });
-    Tried { breaks, simulated: report.simulated, unplayed: report.unplayed, asked: report.asked }
 }
 
 impl Shrunk {

@@ -13,7 +13,6 @@ use crate::{
     campaign::bug_option,
     history::ledger::Planned,
     laws::{Laws, Violation},
-    proxy::panic_text,
 };
 use madsim::{
     Config,
@@ -39,7 +38,7 @@ pub fn repeat_command(seed: u64) -> String {
 pub fn run_seed(seed: u64) -> Result<(Totals, Vec<String>), Violation> {
     let run = move || Runtime::with_seed_and_config(seed, Config::default()).block_on(scenario());
     // The order of a `HashMap` is the seed's only on a thread that has none yet.
-    thread::spawn(run).join().unwrap_or_else(Err).map_err(|panic| violation(&panic_text(&*panic)))
+    thread::spawn(run).join().unwrap_or_else(Err).map_err(|panic| violation(&durable_sim::panic_text(&*panic)))
 }
 
 /// The law that a panic names. One that names none is a panic of the shell or the machine.

@@ -6,11 +6,7 @@ use super::{
     recording::{Recording, Settings},
     world::{Request, Stage},
 };
-use crate::{
-    history::storage::Storage,
-    laws::Violation,
-    proxy::{names::Names, panic_text},
-};
+use crate::{history::storage::Storage, laws::Violation, proxy::names::Names};
 use durable_sim::{Decisions, Draws, Faults, Line, MINUTE, Recorder, Sim, Sizes};
 use proxy_fetch::{AllowedCallback, Config};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,7 +57,7 @@ pub fn play(seed: u64, story: &Story, faults: Faults, recorder: Recorder) -> Pla
         }
     }));
     if let Err(panic) = done {
-        let what = format!("panic: {}", panic_text(&*panic));
+        let what = format!("panic: {}", durable_sim::panic_text(&*panic));
         stage.violated(&mut sim, &Violation { law: "S13", what });
     }
     let names = Names::of(&stage.ledger);

@@ -1,7 +1,7 @@
 //! A recorded incarnation, lived again turn by turn: the machine, what it knows of its alarm, and what it has stored.
 
 use crate::history::storage::{Rows, restorable};
-use crate::proxy::panic_text;
+use durable_sim::panic_text;
 use proxy_fetch::{
     Alarm, Attempt, CallbackResult, Config, Effect, Event, Failure, FetchResult, Key, Machine, Output, Record, Store,
     Table, Timestamp, Write, turn,
