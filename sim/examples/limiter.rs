@@ -220,7 +220,9 @@ pub fn replay(limits: &Limits, file: &str) -> String {
     match read(&SCHEMA, file) {
         Ok((_, document)) => {
             let run = limits.run(&document, Recorder::default().with_lines());
-            run.sim.recorder.lines().iter().map(|line| format!("{line}\n")).collect()
+            let lines = run.sim.recorder.lines().iter().map(|line| format!("{line}\n"));
+            let notes = run.sim.notes().into_iter().map(|note| format!("note: {note}\n"));
+            lines.chain(notes).collect()
         }
         Err(error) => error.to_string(),
     }

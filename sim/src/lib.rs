@@ -21,8 +21,8 @@ pub mod planter;
 mod time;
 
 pub use decide::{
-    Chance, Choice, Decision, Decisions, Draw, Draws, Field, Flag, Key, Kind, MOST_TIME, Note, Place, Point, Script,
-    Subject, Table, Time, Value, Valued, Whole, Words,
+    Chance, Choice, Decision, Decisions, Draw, Draws, Field, Flag, Key, Kind, MOST_ITEMS, MOST_TIME, Note, Place,
+    Point, Script, Subject, Table, Time, Value, Valued, Whole, Words,
 };
 pub use engine::{
     Breaks, CallError, Commit, Eviction, Fault, Faults, InstanceId, Line, Minimiser, NoObject, Object, ObjectId,
@@ -30,4 +30,4 @@ pub use engine::{
 };
 #[cfg(feature = "plans")]
 pub use nearest::nearest;
-pub use time::{MINUTE, Micros, SECOND, START_MS};
+pub use time::{DAY, MINUTE, Micros, SECOND, START_MS};

@@ -66,7 +66,7 @@ impl Decisions {
         let subject = key.subject();
         let is_point = known.points.iter().any(|known| known.name == point.name);
         assert!(is_point, "the point \"{}\" is not in the schema's `points`", point.name);
-        let is_subject = subject == Key::WORLD.subject() || known.subjects.iter().any(|known| *known == subject);
+        let is_subject = subject == Key::WORLD.subject() || known.subjects.contains(&subject);
         assert!(is_subject, "the subject \"{}\" is not in the schema's `subjects`", subject.text);
     }
 

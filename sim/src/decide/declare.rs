@@ -170,6 +170,9 @@ macro_rules! words {
             }
         }
     };
+    ($($other:tt)*) => {
+        compile_error! { "words are: `Type { Type::One => \"one\", Type::Other => \"other\" }`, the plain one first" }
+    };
 }
 
 /// Declares points of a run, and what is decided there.
@@ -235,5 +238,14 @@ macro_rules! points {
     };
     (@new $field:ident, $says:expr, Whole($low:literal..=$high:expr $(, tries [$($tries:expr),*])?)) => {
         $crate::Whole::new(stringify!($field), $says, $low, $high, &[$($($tries),*)?])
+    };
+    (@new $field:ident, $says:expr, $($kind:tt)*) => {
+        compile_error!(concat!(
+            "`", stringify!($field), ": ", stringify!($($kind)*),
+            "` is no decision: Flag, Choice<T>, Time(0..=µs) and Whole(low..=high) are, the last two perhaps with `, tries [...]`"
+        ))
+    };
+    ($($other:tt)*) => {
+        compile_error! { "a point is: `/// What happens there.` `pub STATIC: Type = \"its name\" { /// What is decided. name: Flag, ... }`" }
     };
 }

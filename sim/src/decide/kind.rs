@@ -120,8 +120,8 @@ impl fmt::Display for Kind {
         match self {
             Self::Flag => f.write_str("true or false"),
             Self::Whole { low, high } => write!(f, "a whole number from {low} to {high}"),
-            Self::Time { high } => write!(f, "a time from 0 to {} ms", high / 1_000),
-            Self::Moment { high } => write!(f, "a time of the run from 0 to {} ms", high / 1_000),
+            Self::Time { high } => write!(f, "a time from 0 to {} ms", ms_text(high.cast_signed())),
+            Self::Moment { high } => write!(f, "a time of the run from 0 to {} ms", ms_text(high.cast_signed())),
             Self::Chance => f.write_str("a probability from 0 to 1"),
             Self::Word(words) => write!(f, "one of {}", words.join(", ")),
         }

@@ -23,5 +23,5 @@ pub use declare::{Choice, Flag, Point, Time, Whole, Words};
 pub use draw::{Chance, Draw, Draws};
 pub use kind::{Field, Kind, MOST_TIME, Value, Valued};
 pub(crate) use place::hash_of;
-pub use place::{Key, Place, Subject};
+pub use place::{Key, MOST_ITEMS, Place, Subject};
 pub use script::{Note, Script, Table};

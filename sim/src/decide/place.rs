@@ -4,6 +4,10 @@ use super::Point;
 use super::draw::mix;
 use std::{cmp::Ordering, fmt, hash};
 
+/// Items of a list are numbered below this. What comes of an item in a run may have its number and a multiple of this, and
+/// is about that item.
+pub const MOST_ITEMS: u32 = 10_000;
+
 /// Something that decisions are about, of which there are many: `call {}`, `report of r{}#{}`.
 ///
 /// Its text has a `{}` for each number, two at most. What stands in brackets after the first number is left out if the
@@ -140,13 +144,14 @@ impl Key {
     /// The list of the plan that it is about an item of, and the item's number.
     #[must_use]
     pub fn item(&self) -> Option<(&'static str, u32)> {
-        Some((self.subject.list?, self.numbers[0]))
+        Some((self.subject.list?, self.numbers[0] % MOST_ITEMS))
     }
 
     /// The same of another item of its list.
     #[must_use]
     pub const fn of_item(self, number: u32) -> Self {
-        Self { numbers: [number, self.numbers[1]], ..self }
+        let of_item = self.numbers[0] / MOST_ITEMS * MOST_ITEMS;
+        Self { numbers: [of_item + number, self.numbers[1]], ..self }
     }
 
     /// The same for the time after so many.

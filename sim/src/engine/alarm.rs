@@ -26,7 +26,7 @@ const fn longest_wait(doublings: u32) -> Micros {
 }
 
 impl<W: World> Sim<W> {
-    /// The longest time until the retry of a stored alarm, if nothing goes wrong from now on. A handler that threw waits
+    /// The longest time until a stored alarm that is due by now runs, if nothing goes wrong from now on. A handler that threw waits
     /// for its last retry at most, one that could not run or commit for the longest wait of all, and one that hangs is
     /// killed before.
     pub(super) fn recovery(&self) -> Micros {
@@ -36,6 +36,9 @@ impl<W: World> Sim<W> {
         } else {
             longest_wait(most_doublings.max(MAX_RETRIES - 1))
         };
+        // An alarm that was set by a clock that was ahead comes when the clock of now has caught up.
+        let behind = self.objects.iter().map(|hosted| hosted.most_skew_ms.abs_diff(hosted.skew_ms)).max();
+        let retry = retry + behind.unwrap_or(0) * 1_000;
         if self.has_hung { retry + HANDLER_LIMIT } else { retry }
     }
 

@@ -131,10 +131,10 @@ pub struct Faults {
 pub struct Sizes {
     /// How long a turn waits for more events to share its commit, in µs.
     pub gather_us: Micros,
-    /// A commit takes from this, in µs …
-    pub commit_us_min: Micros,
-    /// … to this.
-    pub commit_us_max: Micros,
+    /// A commit takes so long, in µs …
+    pub commit_us: Micros,
+    /// … or up to so much longer.
+    pub commit_spread_us: Micros,
     /// Whether a turn waits for the commit of the one before, as in a process that blocks on its disk.
     pub serial_commits: bool,
     /// Connections that an instance may have open at once.
@@ -147,8 +147,8 @@ impl Default for Sizes {
     fn default() -> Self {
         Self {
             gather_us: 0,
-            commit_us_min: 1_000,
-            commit_us_max: 5_000,
+            commit_us: 1_000,
+            commit_spread_us: 4_000,
             serial_commits: false,
             connections: 6,
             calls_per_second: 1_000,

@@ -48,6 +48,7 @@ impl<W: World> Sim<W> {
         hosted.incarnations += 1;
         let went_back = skew.is_some_and(|skew| skew < hosted.skew_ms);
         hosted.skew_ms = skew.unwrap_or(hosted.skew_ms);
+        hosted.most_skew_ms = hosted.most_skew_ms.max(hosted.skew_ms);
         let id = InstanceId { object, incarnation: hosted.incarnations };
         hosted.instance = Some(Instance {
             incarnation: id.incarnation,

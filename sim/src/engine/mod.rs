@@ -104,13 +104,11 @@ pub use law::{Breaks, panic_text};
 pub use minimise::{Minimiser, TimeUp, effort};
 pub use object::{NoObject, Object, Turn, World};
 pub use platform::{CallError, InstanceId, ObjectId, Sim};
-#[cfg(feature = "plans")]
-pub(crate) use run::COMMIT_LIMIT;
 pub use shrink::{ddmin, smallest, try_ddmin, try_smallest};
 pub use state::Commit;
 pub use trace::{Line, Recorder};
 
 use crate::{
     decide::Chance,
-    time::{MINUTE, Micros, SECOND},
+    time::{DAY, MINUTE, Micros, SECOND},
 };

@@ -1,6 +1,6 @@
 //! What the engine decides in a run, and where. Whatever goes wrong with the platform is one of these decisions.
 
-use super::{MINUTE, alarm::HANDLER_LIMIT, run::COMMIT_LIMIT};
+use super::{DAY, MINUTE, alarm::HANDLER_LIMIT, run::COMMIT_LIMIT};
 use crate::{decide::Point, points, words};
 
 /// All points of the engine.
@@ -87,8 +87,8 @@ points! {
         alarm_again: Time(0..=MINUTE),
         /// The alarm that it stores will never fire.
         alarm_stuck: Flag,
-        /// The alarm that it stores fires so much later.
-        alarm_late: Time(0..=24 * 60 * MINUTE),
+        /// The alarm that it stores fires so much later: up to a minute, as Cloudflare's documents have it.
+        alarm_late: Time(0..=MINUTE),
     }
 
     /// A stored alarm fires.
@@ -124,6 +124,6 @@ points! {
         /// It is evicted.
         evicted: Choice<Evicted>,
         /// So much later than 70 s after it.
-        after: Time(0..=24 * 60 * MINUTE),
+        after: Time(0..=DAY),
     }
 }

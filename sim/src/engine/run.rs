@@ -187,7 +187,8 @@ impl<W: World> Sim<W> {
         let mut takes = 0;
         let mut is_slow = false;
         if !is_empty {
-            takes = decide.time(&TURN.commit, self.sizes.commit_us_min, self.sizes.commit_us_max);
+            let (least, most) = (self.sizes.commit_us, self.sizes.commit_us + self.sizes.commit_spread_us);
+            takes = decide.time(&TURN.commit, least, most);
             let slow = decide.sometimes(&TURN.slow_commit, self.faults.commit_slow, 1, COMMIT_LIMIT - 1);
             let one_in_ten = if slow > 0 { Chance::percent(10) } else { Chance::NEVER };
             let times_out = decide.happens(&TURN.commit_times_out, one_in_ten);

@@ -112,6 +112,8 @@ pub(super) struct Hosted<W: World> {
     /// Whether a fault left the object without an alarm that will fire.
     pub alarm_lost: bool,
     pub skew_ms: i64,
+    /// The most that the clock was ahead, of all that the object has had.
+    pub most_skew_ms: i64,
     pub incarnations: u32,
     pub throws_in_a_row: u32,
     pub last_entry: Micros,
@@ -139,6 +141,7 @@ impl<W: World> Hosted<W> {
             alarm_hangs_until: 0,
             alarm_lost: false,
             skew_ms: 0,
+            most_skew_ms: 0,
             incarnations: 0,
             throws_in_a_row: 0,
             last_entry: 0,

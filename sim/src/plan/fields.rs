@@ -102,8 +102,17 @@ macro_rules! fields {
         $crate::Kind::Whole { low: $low, high: $high }
     };
     (@kind word<$of:ty>) => { $crate::Kind::Word(<$of as $crate::Words>::WORDS) };
+    (@kind $($other:tt)*) => {
+        compile_error!(concat!(
+            "`", stringify!($($other)*), "` is no kind of field: `flag`, `whole \"key\" (low..=high)`, `time \"key_ms\"`, ",
+            "`moment \"key_ms\"`, `chance \"key\"` and `word<T> \"key\"` are"
+        ))
+    };
     (@tries $kind:ident) => { &[] };
     (@tries chance ($low:literal..=$high:expr)) => { &[$high] };
     (@tries $kind:ident ($low:literal..=$high:expr)) => { &[] };
     (@tries $kind:ident ($low:literal..=$high:expr, tries [$($tries:expr),*])) => { &[$($tries),*] };
+    ($($other:tt)*) => {
+        compile_error! { "fields are: `Type { /// What it means. path.in.it: kind \"key\" (bounds), ... }`" }
+    };
 }

@@ -1,7 +1,7 @@
 //! The platform as a part of a plan: how often what goes wrong with it, and how large it is.
 
 use crate::{
-    engine::{COMMIT_LIMIT, Eviction, Faults, Sizes},
+    engine::{Eviction, Faults, Sizes},
     fields,
 };
 
@@ -43,10 +43,10 @@ fields!(Faults {
 fields!(Sizes {
     /// How long a turn waits for more events to share its commit.
     gather_us: time "gather_ms" (0..=60_000_000),
-    /// How long a commit takes at the least.
-    commit_us_min: time "commit_ms" (0..=COMMIT_LIMIT),
-    /// How long a commit takes at the most, if that is drawn.
-    commit_us_max: time "slowest_commit_ms" (0..=COMMIT_LIMIT),
+    /// How long a commit takes.
+    commit_us: time "commit_ms" (0..=15_000_000),
+    /// By up to so much longer it takes, if that is drawn.
+    commit_spread_us: time "commit_spread_ms" (0..=15_000_000),
     /// Whether a turn waits for the commit of the one before.
     serial_commits: flag "serial_commits",
     /// Connections that an instance may have open at once.

@@ -2,7 +2,7 @@
 
 use super::{Document, DocumentError, List, Schema};
 use crate::{
-    decide::{Field, Kind, Table, Value},
+    decide::{Field, Kind, MOST_ITEMS, Table, Value},
     nearest::nearest,
 };
 use std::{collections::BTreeMap, ops::Range};
@@ -10,9 +10,6 @@ use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
-
-/// Items are numbered below this.
-const MOST_ITEMS: u32 = 10_000;
 
 /// The texts of the head, and the document.
 pub type Read = (BTreeMap<&'static str, String>, Document);
@@ -117,7 +114,6 @@ impl Reader<'_> {
         for (key, value) in a_table(value)? {
             let text = key.get_ref().as_ref();
             let place = self.schema.place(text);
-            let place = place.filter(|place| place.key.item().is_none_or(|(_, number)| number < MOST_ITEMS));
             let place = place.ok_or_else(|| wrong(key.span(), self.no_place(text)))?;
             let table = table_of(|| place.point.fields.iter(), value)?;
             if !table.is_empty() {
@@ -206,6 +202,12 @@ fn value_of(field: &Field, value: &Entry<'_>) -> Result<Value, Wrong> {
         }
         (DeValue::String(text), _) => format!("{text:?} is not {}", field.kind),
         (DeValue::Integer(number), _) => format!("{number} is not {}", field.kind),
+        (DeValue::Float(number), Kind::Time { .. } | Kind::Moment { .. }) if is_finer(number.as_str(), 1_000.0) => {
+            format!("{number} is finer than a µs, which is 0.001")
+        }
+        (DeValue::Float(number), Kind::Chance) if is_finer(number.as_str(), 1_000_000.0) => {
+            format!("{number} is finer than 0.000001")
+        }
         (DeValue::Float(number), _) => format!("{number} is not {}", field.kind),
         (DeValue::Boolean(flag), _) => format!("{flag} is not {}", field.kind),
         (DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_), _) => format!("not {}", field.kind),
@@ -225,14 +227,25 @@ fn integer(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// A number with a fraction, in units of which there are so many; whole numbers exactly.
+/// Whether a number that has a fraction has no whole number of units, of which it has so many.
+fn is_finer(number: &str, units: f64) -> bool {
+    let number = number.replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite());
+    number.is_some_and(|number| !is_whole(number, units))
+}
+
+/// Whether it is, as nearly as a number with a fraction can be held.
+fn is_whole(number: f64, units: f64) -> bool {
+    ((number * units).round() / units - number).abs() <= number.abs() * f64::EPSILON
+}
+
+/// A number with a fraction, in units of which there are so many; none, if it is finer than a unit.
 fn scaled(value: &DeValue<'_>, units: f64) -> Option<Value> {
     if let Some(whole) = integer(value) {
         return whole.checked_mul(units as i64).map(Value::Number);
     }
-    let number: f64 = value.as_float()?.as_str().parse().ok()?;
+    let number: f64 = value.as_float()?.as_str().replace('_', "").parse().ok()?;
     let scaled = (number * units).round();
-    (scaled.abs() < i64::MAX as f64).then_some(Value::Number(scaled as i64))
+    (is_whole(number, units) && scaled.abs() < i64::MAX as f64).then_some(Value::Number(scaled as i64))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::{
     time::{MINUTE, Micros, SECOND},
 };
 /// More items than this are not added to a list: a run's cost grows faster than their number.
-const MOST_ITEMS: usize = 100;
+const MANY_ITEMS: usize = 100;
 
 /// What a document is varied with.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +145,8 @@ impl Vary<'_, '_> {
         if list.moments().next().is_some_and(|(first, _)| first == field) {
             shift(list, item, by);
         } else if let Some(Value::Number(at)) = item.get_mut(field) {
-            *at = at.saturating_add(by).max(0);
+            let latest = list.moments().find(|(name, _)| *name == field).map_or(i64::MAX, |(_, latest)| latest);
+            *at = at.saturating_add(by).clamp(0, latest);
         }
     }
 
@@ -163,7 +164,8 @@ impl Vary<'_, '_> {
         }
         let list = lists[self.draw.below(lists.len() as u64) as usize];
         let at = self.before_the_end(at).cast_signed();
-        if list.prefix.is_empty() {
+        // What has one moment is an event by itself: there can be one more of it.
+        if list.moments().count() == 1 {
             self.add_item(list, at);
         } else if let Some(number) = self.some_item(list) {
             let fields: Vec<(&'static str, i64)> = list.moments().collect();
@@ -188,8 +190,16 @@ impl Vary<'_, '_> {
             item.insert(name, Value::Number(later.min(latest)));
             later += self.draw.pick(&[SECOND, 10 * SECOND, MINUTE]).cast_signed();
         }
+        for field in list.fields {
+            if let Kind::Time { high } = field.kind
+                && !item.contains_key(field.name)
+            {
+                let long = self.draw.pick(&[SECOND, 10 * SECOND, MINUTE]).min(high);
+                item.insert(field.name, Value::Number(long.cast_signed()));
+            }
+        }
         let items = self.document.lists.entry(list.name).or_default();
-        if items.len() < MOST_ITEMS {
+        if items.len() < MANY_ITEMS {
             let number = items.keys().next_back().map_or(0, |last| last + 1);
             items.insert(number, item);
         }
@@ -220,7 +230,7 @@ impl Vary<'_, '_> {
         if self.draw.below(2) == 0 {
             let more = self.draw.pick(&[1, 2, 5, 20, items.len()]);
             let first = items.keys().next_back().map_or(0, |last| last + 1);
-            let room = MOST_ITEMS.saturating_sub(items.len());
+            let room = MANY_ITEMS.saturating_sub(items.len());
             items.extend((first..).zip(std::iter::repeat_n(model, more.min(room))));
             return;
         }

@@ -15,9 +15,9 @@ fn plan(seed: u64) -> Plan {
     let mut plan = Plan::draw(seed, Profile::Calm);
     plan.profile = Profile::Swarm;
     plan.heal_at = 60 * MINUTE;
-    plan.requests.truncate(8);
-    for (number, request) in (0..).zip(plan.requests.iter_mut().flatten()) {
-        request.options = Options { max_retries: number % 3, ..request.options };
+    plan.requests.retain(|number, _| *number < 8);
+    for (number, request) in &mut plan.requests {
+        request.options = Options { max_retries: i64::from(number % 3), ..request.options };
     }
     plan.world.fetch_fails = Chance::percent(if seed.is_multiple_of(2) { 0 } else { 30 });
     plan

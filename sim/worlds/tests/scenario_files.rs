@@ -4,6 +4,8 @@
 #![allow(missing_docs, reason = "a test")]
 
 mod reviewed;
+#[path = "../../tests/settings/mod.rs"]
+mod settings;
 
 use durable_sim::{Recorder, plan::Simulation};
 use proxy_fetch_sim::{
@@ -136,7 +138,7 @@ fn a_file_that_cannot_be_run_is_named() {
 #[test]
 fn what_a_seed_decided_can_be_written_and_read_and_is_the_same_run() {
     for profile in [Profile::Swarm, Profile::Calm] {
-        for seed in 0..60 {
+        for seed in 0..settings::number("SIM_SEEDS", 60) {
             let runs = ProxyRuns { profile, ..ProxyRuns::default() };
             let (document, drawn) = runs.written_out(&runs.draw(seed));
             let (about, bug) = ("a \"seed\"".into(), Some("SixthSlot".into()));
@@ -172,7 +174,10 @@ fn what_is_no_scenario_is_refused_with_its_place() {
             "[requests]\nr0 = { at_ms = 1, body_bytes = 1, timeout = 5 }\n".into(),
             "line 2: unknown key `timeout`; is `timeout_ms` meant?",
         ),
-        (format!("resets = [\n  {{ at_ms = 1, who = 1 }}\n]\n{R}"), "line 2: unknown key `who`; there are at_ms, how"),
+        (
+            format!("[resets]\nreset0 = {{ at_ms = 1, who = 1 }}\n{R}"),
+            "line 2: unknown key `who`; there are at_ms, how",
+        ),
         (decided("fetch r0#1", "never_answer = true"), "line 4: unknown key `never_answer`; is `never_answers` meant?"),
         (decided("fetch r0#1", "head_us = 5"), "line 4: unknown key `head_us`; is `head_ms` meant?"),
         // Of the wrong kind.
@@ -211,7 +216,8 @@ fn what_is_no_scenario_is_refused_with_its_place() {
         (format!("bug = \"SixtSlot\"\n{R}"), "line 1: bug: there is no bug \"SixtSlot\"; is `SixthSlot` meant?"),
         (
             format!("bug = \"DeadLetterFetched\"\n{R}"),
-            "line 1: bug: DeadLetterFetched is a bug of the queue's consumer, and a scenario is of the object",
+            "line 1: bug: DeadLetterFetched is a bug of the queue's consumer, and this scenario is of the object; one of the \
+             queue says `machine = \"queue\"`",
         ),
         (
             format!("bug = \"EndsBeforeStop\"\n{R}"),
@@ -226,8 +232,8 @@ fn what_is_no_scenario_is_refused_with_its_place() {
              url_too_long, too_many_headers, short_max_retry_delay",
         ),
         (
-            format!("resets = [{{ at_ms = 1, how = \"nap\" }}]\n{R}"),
-            "line 1: how: \"nap\" is not one of crash, deploy, isolate_killed",
+            format!("[resets]\nreset0 = {{ at_ms = 1, how = \"nap\" }}\n{R}"),
+            "line 2: how: \"nap\" is not one of crash, deploy, isolate_killed",
         ),
         (
             decided("fetch r0#1", "body = \"hang\""),
@@ -289,12 +295,12 @@ about = "A destination asks for patience."
 law = "S7"
 bug = "RetryAfterIgnored"
 network_ms = 2
-resets = [
-  { at_ms = 500, how = "deploy" },
-]
 storage_full = [
-  { from_ms = 1.5, until_ms = 2000 },
+  { from_ms = 1.5, for_ms = 2000 },
 ]
+
+[resets]
+reset3 = { at_ms = 500, how = "deploy" }
 
 [requests]
 r0 = { at_ms = 1000, malformed = "file_url", body_bytes = 3, max_retries = 1, timeout_ms = 100, cancel_at_ms = 4000 }

@@ -100,7 +100,7 @@ mod tests {
         },
         "genre": "BinaryOperator",
         "name": "src/a.rs:168:43: replace < with == in Machine::fill",
-        "package": "proxy-fetch",
+        "package": "a-package",
         "replacement": "==",
         "span": {"end": {"column": 44, "line": 168}, "start": {"column": 43, "line": 168}}
     }]"#;

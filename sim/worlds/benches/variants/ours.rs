@@ -32,8 +32,9 @@ fn plan(seed: u64) -> Plan {
     plan.sizes = Sizes::default();
     plan.network_us = NETWORK.1;
     plan.requests = (0..REQUESTS)
-        .map(|_| {
-            Some(PlannedRequest { at: rng.between((0, SPREAD)), service_us: SERVICE.1, ..PlannedRequest::default() })
+        .map(|number| {
+            let at = rng.between((0, SPREAD));
+            (number as u32, PlannedRequest { at, service_us: SERVICE.1, ..PlannedRequest::default() })
         })
         .collect();
     plan.heal_at = SPREAD;

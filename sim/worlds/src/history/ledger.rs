@@ -213,14 +213,14 @@ pub enum Observation<'a> {
     },
     /// From now on there are no faults.
     Healed {
-        /// When (true time, as the object's clock counts).
+        /// When, by the object's time.
         now: Timestamp,
         /// The longest time until the platform retries what failed before, in ms.
         recovery_ms: u64,
     },
     /// The run is over: nothing is left to happen.
     Ended {
-        /// When (true time, as the object's clock counts).
+        /// When, by the object's time.
         now: Timestamp,
         /// The stored rows.
         rows: &'a Rows,
@@ -256,8 +256,8 @@ pub struct Ledger {
     pub max_live: usize,
     /// The object's bound on requests in flight; 0: the promised one.
     pub max_in_flight: usize,
-    /// The object's bound on remembered finished requests; 0: not told.
-    pub max_finished: usize,
+    /// The object's bound on remembered finished requests, if it was told.
+    pub max_finished: Option<usize>,
     /// The object's own row was tampered with by a fault: epoch and time mark may have gone back.
     pub meta_tampered: bool,
     /// Whether a fault has left the object without an alarm that will fire; see `Sim::alarm_is_lost`.

@@ -6,7 +6,7 @@ use super::{
     Law, Move, Turn, Verdict, ensure,
     view::{Shown, Who},
 };
-use crate::history::ledger::{Ledger, Stored};
+use crate::history::ledger::Stored;
 use proxy_fetch::{Key, Table, Write};
 
 /// S2.
@@ -70,11 +70,9 @@ impl Law for Atomic {
 impl Atomic {
     /// Whether the oldest of the remembered had to go to make room for the youngest.
     fn may_be_over_bound(turn: &Turn<'_>) -> bool {
-        let Ledger { max_finished, .. } = *turn.ledger;
+        let is_over = |bound| turn.live.remembered_len() + turn.commit.changes.len() > bound;
         // Which rows of a tampered request can be read is not for the ledger to say.
-        max_finished == 0
-            || turn.live.remembered_len() + turn.commit.changes.len() > max_finished
-            || turn.ledger.entries.iter().any(|entry| entry.tampered)
+        turn.ledger.max_finished.is_none_or(is_over) || turn.ledger.entries.iter().any(|entry| entry.tampered)
     }
 }
 
@@ -86,7 +84,7 @@ mod tests {
     #[test]
     fn a_whole_lifecycle() {
         let mut story = Story::<Atomic>::new();
-        story.ledger.max_finished = 9;
+        story.ledger.max_finished = Some(9);
         story.in_flight(1, 1).commits().delivering(1, response(200)).commits().finished(1, response(200)).commits();
         story.at(limits::DEDUPE_WINDOW_MS).forgotten(1).commits();
     }
@@ -100,11 +98,11 @@ mod tests {
     #[test]
     fn a_live_request_does_not_disappear() {
         let mut story = Story::<Atomic>::new();
-        story.ledger.max_finished = 9;
+        story.ledger.max_finished = Some(9);
         story.in_flight(1, 1).commits();
         assert_broken(story.gone(1).commit(), "disappeared without an outcome");
         let mut story = Story::<Atomic>::new();
-        story.ledger.max_finished = 1;
+        story.ledger.max_finished = Some(1);
         story.in_flight(1, 1).in_flight(2, 1).commits();
         story.finished(1, response(200)).forgotten(1).finished(2, response(200)).commits();
     }
@@ -140,7 +138,7 @@ mod tests {
     #[test]
     fn the_window_is_kept() {
         let mut story = Story::<Atomic>::new();
-        story.ledger.max_finished = 9;
+        story.ledger.max_finished = Some(9);
         story.in_flight(1, 1).commits().finished(1, response(200)).commits();
         assert_broken(story.at(limits::DEDUPE_WINDOW_MS - 1).forgotten(1).commit(), "before the end of its window");
     }

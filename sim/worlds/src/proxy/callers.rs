@@ -172,7 +172,7 @@ impl Plan {
     /// The request of this number as its caller sends it.
     #[must_use]
     pub(super) fn request(&self, planned: Planned) -> Request {
-        let plan = self.requests.get(planned as usize).copied().flatten().unwrap_or_default();
+        let plan = self.requests.get(&planned).copied().unwrap_or_default();
         let with_body = plan.body > 0;
         let mut request = Request {
             request_id: name(planned),

@@ -4,10 +4,7 @@ use super::{
     callbacks::CallbackFails,
     upstream::{Body, Breaks, OverQuota, Redirect, RetryAfter},
 };
-use durable_sim::{MINUTE, Point, SECOND, Subject, points};
-
-/// Times in this world are below this.
-const DAY: u64 = 24 * 60 * MINUTE;
+use durable_sim::{DAY, Point, SECOND, Subject, points};
 
 /// A request is handed in.
 pub(super) static ENQUEUE: Subject = Subject::of("requests", "enqueue r{}");

@@ -23,7 +23,7 @@ pub static SCHEMA: Schema = Schema {
     settings: &[Plan::FIELDS, Sizes::FIELDS],
     rates: &[Faults::FIELDS, WorldFaults::FIELDS],
     lists: &[
-        List { name: "resets", prefix: "", fields: Reset::FIELDS, says: "An instance is lost in between turns." },
+        List { name: "resets", prefix: "reset", fields: Reset::FIELDS, says: "An instance is lost in between turns." },
         List { name: "storage_full", prefix: "", fields: Full::FIELDS, says: "The storage is full for a while." },
         List {
             name: "requests",
@@ -52,7 +52,9 @@ fn check_bug(name: &str) -> Result<(), String> {
     match bug.machine {
         Machine::Object => Ok(()),
         Machine::Queue | Machine::Shell => {
-            Err(format!("{name} is a bug of {}, and a scenario is of the object", bug.machine.name()))
+            let of_queue =
+                if bug.machine == Machine::Queue { "; one of the queue says `machine = \"queue\"`" } else { "" };
+            Err(format!("{name} is a bug of {}, and this scenario is of the object{of_queue}", bug.machine.name()))
         }
     }
 }
@@ -66,10 +68,9 @@ impl Plan {
         document.settings.extend(self.sizes.table());
         document.rates.extend(self.faults.table());
         document.rates.extend(self.world.table());
-        document.put_list("resets", (0..).zip(&self.resets));
+        document.put_list("resets", self.resets.iter().map(|(number, reset)| (*number, reset)));
         document.put_list("storage_full", (0..).zip(&self.storage_full));
-        let requests = (0..).zip(&self.requests);
-        document.put_list("requests", requests.filter_map(|(number, request)| Some((number, request.as_ref()?))));
+        document.put_list("requests", self.requests.iter().map(|(number, request)| (*number, request)));
         document
     }
 
@@ -78,23 +79,12 @@ impl Plan {
     pub fn of_document(document: &Document) -> Self {
         let mut plan = Self::of_table(&document.settings);
         plan.sizes = Sizes::of_table(&document.settings);
-        plan.sizes.commit_us_max = plan.sizes.commit_us_max.max(plan.sizes.commit_us_min);
         plan.faults = Faults::of_table(&document.rates);
         plan.world = WorldFaults::of_table(&document.rates);
-        plan.resets = document.list("resets").into_values().collect();
+        plan.resets = document.list("resets");
         plan.storage_full = document.list("storage_full").into_values().collect();
-        for (number, request) in document.list::<PlannedRequest>("requests") {
-            plan.set_request(number as usize, request);
-        }
+        plan.requests = document.list("requests");
         (plan.seed, plan.script) = (document.seed, document.script.clone());
         plan
-    }
-
-    /// Puts a request at its number, with gaps before it if need be.
-    pub fn set_request(&mut self, number: usize, request: PlannedRequest) {
-        if self.requests.len() <= number {
-            self.requests.resize(number + 1, None);
-        }
-        self.requests[number] = Some(request);
     }
 }

@@ -4,8 +4,10 @@ use super::{
     plan::{Full, How, Malformed, Plan, PlannedRequest, Reset, WorldFaults},
     profile::Profile,
 };
+use crate::history::ledger::Planned;
 use durable_sim::{Chance, Draw, Draws, Eviction, Faults, MINUTE, Micros, SECOND, Script, Sizes};
 use proxy_fetch::Options;
+use std::collections::BTreeMap;
 
 impl Plan {
     /// The plan of this seed.
@@ -31,15 +33,15 @@ impl Plan {
     }
 
     fn base(draw: &mut Draw, profile: Profile) -> Self {
-        let commit_us_min = draw.pick(&[100, 1_000, 5_000]);
+        let commit_us = draw.pick(&[100, 1_000, 5_000]);
         Self {
             profile,
             faults: Faults::default(),
             world: WorldFaults::default(),
             sizes: Sizes {
                 gather_us: draw.pick(&[0, 0, 100, 1_000]),
-                commit_us_min,
-                commit_us_max: commit_us_min * draw.pick(&[1, 3, 20]),
+                commit_us,
+                commit_spread_us: commit_us * draw.pick(&[0, 2, 19]),
                 serial_commits: draw.below(2) == 0,
                 ..Sizes::default()
             },
@@ -47,8 +49,8 @@ impl Plan {
             network_us: draw.pick(&[500, 2_000, 20_000, 200_000]),
             slot_until_head: draw.below(2) == 0,
             heal_at: 0,
-            requests: Vec::new(),
-            resets: Vec::new(),
+            requests: BTreeMap::new(),
+            resets: BTreeMap::new(),
             storage_full: Vec::new(),
             seed: None,
             script: Script::default(),
@@ -62,7 +64,7 @@ impl Plan {
         plan.requests = (0..count)
             .map(|number| {
                 let mut draw = draws.at("request", number);
-                Some(PlannedRequest {
+                let request = PlannedRequest {
                     at: draw.below(spread + 1),
                     options: Options::default(),
                     callback: draw.below(4) != 0,
@@ -72,7 +74,8 @@ impl Plan {
                     status_at: (draw.below(4) == 0).then(|| draw.below(spread + 5 * SECOND)),
                     conflict_at: None,
                     service_us: 500_000,
-                })
+                };
+                (number as Planned, request)
             })
             .collect();
         plan.heal_at = spread;
@@ -107,14 +110,18 @@ impl Plan {
             plan.world.stalls = Chance::ALWAYS;
             plan.heal_at = spread + 40 * MINUTE;
         }
-        plan.requests = (0..count).map(|number| Some(request(draws, number, spread, plan.heal_at))).collect();
+        let requests = (0..count).map(|number| (number as Planned, request(draws, number, spread, plan.heal_at)));
+        plan.requests = requests.collect();
         let mut draw = draws.at("resets", 0);
         for (how, count) in counts {
-            plan.resets.extend((0..count).map(|_| Reset { at: draw.below(plan.heal_at + 1), how }));
+            for _ in 0..count {
+                let number = plan.resets.len() as u32;
+                plan.resets.insert(number, Reset { at: draw.below(plan.heal_at + 1), how });
+            }
         }
         if is_full_once {
             let from = draw.below(plan.heal_at + 1);
-            plan.storage_full.push(Full { from, until: from + draw.pick(&[SECOND, 10 * SECOND, MINUTE]) });
+            plan.storage_full.push(Full { from, length: draw.pick(&[SECOND, 10 * SECOND, MINUTE]) });
         }
         plan
     }

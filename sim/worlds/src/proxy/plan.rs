@@ -1,9 +1,10 @@
 //! What a run is made of: who does what when, which faults there are and how often, how large everything is.
 
 use super::profile::Profile;
-use durable_sim::{Chance, Eviction, Fault, Faults, MINUTE, Micros, SECOND, Script, Sizes, fields, words};
+use crate::history::ledger::Planned;
+use durable_sim::{Chance, DAY, Eviction, Fault, Faults, MINUTE, Micros, SECOND, Script, Sizes, fields, words};
 use proxy_fetch::{Config, Options, limits};
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// How often the world around the object misbehaves, per occasion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,13 +131,13 @@ pub struct Reset {
     pub how: How,
 }
 
-/// From when to when the storage is full (F27).
+/// When the storage is full (F27).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Full {
     /// From when.
     pub from: Micros,
-    /// To when.
-    pub until: Micros,
+    /// For how long.
+    pub length: Micros,
 }
 
 fields!(PlannedRequest {
@@ -161,7 +162,7 @@ fields!(PlannedRequest {
     /// The time of an attempt, in ms.
     options.timeout_ms: whole "timeout_ms" (0..=1_000_000_000),
     /// How long its upstream takes at the most. Plain is the least, which is a 50th.
-    service_us: time "service_ms",
+    service_us: time "service_ms" (0..=DAY),
     /// When its caller asks how it is.
     status_at: moment "status_at_ms",
     /// When somebody hands in another request under its id.
@@ -180,8 +181,8 @@ fields!(Reset {
 fields!(Full {
     /// From when.
     from: moment "from_ms",
-    /// To when, but not before.
-    until: moment "until_ms",
+    /// For how long.
+    length: time "for_ms",
 });
 
 fields!(Plan {
@@ -190,7 +191,7 @@ fields!(Plan {
     /// When faults cease.
     heal_at: moment "heal_at_ms",
     /// One-way time of a message at the most. Plain is the least, which is a quarter.
-    network_us: time "network_ms",
+    network_us: time "network_ms" (0..=DAY),
     /// Whether a connection is free again when the response's head has come, or only at its end.
     slot_until_head: flag "connection_until_head",
     /// Live requests at the most.
@@ -247,10 +248,10 @@ pub struct Plan {
     pub slot_until_head: bool,
     /// When faults cease.
     pub heal_at: Micros,
-    /// The requests, in order of their numbers; `None`: it was taken out.
-    pub requests: Vec<Option<PlannedRequest>>,
-    /// When an instance is lost in between turns.
-    pub resets: Vec<Reset>,
+    /// The requests, by their numbers.
+    pub requests: BTreeMap<Planned, PlannedRequest>,
+    /// When an instance is lost in between turns, by number.
+    pub resets: BTreeMap<u32, Reset>,
     /// When the storage is full.
     pub storage_full: Vec<Full>,
     /// The seed that decisions are drawn from; `None`: there are none but those of the script.
@@ -271,8 +272,8 @@ impl Default for Plan {
             network_us: 1_000,
             slot_until_head: false,
             heal_at: MINUTE,
-            requests: Vec::new(),
-            resets: Vec::new(),
+            requests: BTreeMap::new(),
+            resets: BTreeMap::new(),
             storage_full: Vec::new(),
             seed: None,
             script: Script::default(),
@@ -291,18 +292,18 @@ impl Plan {
     }
 
     fn count(&self, how: How) -> usize {
-        self.resets.iter().filter(|reset| reset.how == how).count()
+        self.resets.values().filter(|reset| reset.how == how).count()
     }
 }
 
 impl fmt::Display for Plan {
     /// The mix in one line, for the head of a trace.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at_most_once = self.requests.iter().flatten().filter(|request| request.options.at_most_once).count();
+        let at_most_once = self.requests.values().filter(|request| request.options.at_most_once).count();
         write!(
             f,
             "{} requests ({at_most_once} at most once), {} in flight at most; faults until {}.{:03}s:",
-            self.requests.iter().flatten().count(),
+            self.requests.len(),
             limits::MAX_IN_FLIGHT,
             self.heal_at / SECOND,
             self.heal_at / 1_000 % 1_000

@@ -2,7 +2,7 @@
 
 use super::{decisions::FETCH, message::Message, plan::PlannedRequest, stage::Stage};
 use crate::history::ledger::{Ask, Planned};
-use durable_sim::{Micros, Place, words};
+use durable_sim::{MOST_ITEMS, Micros, Place, words};
 use proxy_fetch::Hop;
 
 /// What happens to an attempt.
@@ -174,7 +174,7 @@ fn http_date(seconds: u64) -> String {
 impl Stage<'_> {
     /// What the upstream answers to an attempt.
     pub fn decide_answer(&self, planned: Planned, place: Place) -> Answer {
-        let request = self.plan.requests.get(planned as usize).and_then(Option::as_ref);
+        let request = self.plan.requests.get(&planned);
         let service_us = request.map_or(PlannedRequest::default().service_us, |request| request.service_us);
         let mut decide = self.sim.decide_at(place);
         let head_us = decide.time(&FETCH.head, service_us / 50, service_us);
@@ -224,11 +224,14 @@ impl Stage<'_> {
 
     /// A callback's handler hands in a request of its own: a new one, made like the one it is told about.
     pub fn enqueue_one_more(&mut self, like: Planned) {
-        /// A chain of such requests ends by itself.
+        /// A chain of such requests ends here at the latest.
         const MAX_PLANNED: usize = 2_000;
-        let planned = self.plan.requests.len();
-        let request = self.plan.requests.get(like as usize).and_then(Option::as_ref);
-        let Some(request) = request.filter(|_| planned < MAX_PLANNED) else { return };
+        let requests = &mut self.plan.requests;
+        let Some(request) = requests.get(&like) else { return };
+        if requests.len() >= MAX_PLANNED {
+            self.sim.say("origin", || format!("hands nothing in: a run has no more than {MAX_PLANNED} requests"));
+            return;
+        }
         let more = super::plan::PlannedRequest {
             at: self.sim.now(),
             cancel_at: None,
@@ -236,7 +239,10 @@ impl Stage<'_> {
             conflict_at: None,
             ..*request
         };
-        self.plan.requests.push(Some(more));
-        self.sim.after(0, Message::Ask(Ask::Enqueue { planned: planned as Planned, valid: true }));
+        // r10007 is the first that comes of r7, whatever comes of others.
+        let numbers = (like % MOST_ITEMS..).step_by(MOST_ITEMS as usize).skip(1);
+        let planned = numbers.into_iter().find(|number| !requests.contains_key(number)).unwrap_or(like);
+        requests.insert(planned, more);
+        self.sim.after(0, Message::Ask(Ask::Enqueue { planned, valid: true }));
     }
 }

@@ -15,7 +15,7 @@ use super::{
     seen::Seen,
     stage::Stage,
 };
-use crate::history::ledger::{Ask, Observation, Planned, Stored};
+use crate::history::ledger::{Ask, Observation, Stored};
 use crate::laws::{Laws, Violation};
 use durable_sim::{Fault as Named, InstanceId, Key, ObjectId, SECOND, Sim};
 use proxy_fetch::{CallbackResult, Effect, Outcome, Timestamp};
@@ -32,7 +32,10 @@ pub struct ProxyWorld {
     callers: Callers,
     host: Host,
     rows: Rows,
+    /// Faults are over, or there never were any.
     healthy: bool,
+    /// Faults are over.
+    has_healed: bool,
 }
 
 /// The parts that act, and the stage they act on.
@@ -54,19 +57,18 @@ impl ProxyWorld {
             callers: Callers::default(),
             host: Host::default(),
             rows: Rows::default(),
+            has_healed: false,
         }
     }
 
     const fn parts<'a>(&'a mut self, sim: &'a mut Sim<Self>) -> Parts<'a> {
-        let Self { plan, seen, callers, host, rows, healthy } = self;
+        let Self { plan, seen, callers, host, rows, healthy, .. } = self;
         Parts { stage: Stage { sim, plan, seen, healthy: *healthy }, callers, host, rows }
     }
 
     /// Puts the plan on the run's calendar.
     pub fn begin(&mut self, sim: &mut Sim<Self>) {
-        for (number, request) in self.plan.requests.iter().enumerate() {
-            let Some(request) = request else { continue };
-            let planned = number as Planned;
+        for (&planned, request) in &self.plan.requests {
             let valid = request.malformed.is_none();
             sim.plan(request.at, ENQUEUE.key(planned), Message::Ask(Ask::Enqueue { planned, valid }));
             let later = [
@@ -80,19 +82,19 @@ impl ProxyWorld {
                 }
             }
         }
-        for (number, reset) in (0..).zip(&self.plan.resets) {
-            sim.plan(reset.at, RESET.key(number), Message::Reset(reset.how));
+        for (number, reset) in &self.plan.resets {
+            sim.plan(reset.at, RESET.key(*number), Message::Reset(reset.how));
         }
         for full in &self.plan.storage_full {
             sim.plan(full.from, Key::WORLD, Message::StorageFull(true));
-            sim.plan(full.until.max(full.from), Key::WORLD, Message::StorageFull(false));
+            sim.plan(full.from.saturating_add(full.length), Key::WORLD, Message::StorageFull(false));
         }
         sim.plan(self.plan.heal_at, Key::WORLD, Message::Heal);
     }
 
     fn heal(&mut self, sim: &mut Sim<Self>) {
         sim.say("world", || "faults cease".into());
-        self.healthy = true;
+        (self.healthy, self.has_healed) = (true, true);
         self.host.origins_down = false;
         let recovery_ms = sim.heal() / 1_000;
         let repair_needed = self.rows.are_foreign();
@@ -102,7 +104,8 @@ impl ProxyWorld {
             let Parts { stage, rows, .. } = &mut self.parts(sim);
             rows.become_known(stage);
         }
-        let now = Timestamp(sim.true_ms());
+        // The object's time, by which it is judged: its clock's, or where that has gone back, the time that it remembers.
+        let now = Timestamp(sim.clock_ms(OBJECT)).max(self.seen.ledger.meta.mark);
         self.seen.observe(sim, &Observation::Healed { now, recovery_ms });
         // The platform has lost the alarm: the next entry after its time, whoever makes it, must repair that (law L3).
         // Otherwise nobody calls, and the stored alarm alone must do.
@@ -158,6 +161,7 @@ impl durable_sim::World for ProxyWorld {
     type Message = Message;
 
     fn receive(&mut self, sim: &mut Sim<Self>, message: Message) {
+        let has_healed = self.has_healed;
         let Parts { stage, callers, host, .. } = &mut self.parts(sim);
         match message {
             Message::Ask(ask) => callers.ask(stage, ask, false),
@@ -174,7 +178,9 @@ impl durable_sim::World for ProxyWorld {
             Message::CallbackReaches(task) => host.callback_reaches(stage, callers, task),
             Message::CallbackEnds(task, result) => host.callback_ends(stage, task, result),
             Message::CallbackTimer(task) => host.callback_ends(stage, task, CallbackResult::Failed),
-            Message::Reset(_) if stage.healthy => {}
+            Message::Reset(_) if has_healed => {
+                sim.say("world", || "nothing is lost: faults have ceased".into());
+            }
             Message::Reset(how) => {
                 if how != How::Crash {
                     self.host.origins_down = true;
@@ -184,7 +190,7 @@ impl durable_sim::World for ProxyWorld {
             }
             Message::OriginsBack => host.origins_down = false,
             Message::StorageFull(full) => {
-                if self.healthy {
+                if has_healed {
                     return;
                 }
                 if full {
