@@ -113,7 +113,7 @@ fn what_is_wrong_has_a_line_a_key_and_a_bound() {
 
 /// What came of a run, if it were a law that no request fails.
 fn tried(run: &Run<<QueueRuns as Simulation>::World>) -> Tried {
-    let entries = run.world.ledger.entries.iter();
+    let entries = run.world.ledger().entries.iter();
     let is_failed = |outcome: Option<Outcome>| outcome.is_some_and(|outcome| outcome.name() == "failed");
     let failed = entries.filter(|entry| is_failed(entry.outcome)).count();
     let breaks = Breaks { law: "none fails", step: run.sim.recorder.steps, what: format!("{failed} failed") };

@@ -1,6 +1,6 @@
 //! The ground truth of a run: what was seen from outside the consumers, and nothing that they say of themselves.
 //!
-//! Everything enters as a [`Seen`]; the world and the tests of the laws write it in the same way.
+//! Everything enters as an [`Observation`]; the world and the tests of the laws write it in the same way.
 
 use proxy_fetch::{
     FetchResult, Options, Outcome, RowError, Timestamp, Ulid,
@@ -15,7 +15,7 @@ pub type Incarnation = u32;
 
 /// Something that can be seen from outside. Its time is [`Ledger::now`].
 #[derive(Clone, Debug, PartialEq)]
-pub enum Seen {
+pub enum Observation {
     /// A producer minted a ULID for its request and is about to send it.
     Made { id: Ulid, options: Options, callback: bool, unread: Option<RowError> },
     /// The broker has stored a copy: of a send, or one too many (F29).
@@ -252,9 +252,9 @@ impl Ledger {
     }
 
     /// Takes an observation in.
-    pub fn apply(&mut self, seen: &Seen) {
+    pub fn apply(&mut self, seen: &Observation) {
         match seen {
-            Seen::Made { id, options, callback, unread } => self.entries.push(Entry {
+            Observation::Made { id, options, callback, unread } => self.entries.push(Entry {
                 id: *id,
                 options: *options,
                 callback: *callback,
@@ -269,11 +269,11 @@ impl Ledger {
                 ended_at: None,
                 outcome: None,
             }),
-            Seen::Stored { request } => self.entries[*request].copies += 1,
-            Seen::Acknowledged { request } => self.entries[*request].acknowledged = true,
-            Seen::Deleted { request } => self.entries[*request].deleted += 1,
-            Seen::Batch { incarnation, source, messages } => self.begin(*incarnation, *source, messages),
-            Seen::Fetch { at, id: _, attempt, timeout_ms: _ } => {
+            Observation::Stored { request } => self.entries[*request].copies += 1,
+            Observation::Acknowledged { request } => self.entries[*request].acknowledged = true,
+            Observation::Deleted { request } => self.entries[*request].deleted += 1,
+            Observation::Batch { incarnation, source, messages } => self.begin(*incarnation, *source, messages),
+            Observation::Fetch { at, id: _, attempt, timeout_ms: _ } => {
                 let now = self.now;
                 let message = self.message_mut(*at);
                 message.fetch = Some((*attempt, None));
@@ -284,11 +284,11 @@ impl Ledger {
                 let request = self.message(*at).is.request;
                 self.entries[request].starts += 1;
             }
-            Seen::Fetched { at, result, asked } => {
+            Observation::Fetched { at, result, asked } => {
                 let ended = Attempt { result: result.clone(), asked: *asked };
                 self.end_fetch(*at, ended);
             }
-            Seen::Deliver { at, outcome, .. } => {
+            Observation::Deliver { at, outcome, .. } => {
                 let now = self.now;
                 let message = self.message_mut(*at);
                 message.callback = Some(Callback::Runs);
@@ -301,12 +301,12 @@ impl Ledger {
                 entry.callbacks += 1;
                 entry.outcome = entry.outcome.or(Some(*outcome));
             }
-            Seen::Delivered { at, answered } => {
+            Observation::Delivered { at, answered } => {
                 let callback = if *answered { Callback::Answered } else { Callback::Failed };
                 self.message_mut(*at).callback = Some(callback);
             }
-            Seen::CallbackFailed { at, .. } => self.message_mut(*at).callback = Some(Callback::Reported),
-            Seen::Abort { at } => {
+            Observation::CallbackFailed { at, .. } => self.message_mut(*at).callback = Some(Callback::Reported),
+            Observation::Abort { at } => {
                 if self.message(*at).callback.is_some() {
                     self.message_mut(*at).callback = Some(Callback::Failed);
                 } else {
@@ -314,18 +314,22 @@ impl Ledger {
                     self.end_fetch(*at, Attempt { result, asked: None });
                 }
             }
-            Seen::Ack { at } => self.decide(*at, None),
-            Seen::Retry { at, delay_s } => self.decide(*at, Some(*delay_s)),
-            Seen::Closed { batch } => self.close(*batch, self.now),
-            Seen::Ended { batch, undecided } => {
+            Observation::Ack { at } => self.decide(*at, None),
+            Observation::Retry { at, delay_s } => self.decide(*at, Some(*delay_s)),
+            Observation::Closed { batch } => self.close(*batch, self.now),
+            Observation::Ended { batch, undecided } => {
                 for index in undecided {
                     let request = self.message(Handle { batch: *batch, index: *index }).is.request;
                     self.entries[request].lost += 1;
                 }
                 self.batches[*batch as usize].open = false;
             }
-            Seen::Healed => self.healed = Some(self.now),
-            Seen::Step { .. } | Seen::Rests { .. } | Seen::Executed { .. } | Seen::Unreadable { .. } | Seen::Over => {}
+            Observation::Healed => self.healed = Some(self.now),
+            Observation::Step { .. }
+            | Observation::Rests { .. }
+            | Observation::Executed { .. }
+            | Observation::Unreadable { .. }
+            | Observation::Over => {}
         }
     }
 

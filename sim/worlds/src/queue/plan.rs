@@ -136,6 +136,11 @@ impl Default for Settings {
     }
 }
 
+/// So many ms, in µs.
+pub(super) const fn micros(ms: u64) -> Micros {
+    ms * 1_000
+}
+
 /// A day.
 pub(super) const DAY: Micros = 24 * 60 * MINUTE;
 

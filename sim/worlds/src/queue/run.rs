@@ -52,12 +52,12 @@ impl Simulation for QueueRuns {
             world.end(sim);
         } else {
             let what = format!("the run has not come to rest after {} steps", Self::MAX_STEPS);
-            world.violated(sim, Violation { law: "L2", what });
+            world.seen.violated(sim, Violation { law: "L2", what });
         }
     }
 
     fn breaks(world: &QueueWorld) -> Option<Breaks> {
-        let (step, Violation { law, what }) = world.violation.clone()?;
+        let (step, Violation { law, what }) = world.seen.violation.clone()?;
         Some(Breaks { law, step, what })
     }
 
@@ -66,13 +66,13 @@ impl Simulation for QueueRuns {
         let (mut sim, mut world) = self.begin(document, decisions, recorder);
         let done = catch_unwind(AssertUnwindSafe(|| {
             let at_rest = sim.run(&mut world, most.min(Self::MAX_STEPS));
-            if world.violation.is_none() && (at_rest || most >= Self::MAX_STEPS) {
+            if world.seen.violation.is_none() && (at_rest || most >= Self::MAX_STEPS) {
                 self.end(&mut sim, &mut world, at_rest);
             }
         }));
         if let Err(panic) = done {
             let what = format!("panic: {}", panic_text(&*panic));
-            world.violated(&mut sim, Violation { law: "S13", what });
+            world.seen.violated(&mut sim, Violation { law: "S13", what });
         }
         let breaks = Self::breaks(&world);
         Run { sim, world, breaks }
@@ -160,7 +160,7 @@ fn run(runs: QueueRuns, document: &Document, watch: Watch) -> Report {
 fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld>) -> Report {
     let Run { sim, world, .. } = run;
     let mut outcomes = BTreeMap::new();
-    for entry in &world.ledger.entries {
+    for entry in &world.seen.ledger.entries {
         let how = match (entry.ended_at, entry.outcome) {
             (Some(_), Some(outcome)) => Outcome::name(outcome),
             (Some(_), None) => "nobody to tell",
@@ -171,10 +171,10 @@ fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld
         };
         *outcomes.entry(how).or_default() += 1;
     }
-    let names: Vec<(String, String)> = if watch.lines { world.names().collect() } else { Vec::new() };
+    let names: Vec<(String, String)> = if watch.lines { world.seen.named().collect() } else { Vec::new() };
     let named = |text: &str| names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id, name));
     let lines = sim.recorder.lines().iter().map(|line| Line { what: named(&line.what), ..line.clone() }).collect();
-    let consumers = if watch.lines { world.consumers() } else { Vec::new() };
+    let consumers = if watch.lines { world.host.consumers() } else { Vec::new() };
     Report {
         seed: seed.unwrap_or_default(),
         profile,
@@ -188,7 +188,7 @@ fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld
         consumers: consumers.iter().map(|text| named(text)).collect(),
         unplayed: sim.decisions.unplayed(),
         notes: sim.decisions.notes(),
-        violation: world.violation,
-        coverage: world.coverage,
+        violation: world.seen.violation,
+        coverage: world.seen.coverage,
     }
 }

@@ -2,12 +2,12 @@
 
 use super::{
     coverage::Fault,
-    decisions::{CALLBACK, CallbackFails, FETCH, FetchFails, NTH, RetryAfter, one_of},
-    ledger::{Number, Seen},
+    decisions::{CALLBACK, CallbackFails, FETCH, FetchFails, RetryAfter, one_of},
+    ledger::{Number, Observation},
     plan::Faults,
-    world::QueueWorld,
+    stage::Stage,
 };
-use durable_sim::{Chance, Micros, SECOND, Sim, Words};
+use durable_sim::{Chance, Micros, SECOND, Words};
 use proxy_fetch::{Failure, FetchResult, Timestamp};
 
 /// How an attempt will end.
@@ -47,8 +47,22 @@ const STATUSES: [(i64, i64); 14] = [
     (100, 599),
 ];
 
+/// All upstreams and origins.
+#[derive(Debug)]
+pub(super) struct Upstreams {
+    /// How often a fetch fails, and in what ways.
+    failing: (Chance, Vec<FetchFails>),
+}
+
+impl Upstreams {
+    /// As these rates have them.
+    pub fn new(faults: &Faults) -> Self {
+        Self { failing: failing(faults) }
+    }
+}
+
 /// How often a fetch fails, and in what ways: each as often as the rates have it, one kind of fault after the other.
-pub(super) fn failing(faults: &Faults) -> (Chance, Vec<FetchFails>) {
+fn failing(faults: &Faults) -> (Chance, Vec<FetchFails>) {
     use FetchFails::{
         AddressRefused, BadHead, BadRedirect, BodyBroken, BodyTooLarge, Broken, BrokenLate, NeverAnswers, NotSent,
     };
@@ -76,17 +90,11 @@ pub(super) fn failing(faults: &Faults) -> (Chance, Vec<FetchFails>) {
     (Chance(fail as u32), all)
 }
 
-impl QueueWorld {
-    /// A number for the nth occasion of this request, as good as drawn: for [`one_of`].
-    pub(super) fn number_of(&self, request: Number, nth: u32) -> u64 {
-        self.ledger.entries[request].id.0 as u64 ^ u64::from(nth) << 56
-    }
-
+impl Stage<'_> {
     /// The answer to the nth fetch of this request, from whatever consumer.
-    pub(super) fn decide_answer(&self, sim: &Sim<Self>, request: Number, nth: u32) -> Answer {
-        let made = self.made(request);
-        let mut decide = sim.decide(&FETCH, NTH.key2(made.planned, nth));
-        let service = made.request.service_us;
+    pub fn decide_answer(&self, request: Number, nth: u32) -> Answer {
+        let mut decide = self.sim.decide(&FETCH, self.key(request, nth));
+        let service = self.request(request).service_us;
         let takes = decide.time(&FETCH.takes, service / 50, service);
         let after = Some(takes);
         let plain = FetchResult::Response { status: 200, retry_after: None };
@@ -101,7 +109,7 @@ impl QueueWorld {
             acts,
             fault: Some(fault),
         };
-        match decide.sometimes_one(&FETCH.fails, self.failing.0, &self.failing.1) {
+        match decide.sometimes_one(&FETCH.fails, self.upstreams.failing.0, &self.upstreams.failing.1) {
             FetchFails::Never => {}
             FetchFails::NotSent => return failed(Failure::NotSent, false, Fault::FetchFails),
             FetchFails::Broken => return failed(Failure::Broken, false, Fault::FetchFails),
@@ -118,15 +126,15 @@ impl QueueWorld {
         let (low, high) = one_of(&STATUSES, self.number_of(request, nth));
         let status = decide.sometimes_whole(&FETCH.status, self.plan.faults.odd_status, low, high);
         let Some(status) = status.and_then(|status| u16::try_from(status).ok()) else { return plain };
-        let heard = Timestamp(sim.true_ms() + takes / 1_000);
+        let heard = Timestamp(self.sim.true_ms() + takes / 1_000);
         let (retry_after, asked) = retry_after(decide.pick(&FETCH.retry_after, RetryAfter::ALL), heard);
         let result = FetchResult::Response { status, retry_after };
         Answer { after, result, asked, acts: true, fault: Some(Fault::OddStatus) }
     }
 
     /// The reply to the nth callback of this request.
-    pub(super) fn decide_reply(&self, sim: &Sim<Self>, request: Number, nth: u32) -> Reply {
-        let mut decide = sim.decide(&CALLBACK, NTH.key2(self.made(request).planned, nth));
+    pub fn decide_reply(&self, request: Number, nth: u32) -> Reply {
+        let mut decide = self.sim.decide(&CALLBACK, self.key(request, nth));
         let most = one_of(&[50_000, 50_000, 3 * SECOND], self.number_of(request, nth));
         let after = Some(decide.time(&CALLBACK.takes, 500, most));
         let mut fails = CallbackFails::Never;
@@ -143,10 +151,10 @@ impl QueueWorld {
     }
 
     /// An upstream acts.
-    pub(super) fn executes(&mut self, sim: &mut Sim<Self>, request: Number, key: Option<String>) {
-        let planned = self.made(request).planned;
-        sim.say("upstream", || format!("executes r{planned}"));
-        self.see(sim, Seen::Executed { request, key });
+    pub fn executes(&mut self, request: Number, key: Option<String>) {
+        let planned = self.seen.planned(request);
+        self.sim.say("upstream", || format!("executes r{planned}"));
+        self.see(Observation::Executed { request, key });
     }
 }
 

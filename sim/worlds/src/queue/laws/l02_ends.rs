@@ -8,15 +8,15 @@ use super::{
     Law, ensure,
     promised::{BATCH_LIMIT_MS, UNREAD_MS, expires_at},
 };
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 
 pub(super) const LAW: Law = Law { id: "L2", check };
 
 /// An invocation that hangs since before faults ceased, the delay of a redelivery, and a repeat's.
 const SLACK_MS: u64 = BATCH_LIMIT_MS + 5 * 60_000;
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    if let (Seen::Ack { at }, Some(healed)) = (seen, ledger.healed)
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    if let (Observation::Ack { at }, Some(healed)) = (seen, ledger.healed)
         && ledger.entry(*at).ended_at.is_none()
     {
         let entry = ledger.entry(*at);
@@ -26,7 +26,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
         let request = ledger.message(*at).is.request;
         ensure!(ledger.now <= latest, "r{request} ends at {}, later than {latest}", ledger.now);
     }
-    if *seen == Seen::Over {
+    if *seen == Observation::Over {
         for (request, entry) in ledger.entries.iter().enumerate() {
             let excused = entry.unread.is_some() || entry.copies > 0 && entry.copies == entry.deleted;
             let ended = entry.ended_at.is_some() || !entry.acknowledged || excused;
@@ -42,29 +42,29 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
 mod tests {
     use crate::queue::{
         laws::testing::{Story, at},
-        ledger::Seen,
+        ledger::Observation,
     };
 
     #[test]
     fn what_was_acknowledged_ends() {
         let mut story = Story::new(1);
-        story.sees(Seen::Over);
+        story.sees(Observation::Over);
         story.stored(0);
-        story.sees(Seen::Acknowledged { request: 0 });
-        story.breaks("L2", |_| Seen::Over);
-        story.sees(Seen::Deleted { request: 0 });
-        story.sees(Seen::Over);
+        story.sees(Observation::Acknowledged { request: 0 });
+        story.breaks("L2", |_| Observation::Over);
+        story.sees(Observation::Deleted { request: 0 });
+        story.sees(Observation::Over);
         story.stored(0);
-        story.breaks("L2", |_| Seen::Over);
+        story.breaks("L2", |_| Observation::Over);
         story.queue(&[0]);
         story.fetches(at(0, 0), 1);
         story.fetched(at(0, 0), 200);
         story.delivers(at(0, 0), 1, 200);
         story.delivered(at(0, 0));
         story.acks(at(0, 0));
-        story.sees(Seen::Over);
+        story.sees(Observation::Over);
         story.ledger.entries[0].callbacks = 0;
-        story.breaks("L2", |_| Seen::Over);
+        story.breaks("L2", |_| Observation::Over);
     }
 
     #[test]
@@ -72,7 +72,7 @@ mod tests {
         let mut story = Story::new(1);
         story.ledger.entries[0].callback = false;
         story.stored(0);
-        story.sees(Seen::Healed);
+        story.sees(Observation::Healed);
         story.after(1_800_000 + 900_000 + 300_000);
         story.queue(&[0]);
         story.passes(|story| story.ack(at(0, 0)));
