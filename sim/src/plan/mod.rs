@@ -26,7 +26,7 @@ pub use document::{Document, Item};
 pub use error::DocumentError;
 pub use fields::Fields;
 pub use minimise::{Breaks, Minimised, Tried, minimise};
-pub use read::{read, text_at};
+pub use read::{read, text_at, wrong_item};
 pub use schema::{HeadKey, List, Schema};
 pub use simulation::{Run, Simulation};
 pub use vary::{Material, Moment, graft, vary};

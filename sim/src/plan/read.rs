@@ -40,12 +40,27 @@ pub fn read(schema: &Schema, text: &str) -> Result<Read, DocumentError> {
     Ok((reader.head, reader.document))
 }
 
+/// What is wrong with a value that is within its own bounds, as a world finds in a document that [`read`] has made of this
+/// text. An item of a list without names is named by its number, from 0.
+#[must_use]
+pub fn wrong_item(text: &str, list: &str, item: &str, key: &str, what: &str) -> DocumentError {
+    let span = DeTable::parse(text).ok().and_then(|file| {
+        let items = entry_of(file.get_ref(), list)?.get_ref();
+        let item = match (items.as_array(), items.as_table()) {
+            (Some(items), _) => items.get(item.parse::<usize>().ok()?)?,
+            (None, Some(items)) => entry_of(items, item)?,
+            (None, None) => return None,
+        };
+        entry_of(item.get_ref().as_table()?, key).map(Entry::span)
+    });
+    DocumentError::at(text, span, what)
+}
+
 /// The text at this key of a document's head, whatever world it is of; `None`: there is none, or it cannot be read.
 #[must_use]
 pub fn text_at(text: &str, key: &str) -> Option<String> {
     let file = DeTable::parse(text).ok()?;
-    let value = file.get_ref().iter().find(|(known, _)| known.get_ref().as_ref() == key)?.1;
-    value.get_ref().as_str().map(str::to_owned)
+    entry_of(file.get_ref(), key)?.get_ref().as_str().map(str::to_owned)
 }
 
 struct Reader<'a> {
@@ -140,6 +155,10 @@ impl Reader<'_> {
         let hint = names().find_map(|name| about(&name));
         format!("there is no place {text:?}{}", hint.unwrap_or_else(|| nearest(text, names())))
     }
+}
+
+fn entry_of<'a, 'b>(table: &'a DeTable<'b>, key: &str) -> Option<&'a Entry<'b>> {
+    table.iter().find(|(known, _)| known.get_ref() == key).map(|(_, value)| value)
 }
 
 fn text_of(value: &Entry<'_>) -> Result<String, Wrong> {

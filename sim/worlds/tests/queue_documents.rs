@@ -105,9 +105,55 @@ fn what_is_wrong_has_a_line_a_key_and_a_bound() {
             "line 3: retry_after: \"soon\" is not one of nothing, at_once, in_seven_seconds, in_an_hour, date, past_date, \
              negative, endless, garbage",
         ),
+        (
+            "machine = \"queue\"\nisolates = 3\ncrashes = [\n  { at_ms = 5, isolate = 2 },\n  { isolate = 3 },\n]",
+            "line 5: isolate: 3 is not a whole number from 0 to 2, since `isolates` is 3",
+        ),
     ] {
         let read = Scenario::parse(text).map_err(|error| error.to_string());
         assert_eq!(read, Err(error.to_owned()), "{text}");
+    }
+}
+
+/// The run of a file, which breaks no law; and what its trace says.
+fn trace_of(text: &str) -> String {
+    let shown = parsed(&format!("machine = \"queue\"\n{text}")).run();
+    let lines: Vec<String> = shown.lines.iter().map(ToString::to_string).collect();
+    assert_eq!(shown.violation, None, "{text}\n{}", lines.join("\n"));
+    assert_eq!(shown.notes().next(), None, "{text}");
+    lines.join("\n")
+}
+
+#[test]
+fn an_isolate_crashes_only_until_faults_cease() {
+    let at = |ms: u32| trace_of(&format!("heal_at_ms = 500\ncrashes = [ {{ at_ms = {ms} }} ]\n[requests]\nr0 = {{}}"));
+    assert!(at(500).contains("CRASHES"), "{}", at(500));
+    let after = at(501);
+    assert!(!after.contains("CRASHES"), "{after}");
+    assert!(after.contains("isolate 0 does not crash: faults have ceased"), "{after}");
+}
+
+#[test]
+fn what_happens_after_no_time_at_all_happens() {
+    for (decision, says) in [
+        ("\"batch r0#1\" = { throws_ms = 0 }", "batch 0 throws"),
+        ("\"batch r0#1\" = { hangs_ms = 0 }", "batch 0 hangs"),
+        ("\"fetch r0#1\" = { overdue_ms = 0 }", "F7   an end is never reported"),
+    ] {
+        let trace = trace_of(&format!("[requests]\nr0 = {{}}\n[decisions]\n{decision}"));
+        assert!(trace.contains(says), "{decision}:\n{trace}");
+    }
+    for rates in ["throw = 1", "hang = 1"] {
+        trace_of(&format!("seed = 1\n[rates]\n{rates}\n[requests]\nr0 = {{}}"));
+    }
+}
+
+/// An answer that comes late, though not too late, asks for what it says.
+#[test]
+fn a_late_answer_says_when_to_come_again() {
+    for says in ["in_seven_seconds", "in_an_hour", "date", "endless"] {
+        let late = format!("overdue_ms = 1000, status = 503, retry_after = \"{says}\"");
+        trace_of(&format!("[requests]\nr0 = {{}}\n[decisions]\n\"fetch r0#1\" = {{ {late} }}"));
     }
 }
 

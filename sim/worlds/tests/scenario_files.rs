@@ -123,6 +123,10 @@ fn a_file_that_cannot_be_run_is_named() {
             b"# cargo sim explore --slots 9\nenqueue\n",
             "line 1: invalid value '9' for '--slots <SLOTS>': 9 is not in 1..=5",
         ),
+        (
+            b"machine = \"queue\"\ncrashes = [ { isolate = 1 } ]\n",
+            "line 2: isolate: 1 is not a whole number from 0 to 0, since `isolates` is 1",
+        ),
         (b"# cargo sim explore --slots 1\nenqueu\n", "line 2: \"enqueu\" is no action"),
     ] {
         fs::write(&file, bytes).unwrap_or_else(|error| panic!("{error}"));

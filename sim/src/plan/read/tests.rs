@@ -3,7 +3,7 @@
 use crate::plan::{
     Document, List, Schema, read,
     testing::{SCHEMA, document},
-    write,
+    write, wrong_item,
 };
 
 #[test]
@@ -145,4 +145,20 @@ fn a_list_of_too_many_items_is_refused_and_not_cut() {
     assert_eq!(read_of(10_000).map(|document| document.items()), Ok(10_000));
     let error = read_of(10_001).map_err(|error| error.to_string());
     assert_eq!(error, Err("line 1: notes: 10001 items; 10000 at the most".to_owned()));
+}
+
+#[test]
+fn what_a_world_finds_wrong_has_its_line_too() {
+    let text = "notes = [\n  { at = 1 },\n  { at = 2 },\n]\n[asks]\nask3 = { depth = 4 }\n";
+    for (list, item, key, says) in [
+        ("notes", "1", "at", "line 3: at: no"),
+        ("asks", "ask3", "depth", "line 6: depth: no"),
+        ("asks", "ask4", "depth", "no"),
+        ("notes", "2", "at", "no"),
+        ("notes", "x", "at", "no"),
+        ("notes", "1", "until", "no"),
+        ("others", "1", "at", "no"),
+    ] {
+        assert_eq!(wrong_item(text, list, item, key, "no").to_string(), says, "{list} {item} {key}");
+    }
 }

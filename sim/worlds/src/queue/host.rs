@@ -138,12 +138,13 @@ impl Host {
             let mut decide = stage.sim.decide(&BATCH, key);
             invocation.throws_at_its_end = decide.happens(&BATCH.throws_at_end, half(throw));
             invocation.never_returns = decide.happens(&BATCH.never_returns, half(hang));
-            let throws = decide.sometimes(&BATCH.throws, half(throw), 1, within);
-            let hangs = decide.sometimes(&BATCH.hangs, half(hang), 1, within);
-            if throws > 0 {
+            let low = within.min(1);
+            let throws = decide.sometimes_after(&BATCH.throws, half(throw), low, within);
+            let hangs = decide.sometimes_after(&BATCH.hangs, half(hang), low, within);
+            if let Some(throws) = throws {
                 stage.sim.after(throws, Happening::Throws { batch });
             }
-            if hangs > 0 {
+            if let Some(hangs) = hangs {
                 stage.sim.after(hangs, Happening::Hangs { batch });
             }
         }

@@ -77,14 +77,14 @@ fields!(PlannedRequest {
 pub struct Crash {
     /// When.
     pub at: Micros,
-    /// Which one, from 0. If there is none of this number, nothing happens.
+    /// Which one, from 0.
     pub isolate: usize,
 }
 
 fields!(Crash {
-    /// When.
+    /// When. Once faults have ceased, it does not happen.
     at: moment "at_ms",
-    /// Which isolate, from 0.
+    /// Which isolate, from 0; one of the `isolates` that there are.
     isolate: whole "isolate" (0..=99),
 });
 
@@ -308,6 +308,16 @@ impl Plan {
             requests: document.list("requests"),
             crashes: document.list("crashes").into_values().collect(),
         }
+    }
+
+    /// The first crash, by its number, of an isolate that there is not, and what its isolate may be.
+    #[must_use]
+    pub fn crash_of_none(&self) -> Option<(usize, String)> {
+        let isolates = self.settings.isolates;
+        let (number, Crash { isolate, .. }) =
+            self.crashes.iter().enumerate().find(|(_, crash)| crash.isolate >= isolates)?;
+        let most = isolates - 1;
+        Some((number, format!("{isolate} is not a whole number from 0 to {most}, since `isolates` is {isolates}")))
     }
 
     /// As a document, whose decisions this seed draws.

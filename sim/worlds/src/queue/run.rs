@@ -56,7 +56,11 @@ impl Simulation for QueueRuns {
         }
     }
 
+    /// None if the document is one that no file can be: one that fails is not made into such a one.
     fn breaks(world: &QueueWorld) -> Option<Breaks> {
+        if world.plan.crash_of_none().is_some() {
+            return None;
+        }
         let (step, Violation { law, what }) = world.seen.violation.clone()?;
         Some(Breaks { law, step, what })
     }

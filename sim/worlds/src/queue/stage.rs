@@ -12,7 +12,8 @@ use super::{
     upstream::Upstreams,
     world::QueueWorld,
 };
-use durable_sim::{Key, Sim};
+use durable_sim::{Key, Micros, Sim};
+use proxy_fetch::Timestamp;
 
 /// What the parts act on.
 pub(super) struct Stage<'a> {
@@ -43,6 +44,11 @@ impl Stage<'_> {
     /// What is decided about this request for the nth time is keyed by this.
     pub fn key(&self, request: Number, nth: u32) -> Key {
         NTH.key2(self.seen.planned(request), nth)
+    }
+
+    /// The time after so many µs.
+    pub fn in_ms(&self, after: Micros) -> Timestamp {
+        Timestamp(self.sim.true_ms() + (self.sim.now() % 1_000 + after) / 1_000)
     }
 
     /// A number for the nth occasion of this request, as good as drawn: for [`one_of`](super::decisions::one_of).

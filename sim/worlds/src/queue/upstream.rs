@@ -15,11 +15,32 @@ pub(super) struct Answer {
     /// After so long, unless its time is up first; `None`: never.
     pub after: Option<Micros>,
     pub result: FetchResult,
-    /// When a valid `Retry-After` allows the next attempt.
-    pub asked: Option<Timestamp>,
+    /// What a valid `Retry-After` asks for.
+    pub asked: Asked,
     /// Whether the upstream acts.
     pub acts: bool,
     pub fault: Option<Fault>,
+}
+
+/// What is asked of whoever hears a `Retry-After`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked {
+    Nothing,
+    /// To wait for so many s, counted from when it is heard.
+    Seconds(u64),
+    /// To wait until then.
+    Until(Timestamp),
+}
+
+impl Asked {
+    /// When it allows the next attempt, if it is heard at this time.
+    pub const fn until(self, heard: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Nothing => None,
+            Self::Seconds(seconds) => Some(heard.plus_ms(seconds * 1_000)),
+            Self::Until(time) => Some(time),
+        }
+    }
 }
 
 /// How a callback will end.
@@ -98,14 +119,14 @@ impl Stage<'_> {
         let takes = decide.time(&FETCH.takes, service / 50, service);
         let after = Some(takes);
         let plain = FetchResult::Response { status: 200, retry_after: None };
-        let plain = Answer { after, result: plain, asked: None, acts: true, fault: None };
+        let plain = Answer { after, result: plain, asked: Asked::Nothing, acts: true, fault: None };
         if self.healthy {
             return plain;
         }
         let failed = |failure, acts, fault| Answer {
             after,
             result: FetchResult::Failed(failure),
-            asked: None,
+            asked: Asked::Nothing,
             acts,
             fault: Some(fault),
         };
@@ -126,8 +147,7 @@ impl Stage<'_> {
         let (low, high) = one_of(&STATUSES, self.number_of(request, nth));
         let status = decide.sometimes_whole(&FETCH.status, self.plan.faults.odd_status, low, high);
         let Some(status) = status.and_then(|status| u16::try_from(status).ok()) else { return plain };
-        let heard = Timestamp(self.sim.true_ms() + takes / 1_000);
-        let (retry_after, asked) = retry_after(decide.pick(&FETCH.retry_after, RetryAfter::ALL), heard);
+        let (retry_after, asked) = retry_after(decide.pick(&FETCH.retry_after, RetryAfter::ALL), self.in_ms(takes));
         let result = FetchResult::Response { status, retry_after };
         Answer { after, result, asked, acts: true, fault: Some(Fault::OddStatus) }
     }
@@ -158,22 +178,22 @@ impl Stage<'_> {
     }
 }
 
-/// A `Retry-After`, and what it means to one who hears it at this time.
-fn retry_after(says: RetryAfter, heard: Timestamp) -> (Option<String>, Option<Timestamp>) {
-    let in_seconds = |seconds: u64| (Some(seconds.to_string()), Some(heard.plus_ms(seconds * 1_000)));
+/// A `Retry-After` that is sent at this time, and what it asks for.
+fn retry_after(says: RetryAfter, sent: Timestamp) -> (Option<String>, Asked) {
+    let in_seconds = |seconds: u64| (Some(seconds.to_string()), Asked::Seconds(seconds));
     match says {
-        RetryAfter::Nothing => (None, None),
+        RetryAfter::Nothing => (None, Asked::Nothing),
         RetryAfter::AtOnce => in_seconds(0),
         RetryAfter::InSevenSeconds => in_seconds(7),
         RetryAfter::InAnHour => in_seconds(3_600),
         RetryAfter::Date => {
-            let seconds = heard.0 / 1_000 + 20;
+            let seconds = sent.0 / 1_000 + 20;
             let date = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-            (Some(httpdate::fmt_http_date(date)), Some(Timestamp(seconds * 1_000)))
+            (Some(httpdate::fmt_http_date(date)), Asked::Until(Timestamp(seconds * 1_000)))
         }
-        RetryAfter::PastDate => (Some("Thu, 01 Jan 1970 00:00:00 GMT".into()), None),
-        RetryAfter::Negative => (Some("-5".into()), None),
-        RetryAfter::Endless => (Some("99999999999999999999".into()), Some(Timestamp::MAX)),
-        RetryAfter::Garbage => (Some("soon \u{1F552}".into()), None),
+        RetryAfter::PastDate => (Some("Thu, 01 Jan 1970 00:00:00 GMT".into()), Asked::Nothing),
+        RetryAfter::Negative => (Some("-5".into()), Asked::Nothing),
+        RetryAfter::Endless => (Some("99999999999999999999".into()), Asked::Until(Timestamp::MAX)),
+        RetryAfter::Garbage => (Some("soon \u{1F552}".into()), Asked::Nothing),
     }
 }

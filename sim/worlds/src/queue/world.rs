@@ -103,6 +103,9 @@ impl World for QueueWorld {
             Happening::Throws { batch } => host.throws(stage, broker, batch),
             Happening::Hangs { batch } => host.hangs(stage, batch),
             Happening::Kill { batch } => host.kill(stage, broker, batch),
+            Happening::Crash { isolate } if stage.healthy => {
+                stage.sim.say("world", || format!("isolate {isolate} does not crash: faults have ceased"));
+            }
             Happening::Crash { isolate } => host.crash(stage, broker, isolate),
             Happening::Heal => {
                 self.healthy = true;

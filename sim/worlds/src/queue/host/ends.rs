@@ -60,7 +60,11 @@ impl Host {
 
     /// An isolate crashes.
     pub fn crash(&mut self, stage: &mut Stage<'_>, broker: &mut Broker, isolate: usize) {
-        let Some(Isolate { incarnation, .. }) = self.isolates.get(isolate) else { return };
+        let Some(Isolate { incarnation, .. }) = self.isolates.get(isolate) else {
+            // No file says so, but a document may.
+            stage.sim.say("world", || format!("isolate {isolate} does not crash: there is none"));
+            return;
+        };
         stage.sim.say(format!("isolate {incarnation}"), || "CRASHES".into());
         let batches: Vec<u64> =
             self.invocations.iter().filter(|(_, other)| other.isolate == isolate).map(|(batch, _)| *batch).collect();

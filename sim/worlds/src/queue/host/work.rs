@@ -46,18 +46,19 @@ impl Host {
             // Mostly so late that it was given up.
             let most = one_of(&[5_010_000, 6 * SECOND, 60 * SECOND], stage.number_of(request, nth));
             let mut decide = stage.sim.decide(&FETCH, stage.key(request, nth));
-            let overdue = decide.sometimes(&FETCH.overdue, stage.plan.faults.unreported, 5_010_000, most);
-            if overdue > 0 {
+            let overdue = decide.sometimes_after(&FETCH.overdue, stage.plan.faults.unreported, 5_010_000, most);
+            if let Some(overdue) = overdue {
                 stage.hit(Fault::Unreported, State::InFlight, request);
-                stage
-                    .sim
-                    .after(timeout + overdue, Happening::FetchEnds { at, nth, result: answer.result, asked: None });
+                let asked = answer.asked.until(stage.in_ms(timeout + overdue));
+                let end = Happening::FetchEnds { at, nth, result: answer.result, asked };
+                stage.sim.after(timeout + overdue, end);
                 return;
             }
         }
         match answer.after.filter(|after| *after < timeout) {
             Some(after) => {
-                stage.sim.after(after, Happening::FetchEnds { at, nth, result: answer.result, asked: answer.asked });
+                let asked = answer.asked.until(stage.in_ms(after));
+                stage.sim.after(after, Happening::FetchEnds { at, nth, result: answer.result, asked });
             }
             None => {
                 let result = FetchResult::Failed(Failure::TimedOut);
