@@ -157,6 +157,28 @@ fn a_late_answer_says_when_to_come_again() {
     }
 }
 
+/// A law of the consumer cannot count what the queue is told to do.
+#[test]
+fn delays_of_the_queue_break_no_law() {
+    let redelivery = "heal_at_ms = 1800000\nredelivery_delay_ms = 86400000";
+    trace_of(&format!("{redelivery}\n[requests]\nr0 = {{}}\n[decisions]\n\"batch r0#1\" = {{ throws_ms = 0 }}"));
+    let late = "\"fetch r0#1\" = { fails = \"never_answers\" }\n\"delivery r0#1\" = { delay_ms = 600000 }";
+    trace_of(&format!("heal_at_ms = 1800000\n[requests]\nr0 = {{}}\n[decisions]\n{late}"));
+    // One isolate, and one message at a time that takes a minute and a half.
+    let (mut requests, mut decisions) = (String::new(), String::new());
+    for number in 0..60 {
+        requests += &format!("r{number} = {{ timeout_ms = 300000 }}\n");
+        decisions += &format!("\"fetch r{number}#1\" = {{ takes_ms = 600000 }}\n");
+        decisions += &format!("\"callback r{number}#1\" = {{ takes_ms = 30000 }}\n");
+    }
+    for number in 0..60 {
+        decisions += &format!("\"batch r{number}#1\" = {{ returns_ms = 60000 }}\n");
+    }
+    let text =
+        format!("machine = \"queue\"\nmax_batch = 1\nheal_at_ms = 0\n[requests]\n{requests}[decisions]\n{decisions}");
+    assert_eq!(parsed(&text).run().violation, None);
+}
+
 /// What came of a run, if it were a law that no request fails.
 fn tried(run: &Run<<QueueRuns as Simulation>::World>) -> Tried {
     let entries = run.world.ledger().entries.iter();

@@ -11,7 +11,7 @@ use super::{
 };
 use durable_sim::{Key, MINUTE, Micros, SECOND};
 use proxy_fetch::{
-    RowError,
+    RowError, Timestamp,
     queue::{Handle, MESSAGE_VERSION, Source},
 };
 use std::{collections::BTreeMap, rc::Rc};
@@ -29,6 +29,8 @@ struct Copy {
     count: u32,
     /// When it came into this queue.
     since: Micros,
+    /// Since when only the broker keeps it.
+    due: Timestamp,
     place: Place,
 }
 
@@ -84,8 +86,9 @@ impl Broker {
     /// A send arrives.
     pub fn store(&mut self, stage: &mut Stage<'_>, request: Number, bytes: &Rc<[u8]>) {
         let now = stage.sim.now();
+        let due = Timestamp(stage.sim.true_ms());
         let (bytes, place) = (Rc::clone(bytes), Place::Ready(now));
-        self.add(stage, Copy { request, bytes, source: Source::Queue, count: 0, since: now, place });
+        self.add(stage, Copy { request, bytes, source: Source::Queue, count: 0, since: now, due, place });
     }
 
     fn add(&mut self, stage: &mut Stage<'_>, copy: Copy) -> usize {
@@ -185,8 +188,8 @@ impl Broker {
             self.copies[*copy].count += 1;
         }
         let deliveries = batch.into_iter().map(|(copy, nth)| {
-            let Copy { request, count, ref bytes, .. } = self.copies[copy];
-            let is = Delivered { request, delivery: count, unread: unread(stage, request) };
+            let Copy { request, count, due, ref bytes, .. } = self.copies[copy];
+            let is = Delivered { request, delivery: count, unread: unread(stage, request), due };
             Delivery { copy, nth, is, bytes: Rc::clone(bytes) }
         });
         deliveries.collect()
@@ -223,7 +226,8 @@ impl Broker {
         let state = self.broker_state(copy);
         stage.hit(Fault::Duplicate, state, request);
         let place = if same_batch { Place::Leased } else { Place::Ready(stage.sim.now() + later) };
-        let more = self.add(stage, Copy { place, ..self.copies[copy].clone() });
+        let due = Timestamp(stage.sim.true_ms());
+        let more = self.add(stage, Copy { due, place, ..self.copies[copy].clone() });
         same_batch.then_some(more)
     }
 
@@ -232,13 +236,17 @@ impl Broker {
         let Delivery { copy, nth, .. } = *delivery;
         let Copy { request, source, count, .. } = self.copies[copy];
         let settings = stage.plan.settings;
-        let delay = match heard {
+        let over = Timestamp(stage.sim.true_ms());
+        let (delay, due) = match heard {
             Heard::Ack => {
                 self.copies[copy].place = Place::Gone;
                 return;
             }
-            Heard::Retry { delay_s } => micros(u64::from(delay_s) * 1_000),
-            Heard::Nothing => settings.retry_delay,
+            Heard::Retry { delay_s } => {
+                let delay_ms = u64::from(delay_s) * 1_000;
+                (micros(delay_ms), over.plus_ms(delay_ms))
+            }
+            Heard::Nothing => (settings.retry_delay, over),
         };
         let state = stage.seen.state(at);
         let most = match source {
@@ -256,6 +264,7 @@ impl Broker {
                 }
             }
             self.copies[copy].place = Place::Ready(ready);
+            self.copies[copy].due = due;
             pump_at(stage, source, ready);
             return;
         }
@@ -267,6 +276,7 @@ impl Broker {
         let now = stage.sim.now();
         let dead = Copy {
             source: Source::DeadLetters,
+            due: over,
             count: 0,
             since: now,
             place: Place::Ready(now),

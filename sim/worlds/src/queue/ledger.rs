@@ -69,6 +69,9 @@ pub struct Delivered {
     pub delivery: u32,
     /// Why it cannot be read, if it cannot.
     pub unread: Option<RowError>,
+    /// Until when no consumer had a part in its not being there: until it was sent or given back, and for the delay that
+    /// a consumer asked for. Since then the platform kept it.
+    pub due: Timestamp,
 }
 
 /// A request.
@@ -96,6 +99,8 @@ pub struct Entry {
     pub callbacks: u32,
     /// Deliveries whose decision was lost.
     pub lost: u32,
+    /// How long the platform kept copies of it since it had to end, in ms.
+    pub kept_ms: u64,
     /// When a consumer acked it for the first time.
     pub ended_at: Option<Timestamp>,
     /// How it ended, as the first callback said.
@@ -266,6 +271,7 @@ impl Ledger {
                 starts: 0,
                 callbacks: 0,
                 lost: 0,
+                kept_ms: 0,
                 ended_at: None,
                 outcome: None,
             }),
@@ -343,7 +349,10 @@ impl Ledger {
         self.batches.push(Batch { incarnation, source, begun, messages: messages_of_batch, open: true, closed: false });
         for (index, message) in (0..).zip(messages) {
             let at = Handle { batch: number, index };
-            self.entries[message.request].was_unread |= message.unread.is_some();
+            let kept_ms = self.kept_ms(message);
+            let entry = &mut self.entries[message.request];
+            entry.was_unread |= message.unread.is_some();
+            entry.kept_ms += kept_ms;
             let must_be_remembered = self.must_be_remembered(at);
             let known = self.known_mut(at);
             let is_over = known.finished && must_be_remembered;
@@ -354,6 +363,13 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// How long the platform has kept this message until now, since faults ceased and its request expired.
+    fn kept_ms(&self, message: &Delivered) -> u64 {
+        let Some(healed) = self.healed else { return 0 };
+        let had_to_end = super::laws::promised::expires_at(self.entries[message.request].id).max(healed);
+        self.now.0.saturating_sub(had_to_end.max(message.due).0)
     }
 
     /// Batches that an incarnation has not heard the end of are over for it after 15 minutes.

@@ -67,6 +67,13 @@ impl Story {
         self.batch(Source::Queue, requests, delivery, None);
     }
 
+    /// The platform has kept them since then.
+    pub fn queue_since(&mut self, requests: &[Number], due: Timestamp) {
+        let delivered = |request: &Number| Delivered { request: *request, delivery: 1, unread: None, due };
+        let messages = requests.iter().map(delivered).collect();
+        self.sees(Observation::Batch { incarnation: self.incarnation, source: Source::Queue, messages });
+    }
+
     pub fn dead_letters(&mut self, requests: &[Number]) {
         self.batch(Source::DeadLetters, requests, 1, None);
     }
@@ -76,7 +83,10 @@ impl Story {
     }
 
     fn batch(&mut self, source: Source, requests: &[Number], delivery: u32, unread: Option<RowError>) {
-        let messages = requests.iter().map(|request| Delivered { request: *request, delivery, unread }).collect();
+        let messages = requests
+            .iter()
+            .map(|request| Delivered { request: *request, delivery, unread, due: self.ledger.now })
+            .collect();
         self.sees(Observation::Batch { incarnation: self.incarnation, source, messages });
     }
 
