@@ -63,6 +63,16 @@ impl Decision {
         self.perhaps(&time.0, chance, |draw| between(draw, low, high), i64::MAX).unwrap_or(0).cast_unsigned()
     }
 
+    /// The same where it makes a difference that it happens after no time at all. Plain: none.
+    #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub fn sometimes_after(&mut self, time: &Time, chance: Chance, low: Micros, high: Micros) -> Option<Micros> {
+        let (low, high) = (low.cast_signed(), high.cast_signed());
+        #[cfg(debug_assertions)]
+        self.are_declared(&time.0, &[low, high]);
+        self.perhaps(&time.0, chance, |draw| between(draw, low, high), i64::MAX).map(i64::cast_unsigned)
+    }
+
     /// One of these times, in µs, if one is drawn at all. Plain: 0. A script is bound by the declaration alone.
     ///
     /// # Panics

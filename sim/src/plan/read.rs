@@ -1,6 +1,6 @@
 //! From a text to a document. Every bound is checked where its value stands, so that an error has its line.
 
-use super::{Document, DocumentError, List, Schema};
+use super::{Conflict, Document, DocumentError, List, Schema};
 use crate::{
     decide::{Field, Kind, MOST_ITEMS, Table, Value},
     nearest::nearest,
@@ -37,12 +37,28 @@ pub fn read(schema: &Schema, text: &str) -> Result<Read, DocumentError> {
     Ok((reader.head, reader.document))
 }
 
+/// What a world finds wrong with the document that [`read`] has made of this text, with its line.
+#[must_use]
+pub fn conflict_at(schema: &Schema, text: &str, conflict: &Conflict) -> DocumentError {
+    let Conflict { list, number, key, what } = conflict;
+    let span = DeTable::parse(text).ok().and_then(|file| {
+        let items = entry_of(file.get_ref(), list)?.get_ref();
+        let prefix = schema.list(list)?.prefix;
+        let item = match (items.as_array(), items.as_table()) {
+            (Some(items), _) => items.get(*number as usize)?,
+            (None, Some(items)) => entry_of(items, &format!("{prefix}{number}"))?,
+            (None, None) => return None,
+        };
+        entry_of(item.get_ref().as_table()?, key).map(Entry::span)
+    });
+    DocumentError::at(text, span, what)
+}
+
 /// The text at this key of a document's head, whatever world it is of; `None`: there is none, or it cannot be read.
 #[must_use]
 pub fn text_at(text: &str, key: &str) -> Option<String> {
     let file = DeTable::parse(text).ok()?;
-    let value = file.get_ref().iter().find(|(known, _)| known.get_ref().as_ref() == key)?.1;
-    value.get_ref().as_str().map(str::to_owned)
+    entry_of(file.get_ref(), key)?.get_ref().as_str().map(str::to_owned)
 }
 
 struct Reader<'a> {
@@ -136,6 +152,10 @@ impl Reader<'_> {
         let hint = names().find_map(|name| about(&name));
         format!("there is no place {text:?}{}", hint.unwrap_or_else(|| nearest(text, names())))
     }
+}
+
+fn entry_of<'a, 'b>(table: &'a DeTable<'b>, key: &str) -> Option<&'a Entry<'b>> {
+    table.iter().find(|(known, _)| known.get_ref() == key).map(|(_, value)| value)
 }
 
 fn text_of(value: &Entry<'_>) -> Result<String, Wrong> {

@@ -33,6 +33,12 @@ pub trait Simulation {
     /// What this seed draws before the run. Its [`Document::seed`] is set, so that the run draws the rest.
     fn draw(&self, seed: u64) -> Document;
 
+    /// What is wrong with a document all of whose values are within their bounds: where one of them bounds another. None
+    /// is made so when it is made small.
+    fn conflict(&self, _document: &Document) -> Option<Conflict> {
+        None
+    }
+
     /// The world and the run of this document as it begins, with all that the document has on its calendar.
     fn begin(&self, document: &Document, decisions: Decisions, recorder: Recorder) -> (Sim<Self::World>, Self::World);
 
@@ -94,6 +100,9 @@ pub trait Simulation {
     fn minimise(&self, document: &Document, most: Duration) -> Option<Minimised> {
         let (document, run) = self.written_out(document);
         minimise(Self::SCHEMA, document, &Self::tried(&run), most, |document, decisions, until| {
+            if self.conflict(document).is_some() {
+                return Tried::default();
+            }
             Self::tried(&self.run_until(document, decisions, Recorder::default(), until))
         })
     }
@@ -125,6 +134,19 @@ impl<W: World> Sim<W> {
         let never = decision_lines(&never).map(|line| format!("the run did not come to {line}"));
         never.chain(noted.iter().map(ToString::to_string)).collect()
     }
+}
+
+/// A value of an item that another value of its document excludes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The list.
+    pub list: &'static str,
+    /// The item's number.
+    pub number: u32,
+    /// The key of the value.
+    pub key: &'static str,
+    /// Why, in words, with the value and its bound.
+    pub what: String,
 }
 
 /// A run that is over.

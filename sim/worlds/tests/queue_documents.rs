@@ -105,15 +105,83 @@ fn what_is_wrong_has_a_line_a_key_and_a_bound() {
             "line 3: retry_after: \"soon\" is not one of nothing, at_once, in_seven_seconds, in_an_hour, date, past_date, \
              negative, endless, garbage",
         ),
+        (
+            "machine = \"queue\"\nisolates = 3\ncrashes = [\n  { at_ms = 5, isolate = 2 },\n  { isolate = 3 },\n]",
+            "line 5: isolate: 3 is not a whole number from 0 to 2, since `isolates` is 3",
+        ),
     ] {
         let read = Scenario::parse(text).map_err(|error| error.to_string());
         assert_eq!(read, Err(error.to_owned()), "{text}");
     }
 }
 
+/// The run of a file, which breaks no law; and what its trace says.
+fn trace_of(text: &str) -> String {
+    let shown = parsed(&format!("machine = \"queue\"\n{text}")).run();
+    let lines: Vec<String> = shown.lines.iter().map(ToString::to_string).collect();
+    assert_eq!(shown.violation, None, "{text}\n{}", lines.join("\n"));
+    assert_eq!(shown.notes, [""; 0], "{text}");
+    lines.join("\n")
+}
+
+#[test]
+fn an_isolate_crashes_only_until_faults_cease() {
+    let at = |ms: u32| trace_of(&format!("heal_at_ms = 500\ncrashes = [ {{ at_ms = {ms} }} ]\n[requests]\nr0 = {{}}"));
+    assert!(at(500).contains("CRASHES"), "{}", at(500));
+    let after = at(501);
+    assert!(!after.contains("CRASHES"), "{after}");
+    assert!(after.contains("isolate 0 does not crash: faults have ceased"), "{after}");
+}
+
+#[test]
+fn what_happens_after_no_time_at_all_happens() {
+    for (decision, says) in [
+        ("\"batch r0#1\" = { throws_ms = 0 }", "batch 0 throws"),
+        ("\"batch r0#1\" = { hangs_ms = 0 }", "batch 0 hangs"),
+        ("\"fetch r0#1\" = { overdue_ms = 0 }", "F7   an end is never reported"),
+    ] {
+        let trace = trace_of(&format!("[requests]\nr0 = {{}}\n[decisions]\n{decision}"));
+        assert!(trace.contains(says), "{decision}:\n{trace}");
+    }
+    for rates in ["throw = 1", "hang = 1"] {
+        trace_of(&format!("seed = 1\n[rates]\n{rates}\n[requests]\nr0 = {{}}"));
+    }
+}
+
+/// An answer that comes late, though not too late, asks for what it says.
+#[test]
+fn a_late_answer_says_when_to_come_again() {
+    for says in ["in_seven_seconds", "in_an_hour", "date", "endless"] {
+        let late = format!("overdue_ms = 1000, status = 503, retry_after = \"{says}\"");
+        trace_of(&format!("[requests]\nr0 = {{}}\n[decisions]\n\"fetch r0#1\" = {{ {late} }}"));
+    }
+}
+
+/// A law of the consumer cannot count what the queue is told to do.
+#[test]
+fn delays_of_the_queue_break_no_law() {
+    let redelivery = "heal_at_ms = 1800000\nredelivery_delay_ms = 86400000";
+    trace_of(&format!("{redelivery}\n[requests]\nr0 = {{}}\n[decisions]\n\"batch r0#1\" = {{ throws_ms = 0 }}"));
+    let late = "\"fetch r0#1\" = { fails = \"never_answers\" }\n\"delivery r0#1\" = { delay_ms = 600000 }";
+    trace_of(&format!("heal_at_ms = 1800000\n[requests]\nr0 = {{}}\n[decisions]\n{late}"));
+    // One isolate, and one message at a time that takes a minute and a half.
+    let (mut requests, mut decisions) = (String::new(), String::new());
+    for number in 0..60 {
+        requests += &format!("r{number} = {{ timeout_ms = 300000 }}\n");
+        decisions += &format!("\"fetch r{number}#1\" = {{ takes_ms = 600000 }}\n");
+        decisions += &format!("\"callback r{number}#1\" = {{ takes_ms = 30000 }}\n");
+    }
+    for number in 0..60 {
+        decisions += &format!("\"batch r{number}#1\" = {{ returns_ms = 60000 }}\n");
+    }
+    let text =
+        format!("machine = \"queue\"\nmax_batch = 1\nheal_at_ms = 0\n[requests]\n{requests}[decisions]\n{decisions}");
+    assert_eq!(parsed(&text).run().violation, None);
+}
+
 /// What came of a run, if it were a law that no request fails.
 fn tried(run: &Run<<QueueRuns as Simulation>::World>) -> Tried {
-    let entries = run.world.ledger.entries.iter();
+    let entries = run.world.ledger().entries.iter();
     let is_failed = |outcome: Option<Outcome>| outcome.is_some_and(|outcome| outcome.name() == "failed");
     let failed = entries.filter(|entry| is_failed(entry.outcome)).count();
     let breaks = Breaks { law: "none fails", step: run.sim.recorder.steps, what: format!("{failed} failed") };

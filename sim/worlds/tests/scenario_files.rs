@@ -126,6 +126,10 @@ fn a_file_that_cannot_be_run_is_named() {
             b"# cargo sim explore --slots 9\nenqueue\n",
             "line 1: invalid value '9' for '--slots <SLOTS>': 9 is not in 1..=5",
         ),
+        (
+            b"machine = \"queue\"\ncrashes = [ { isolate = 1 } ]\n",
+            "line 2: isolate: 1 is not a whole number from 0 to 0, since `isolates` is 1",
+        ),
         (b"# cargo sim explore --slots 1\nenqueu\n", "line 2: \"enqueu\" is no action"),
     ] {
         fs::write(&file, bytes).unwrap_or_else(|error| panic!("{error}"));
@@ -221,7 +225,7 @@ fn what_is_no_scenario_is_refused_with_its_place() {
         ),
         (
             format!("bug = \"EndsBeforeStop\"\n{R}"),
-            "line 1: bug: EndsBeforeStop is a bug of the native host's shell, and a scenario is of the object",
+            "line 1: bug: EndsBeforeStop is a bug of the native host's shell, and this scenario is of the object",
         ),
         ("[requests]\nx = {}\n".into(), "line 2: \"x\" is not r0 to r9999"),
         ("[requests]\nr10000 = {}\n".into(), "line 2: \"r10000\" is not r0 to r9999"),

@@ -1,7 +1,7 @@
 //! What is written is read, and what is wrong is said in one line, with the line, the key and the bound.
 
 use crate::plan::{
-    Document, List, Schema, read,
+    Conflict, Document, List, Schema, conflict_at, read,
     testing::{SCHEMA, document},
     write,
 };
@@ -142,4 +142,20 @@ fn a_list_of_too_many_items_is_refused_and_not_cut() {
     assert_eq!(read_of(10_000).map(|document| document.items()), Ok(10_000));
     let error = read_of(10_001).map_err(|error| error.to_string());
     assert_eq!(error, Err("line 1: notes: 10001 items; 10000 at the most".to_owned()));
+}
+
+#[test]
+fn what_a_world_finds_wrong_has_its_line_too() {
+    let text = "drops = [\n  { size = 1 },\n  { size = 2 },\n]\n[asks]\nask3 = { depth = 4 }\n";
+    for (list, number, key, says) in [
+        ("drops", 1, "size", "line 3: size: no"),
+        ("asks", 3, "depth", "line 6: depth: no"),
+        ("asks", 4, "depth", "no"),
+        ("drops", 2, "size", "no"),
+        ("drops", 1, "until_ms", "no"),
+        ("others", 1, "at_ms", "no"),
+    ] {
+        let conflict = Conflict { list, number, key, what: "no".into() };
+        assert_eq!(conflict_at(&SCHEMA, text, &conflict).to_string(), says, "{list} {number} {key}");
+    }
 }

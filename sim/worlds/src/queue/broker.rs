@@ -2,26 +2,35 @@
 
 use super::{
     coverage::{Fault, State},
-    decisions::{BATCH, Copied, DELIVERY, NTH},
-    host::{Delivery, Invocation},
-    ledger::{Delivered, Number, Seen},
-    world::{Happening, QueueWorld, micros},
+    decisions::{BATCH, Copied, DELIVERY},
+    host::Host,
+    ledger::{Delivered, Number, Observation},
+    message::Happening,
+    plan::{Damage, micros},
+    stage::Stage,
 };
-use durable_sim::{Key, MINUTE, Micros, SECOND, Sim};
-use proxy_fetch::queue::{Handle, Source};
+use durable_sim::{Key, MINUTE, Micros, SECOND};
+use proxy_fetch::{
+    RowError, Timestamp,
+    queue::{Handle, MESSAGE_VERSION, Source},
+};
+use std::{collections::BTreeMap, rc::Rc};
 
 /// Copies of one request that the broker makes at the most.
 const MAX_COPIES: u32 = 6;
 
 /// One copy of a message.
 #[derive(Clone, Debug)]
-pub(super) struct Copy {
-    pub request: Number,
+struct Copy {
+    request: Number,
+    bytes: Rc<[u8]>,
     source: Source,
     /// Deliveries from this queue.
     count: u32,
     /// When it came into this queue.
     since: Micros,
+    /// Since when only the broker keeps it.
+    due: Timestamp,
     place: Place,
 }
 
@@ -42,60 +51,91 @@ pub(super) enum Heard {
     Nothing,
 }
 
-impl QueueWorld {
+/// A batch, as it is delivered to an isolate.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub isolate: usize,
+    pub source: Source,
+    /// What is decided about it is keyed by this.
+    pub key: Key,
+    pub deliveries: Vec<Delivery>,
+}
+
+/// A message in a batch.
+#[derive(Clone, Debug)]
+pub(super) struct Delivery {
+    /// Which copy.
+    copy: usize,
+    /// The number of this delivery of its request.
+    nth: u32,
+    pub is: Delivered,
+    pub bytes: Rc<[u8]>,
+}
+
+/// The broker.
+#[derive(Debug, Default)]
+pub(super) struct Broker {
+    copies: Vec<Copy>,
+    /// Deliveries of all copies of each request.
+    deliveries: BTreeMap<Number, u32>,
+    /// Batches that were made while a request waited for the longest time.
+    batches: BTreeMap<Number, u32>,
+}
+
+impl Broker {
     /// A send arrives.
-    pub(super) fn store(&mut self, sim: &mut Sim<Self>, request: Number) {
-        let now = sim.now();
-        self.add(sim, Copy { request, source: Source::Queue, count: 0, since: now, place: Place::Ready(now) });
+    pub fn store(&mut self, stage: &mut Stage<'_>, request: Number, bytes: &Rc<[u8]>) {
+        let now = stage.sim.now();
+        let due = Timestamp(stage.sim.true_ms());
+        let (bytes, place) = (Rc::clone(bytes), Place::Ready(now));
+        self.add(stage, Copy { request, bytes, source: Source::Queue, count: 0, since: now, due, place });
     }
 
-    fn add(&mut self, sim: &mut Sim<Self>, copy: Copy) -> usize {
-        self.see(sim, Seen::Stored { request: copy.request });
+    fn add(&mut self, stage: &mut Stage<'_>, copy: Copy) -> usize {
+        stage.see(Observation::Stored { request: copy.request });
         let (source, place) = (copy.source, copy.place);
         self.copies.push(copy);
         if let Place::Ready(at) = place {
-            self.pump_at(sim, source, at);
+            pump_at(stage, source, at);
         }
         self.copies.len() - 1
     }
 
-    fn pump_at(&self, sim: &mut Sim<Self>, source: Source, at: Micros) {
-        sim.after(at.saturating_sub(sim.now()) + self.plan.settings.batch_timeout, Happening::Pump(source));
-    }
-
     /// Forms batches, as long as there are messages and isolates for them.
-    pub(super) fn pump(&mut self, sim: &mut Sim<Self>, source: Source) {
+    pub fn pump(&mut self, stage: &mut Stage<'_>, host: &mut Host, source: Source) {
         loop {
-            let mut ready = self.ready(sim, source);
-            if ready.is_empty() || sim.broken().is_some() {
+            let mut ready = self.ready(stage, source);
+            if ready.is_empty() || stage.sim.broken().is_some() {
                 return;
             }
-            let free = self.free_isolates();
+            let free = host.free_isolates(stage);
             let Some(others) = free.len().checked_sub(1) else { return };
-            let key = self.next_batch(self.copies[ready[0]].request);
-            let mut decide = sim.decide(&BATCH, key);
+            let request = self.copies[ready[0]].request;
+            let key = stage.key(request, next(&mut self.batches, request));
+            let mut decide = stage.sim.decide(&BATCH, key);
             let isolate = free[decide.up_to(&BATCH.isolate, others as u64) as usize];
-            if !self.healthy && ready.len() > 1 {
-                let (chance, most) = (self.plan.faults.reorder, ready.len() as u64 - 1);
+            if !stage.healthy && ready.len() > 1 {
+                let (chance, most) = (stage.plan.faults.reorder, ready.len() as u64 - 1);
                 let overtaken = decide.sometimes_up_to(&BATCH.overtaken, chance, most).unwrap_or(0);
                 if overtaken > 0 {
                     ready.rotate_left(overtaken as usize);
                     let (request, state) = (self.copies[ready[0]].request, self.broker_state(ready[0]));
-                    self.hit(sim, Fault::Reorder, state, request);
+                    stage.hit(Fault::Reorder, state, request);
                 }
             }
-            let mut size = ready.len().min(self.plan.settings.max_batch);
-            if !self.healthy && size > 1 {
-                let (chance, most) = (self.plan.faults.cut, size as u64 - 1);
+            let mut size = ready.len().min(stage.plan.settings.max_batch);
+            if !stage.healthy && size > 1 {
+                let (chance, most) = (stage.plan.faults.cut, size as u64 - 1);
                 let cut = decide.sometimes_up_to(&BATCH.cut, chance, most).unwrap_or(0);
                 if cut > 0 {
                     size -= cut as usize;
                     let (request, state) = (self.copies[ready[size]].request, self.broker_state(ready[size]));
-                    self.hit(sim, Fault::Cut, state, request);
+                    stage.hit(Fault::Cut, state, request);
                 }
             }
             ready.truncate(size);
-            self.deliver(sim, isolate, source, key, ready);
+            let deliveries = self.deliver(stage, ready);
+            host.invoke(stage, Batch { isolate, source, key, deliveries });
         }
     }
 
@@ -104,15 +144,15 @@ impl QueueWorld {
     }
 
     /// The copies that are due, oldest first. Those that were kept too long are gone.
-    fn ready(&mut self, sim: &mut Sim<Self>, source: Source) -> Vec<usize> {
-        let now = sim.now();
+    fn ready(&mut self, stage: &mut Stage<'_>, source: Source) -> Vec<usize> {
+        let now = stage.sim.now();
         let mut ready = Vec::new();
         for copy in 0..self.copies.len() {
             match self.copies[copy].place {
                 Place::Ready(at) if at <= now && self.copies[copy].source == source => {
-                    if self.copies[copy].since + self.plan.settings.retention <= now {
+                    if self.copies[copy].since + stage.plan.settings.retention <= now {
                         let state = self.broker_state(copy);
-                        self.delete(sim, copy, Fault::Retention, state);
+                        self.delete(stage, copy, Fault::Retention, state);
                     } else {
                         ready.push((at, copy));
                     }
@@ -124,51 +164,48 @@ impl QueueWorld {
         ready.into_iter().map(|(_, copy)| copy).collect()
     }
 
-    fn delete(&mut self, sim: &mut Sim<Self>, copy: usize, why: Fault, state: State) {
+    fn delete(&mut self, stage: &mut Stage<'_>, copy: usize, why: Fault, state: State) {
         let request = self.copies[copy].request;
         self.copies[copy].place = Place::Gone;
-        self.hit(sim, why, state, request);
-        self.see(sim, Seen::Deleted { request });
+        stage.hit(why, state, request);
+        stage.see(Observation::Deleted { request });
     }
 
-    fn deliver(&mut self, sim: &mut Sim<Self>, isolate: usize, source: Source, key: Key, ready: Vec<usize>) {
+    fn deliver(&mut self, stage: &mut Stage<'_>, ready: Vec<usize>) -> Vec<Delivery> {
         let mut batch = Vec::with_capacity(ready.len());
         let mut more = Vec::new();
         for copy in ready {
-            let nth = self.next_delivery(self.copies[copy].request);
-            batch.push(Delivery { copy, nth });
+            let nth = next(&mut self.deliveries, self.copies[copy].request);
+            batch.push((copy, nth));
             let size = batch.len() + more.len();
-            more.extend(self.duplicate(sim, copy, nth, size));
+            more.extend(self.duplicate(stage, copy, nth, size));
         }
         for copy in more {
-            let nth = self.next_delivery(self.copies[copy].request);
-            batch.push(Delivery { copy, nth });
+            batch.push((copy, next(&mut self.deliveries, self.copies[copy].request)));
         }
-        for Delivery { copy, .. } in &batch {
+        for (copy, _) in &batch {
             self.copies[*copy].place = Place::Leased;
             self.copies[*copy].count += 1;
         }
-        let messages: Vec<Delivered> = batch
-            .iter()
-            .map(|delivery| {
-                let Copy { request, count, .. } = self.copies[delivery.copy];
-                Delivered { request, delivery: count, unread: self.unread(request) }
-            })
-            .collect();
-        self.invoke(sim, isolate, source, key, batch, messages);
+        let deliveries = batch.into_iter().map(|(copy, nth)| {
+            let Copy { request, count, due, ref bytes, .. } = self.copies[copy];
+            let is = Delivered { request, delivery: count, unread: unread(stage, request), due };
+            Delivery { copy, nth, is, bytes: Rc::clone(bytes) }
+        });
+        deliveries.collect()
     }
 
     /// Makes a second copy of what is about to be delivered, with the same count; says which, if it goes into the same
     /// batch, which has so many messages already.
-    fn duplicate(&mut self, sim: &mut Sim<Self>, copy: usize, nth: u32, size: usize) -> Option<usize> {
+    fn duplicate(&mut self, stage: &mut Stage<'_>, copy: usize, nth: u32, size: usize) -> Option<usize> {
         let request = self.copies[copy].request;
-        if self.healthy || self.ledger.entries[request].copies >= MAX_COPIES {
+        if stage.healthy || stage.seen.ledger.entries[request].copies >= MAX_COPIES {
             return None;
         }
         // A third of them in the same batch.
-        let copied = sim.decide(&DELIVERY, NTH.key2(self.made(request).planned, nth)).sometimes_one(
+        let copied = stage.sim.decide(&DELIVERY, stage.key(request, nth)).sometimes_one(
             &DELIVERY.copied,
-            self.plan.faults.duplicate,
+            stage.plan.faults.duplicate,
             &[
                 Copied::SameBatch,
                 Copied::SameBatch,
@@ -180,59 +217,92 @@ impl QueueWorld {
         );
         let (same_batch, later) = match copied {
             Copied::Never => return None,
-            Copied::SameBatch => (size < self.plan.settings.max_batch, 0),
+            Copied::SameBatch => (size < stage.plan.settings.max_batch, 0),
             Copied::AtOnce => (false, 0),
             Copied::InASecond => (false, SECOND),
             Copied::InAMinute => (false, MINUTE),
             Copied::InTenMinutes => (false, 10 * MINUTE),
         };
         let state = self.broker_state(copy);
-        self.hit(sim, Fault::Duplicate, state, request);
-        let place = if same_batch { Place::Leased } else { Place::Ready(sim.now() + later) };
-        let more = self.add(sim, Copy { place, ..self.copies[copy].clone() });
+        stage.hit(Fault::Duplicate, state, request);
+        let place = if same_batch { Place::Leased } else { Place::Ready(stage.sim.now() + later) };
+        let due = Timestamp(stage.sim.true_ms());
+        let more = self.add(stage, Copy { due, place, ..self.copies[copy].clone() });
         same_batch.then_some(more)
     }
 
     /// An invocation is over, and this is what the broker has heard of a message of it.
-    pub(super) fn heard(&mut self, sim: &mut Sim<Self>, invocation: &Invocation, at: Handle, heard: Heard) {
-        let Delivery { copy, nth } = invocation.deliveries[at.index as usize];
+    pub fn heard(&mut self, stage: &mut Stage<'_>, delivery: &Delivery, at: Handle, heard: Heard) {
+        let Delivery { copy, nth, .. } = *delivery;
         let Copy { request, source, count, .. } = self.copies[copy];
-        let settings = self.plan.settings;
-        let delay = match heard {
+        let settings = stage.plan.settings;
+        let over = Timestamp(stage.sim.true_ms());
+        let (delay, due) = match heard {
             Heard::Ack => {
                 self.copies[copy].place = Place::Gone;
                 return;
             }
-            Heard::Retry { delay_s } => micros(u64::from(delay_s) * 1_000),
-            Heard::Nothing => settings.retry_delay,
+            Heard::Retry { delay_s } => {
+                let delay_ms = u64::from(delay_s) * 1_000;
+                (micros(delay_ms), over.plus_ms(delay_ms))
+            }
+            Heard::Nothing => (settings.retry_delay, over),
         };
-        let state = self.state(at);
+        let state = stage.seen.state(at);
         let most = match source {
             Source::Queue => settings.max_retries,
             Source::DeadLetters => settings.dead_letter_max_retries,
         };
         if count <= most {
-            let mut ready = sim.now() + delay;
-            if !self.healthy {
-                let mut decide = sim.decide(&DELIVERY, NTH.key2(self.made(request).planned, nth));
-                let late = decide.sometimes(&DELIVERY.delay, self.plan.faults.delay, 1_000, MINUTE);
+            let mut ready = stage.sim.now() + delay;
+            if !stage.healthy {
+                let mut decide = stage.sim.decide(&DELIVERY, stage.key(request, nth));
+                let late = decide.sometimes(&DELIVERY.delay, stage.plan.faults.delay, 1_000, MINUTE);
                 if late > 0 {
                     ready += late;
-                    self.hit(sim, Fault::Delay, State::Waiting, request);
+                    stage.hit(Fault::Delay, State::Waiting, request);
                 }
             }
             self.copies[copy].place = Place::Ready(ready);
-            self.pump_at(sim, source, ready);
+            self.copies[copy].due = due;
+            pump_at(stage, source, ready);
             return;
         }
         if source == Source::DeadLetters || !settings.dead_letters {
-            self.delete(sim, copy, Fault::Deleted, state);
+            self.delete(stage, copy, Fault::Deleted, state);
             return;
         }
-        self.hit(sim, Fault::DeadLetter, state, request);
-        let now = sim.now();
-        self.copies[copy] =
-            Copy { request, source: Source::DeadLetters, count: 0, since: now, place: Place::Ready(now) };
-        self.pump_at(sim, Source::DeadLetters, now);
+        stage.hit(Fault::DeadLetter, state, request);
+        let now = stage.sim.now();
+        let dead = Copy {
+            source: Source::DeadLetters,
+            due: over,
+            count: 0,
+            since: now,
+            place: Place::Ready(now),
+            ..self.copies[copy].clone()
+        };
+        self.copies[copy] = dead;
+        pump_at(stage, Source::DeadLetters, now);
+    }
+}
+
+fn pump_at(stage: &mut Stage<'_>, source: Source, at: Micros) {
+    stage.sim.after(at.saturating_sub(stage.sim.now()) + stage.plan.settings.batch_timeout, Happening::Pump(source));
+}
+
+/// Counts one more for this request, from 1.
+fn next(counts: &mut BTreeMap<Number, u32>, request: Number) -> u32 {
+    let count = counts.entry(request).or_default();
+    *count += 1;
+    *count
+}
+
+/// Why a consumer cannot read this request's message now, if it cannot.
+fn unread(stage: &Stage<'_>, request: Number) -> Option<RowError> {
+    match stage.request(request).damage {
+        Some(Damage::Corrupt) => Some(RowError::Corrupt),
+        Some(Damage::Foreign) if !stage.healthy => Some(RowError::UnknownVersion(MESSAGE_VERSION + 1)),
+        Some(Damage::Foreign) | None => None,
     }
 }

@@ -161,11 +161,11 @@ points! {
         overtaken: Whole(0..=100_000),
         /// So many messages fewer are in it than could be.
         cut: Whole(0..=100_000),
-        /// So long after its begin the invocation throws.
+        /// So long after its begin the invocation throws, if it is not over before.
         throws: Time(0..=KILLED_AFTER),
         /// The invocation throws at its end.
         throws_at_end: Flag,
-        /// So long after its begin the invocation makes no more progress, and is killed at 15 minutes.
+        /// So long after its begin the invocation makes no more progress, if it is not over before, and is killed at 15 minutes.
         hangs: Time(0..=KILLED_AFTER),
         /// The invocation does all its work and does not return, and is killed at 15 minutes.
         never_returns: Flag,
@@ -179,7 +179,7 @@ points! {
 
     /// A message is delivered: `r0#3` is the third delivery of any copy of `r0`.
     pub(super) DELIVERY: DeliveryPoint = "delivery" {
-        /// The broker delivers another copy of it.
+        /// The broker delivers another copy of it. In the same batch means at once if there is no room in it.
         copied: Choice<Copied>,
         /// So much later than it should be the message is delivered again, if it is given back.
         delay: Time(0..=10 * MINUTE),
@@ -195,7 +195,7 @@ points! {
         retry_after: Choice<RetryAfter>,
         /// How long the answer takes. Plain is a 50th of the request's `service_ms`.
         takes: Time(0..=10 * MINUTE),
-        /// Its end is reported only so much later than its time is up.
+        /// Its end is reported only so much later than its time is up, or when its time is up if that is 0.
         overdue: Time(0..=10 * MINUTE),
         /// It was given up and ends all the same.
         late: Flag,

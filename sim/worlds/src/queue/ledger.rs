@@ -1,6 +1,6 @@
 //! The ground truth of a run: what was seen from outside the consumers, and nothing that they say of themselves.
 //!
-//! Everything enters as a [`Seen`]; the world and the tests of the laws write it in the same way.
+//! Everything enters as an [`Observation`]; the world and the tests of the laws write it in the same way.
 
 use proxy_fetch::{
     FetchResult, Options, Outcome, RowError, Timestamp, Ulid,
@@ -15,7 +15,7 @@ pub type Incarnation = u32;
 
 /// Something that can be seen from outside. Its time is [`Ledger::now`].
 #[derive(Clone, Debug, PartialEq)]
-pub enum Seen {
+pub enum Observation {
     /// A producer minted a ULID for its request and is about to send it.
     Made { id: Ulid, options: Options, callback: bool, unread: Option<RowError> },
     /// The broker has stored a copy: of a send, or one too many (F29).
@@ -69,6 +69,9 @@ pub struct Delivered {
     pub delivery: u32,
     /// Why it cannot be read, if it cannot.
     pub unread: Option<RowError>,
+    /// Until when no consumer had a part in its not being there: until it was sent or given back, and for the delay that
+    /// a consumer asked for. Since then the platform kept it.
+    pub due: Timestamp,
 }
 
 /// A request.
@@ -96,6 +99,8 @@ pub struct Entry {
     pub callbacks: u32,
     /// Deliveries whose decision was lost.
     pub lost: u32,
+    /// How long the platform kept copies of it since it had to end, in ms.
+    pub kept_ms: u64,
     /// When a consumer acked it for the first time.
     pub ended_at: Option<Timestamp>,
     /// How it ended, as the first callback said.
@@ -252,9 +257,9 @@ impl Ledger {
     }
 
     /// Takes an observation in.
-    pub fn apply(&mut self, seen: &Seen) {
+    pub fn apply(&mut self, seen: &Observation) {
         match seen {
-            Seen::Made { id, options, callback, unread } => self.entries.push(Entry {
+            Observation::Made { id, options, callback, unread } => self.entries.push(Entry {
                 id: *id,
                 options: *options,
                 callback: *callback,
@@ -266,14 +271,15 @@ impl Ledger {
                 starts: 0,
                 callbacks: 0,
                 lost: 0,
+                kept_ms: 0,
                 ended_at: None,
                 outcome: None,
             }),
-            Seen::Stored { request } => self.entries[*request].copies += 1,
-            Seen::Acknowledged { request } => self.entries[*request].acknowledged = true,
-            Seen::Deleted { request } => self.entries[*request].deleted += 1,
-            Seen::Batch { incarnation, source, messages } => self.begin(*incarnation, *source, messages),
-            Seen::Fetch { at, id: _, attempt, timeout_ms: _ } => {
+            Observation::Stored { request } => self.entries[*request].copies += 1,
+            Observation::Acknowledged { request } => self.entries[*request].acknowledged = true,
+            Observation::Deleted { request } => self.entries[*request].deleted += 1,
+            Observation::Batch { incarnation, source, messages } => self.begin(*incarnation, *source, messages),
+            Observation::Fetch { at, id: _, attempt, timeout_ms: _ } => {
                 let now = self.now;
                 let message = self.message_mut(*at);
                 message.fetch = Some((*attempt, None));
@@ -284,11 +290,11 @@ impl Ledger {
                 let request = self.message(*at).is.request;
                 self.entries[request].starts += 1;
             }
-            Seen::Fetched { at, result, asked } => {
+            Observation::Fetched { at, result, asked } => {
                 let ended = Attempt { result: result.clone(), asked: *asked };
                 self.end_fetch(*at, ended);
             }
-            Seen::Deliver { at, outcome, .. } => {
+            Observation::Deliver { at, outcome, .. } => {
                 let now = self.now;
                 let message = self.message_mut(*at);
                 message.callback = Some(Callback::Runs);
@@ -301,12 +307,12 @@ impl Ledger {
                 entry.callbacks += 1;
                 entry.outcome = entry.outcome.or(Some(*outcome));
             }
-            Seen::Delivered { at, answered } => {
+            Observation::Delivered { at, answered } => {
                 let callback = if *answered { Callback::Answered } else { Callback::Failed };
                 self.message_mut(*at).callback = Some(callback);
             }
-            Seen::CallbackFailed { at, .. } => self.message_mut(*at).callback = Some(Callback::Reported),
-            Seen::Abort { at } => {
+            Observation::CallbackFailed { at, .. } => self.message_mut(*at).callback = Some(Callback::Reported),
+            Observation::Abort { at } => {
                 if self.message(*at).callback.is_some() {
                     self.message_mut(*at).callback = Some(Callback::Failed);
                 } else {
@@ -314,18 +320,22 @@ impl Ledger {
                     self.end_fetch(*at, Attempt { result, asked: None });
                 }
             }
-            Seen::Ack { at } => self.decide(*at, None),
-            Seen::Retry { at, delay_s } => self.decide(*at, Some(*delay_s)),
-            Seen::Closed { batch } => self.close(*batch, self.now),
-            Seen::Ended { batch, undecided } => {
+            Observation::Ack { at } => self.decide(*at, None),
+            Observation::Retry { at, delay_s } => self.decide(*at, Some(*delay_s)),
+            Observation::Closed { batch } => self.close(*batch, self.now),
+            Observation::Ended { batch, undecided } => {
                 for index in undecided {
                     let request = self.message(Handle { batch: *batch, index: *index }).is.request;
                     self.entries[request].lost += 1;
                 }
                 self.batches[*batch as usize].open = false;
             }
-            Seen::Healed => self.healed = Some(self.now),
-            Seen::Step { .. } | Seen::Rests { .. } | Seen::Executed { .. } | Seen::Unreadable { .. } | Seen::Over => {}
+            Observation::Healed => self.healed = Some(self.now),
+            Observation::Step { .. }
+            | Observation::Rests { .. }
+            | Observation::Executed { .. }
+            | Observation::Unreadable { .. }
+            | Observation::Over => {}
         }
     }
 
@@ -339,7 +349,10 @@ impl Ledger {
         self.batches.push(Batch { incarnation, source, begun, messages: messages_of_batch, open: true, closed: false });
         for (index, message) in (0..).zip(messages) {
             let at = Handle { batch: number, index };
-            self.entries[message.request].was_unread |= message.unread.is_some();
+            let kept_ms = self.kept_ms(message);
+            let entry = &mut self.entries[message.request];
+            entry.was_unread |= message.unread.is_some();
+            entry.kept_ms += kept_ms;
             let must_be_remembered = self.must_be_remembered(at);
             let known = self.known_mut(at);
             let is_over = known.finished && must_be_remembered;
@@ -350,6 +363,13 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// How long the platform has kept this message until now, since faults ceased and its request expired.
+    fn kept_ms(&self, message: &Delivered) -> u64 {
+        let Some(healed) = self.healed else { return 0 };
+        let had_to_end = super::laws::promised::expires_at(self.entries[message.request].id).max(healed);
+        self.now.0.saturating_sub(had_to_end.max(message.due).0)
     }
 
     /// Batches that an incarnation has not heard the end of are over for it after 15 minutes.

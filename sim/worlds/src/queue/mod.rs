@@ -13,8 +13,12 @@ mod draw;
 mod host;
 mod laws;
 mod ledger;
+mod message;
 mod plan;
+mod producers;
 mod run;
+mod seen;
+mod stage;
 mod upstream;
 mod world;
 

@@ -8,7 +8,7 @@ use super::{
 use crate::bugs;
 use durable_sim::{
     Chance, MINUTE, Micros, SECOND, fields,
-    plan::{Document, Fields, HeadKey, List, Schema},
+    plan::{Conflict, Document, Fields, HeadKey, List, Schema},
     words,
 };
 use proxy_fetch::Options;
@@ -77,14 +77,14 @@ fields!(PlannedRequest {
 pub struct Crash {
     /// When.
     pub at: Micros,
-    /// Which one, from 0. If there is none of this number, nothing happens.
+    /// Which one, from 0.
     pub isolate: usize,
 }
 
 fields!(Crash {
-    /// When.
+    /// When. Once faults have ceased, it does not happen.
     at: moment "at_ms",
-    /// Which isolate, from 0.
+    /// Which isolate, from 0; one of the `isolates` that there are.
     isolate: whole "isolate" (0..=99),
 });
 
@@ -134,6 +134,11 @@ impl Default for Settings {
             forgets_acks: false,
         }
     }
+}
+
+/// So many ms, in µs.
+pub(super) const fn micros(ms: u64) -> Micros {
+    ms * 1_000
 }
 
 /// A day.
@@ -303,6 +308,16 @@ impl Plan {
             requests: document.list("requests"),
             crashes: document.list("crashes").into_values().collect(),
         }
+    }
+
+    /// The first crash, by its number, of an isolate that there is not, and what its isolate may be.
+    #[must_use]
+    pub fn crash_of_none(&self) -> Option<Conflict> {
+        let isolates = self.settings.isolates;
+        let (number, Crash { isolate, .. }) = (0..).zip(&self.crashes).find(|(_, crash)| crash.isolate >= isolates)?;
+        let most = isolates - 1;
+        let what = format!("{isolate} is not a whole number from 0 to {most}, since `isolates` is {isolates}");
+        Some(Conflict { list: "crashes", number, key: "isolate", what })
     }
 
     /// As a document, whose decisions this seed draws.

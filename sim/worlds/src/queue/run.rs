@@ -8,7 +8,7 @@ use super::{
 use crate::{laws::Violation, proxy::Profile};
 use durable_sim::{
     Breaks, Decisions, Faults, Line, Micros, Recorder, START_MS, Sim, Sizes,
-    plan::{Document, Run, Schema, Simulation},
+    plan::{Conflict, Document, Run, Schema, Simulation},
 };
 use proxy_fetch::Outcome;
 use std::collections::BTreeMap;
@@ -31,6 +31,10 @@ impl Simulation for QueueRuns {
 
     fn draw(&self, seed: u64) -> Document {
         Plan::draw(seed, self.profile).document(seed)
+    }
+
+    fn conflict(&self, document: &Document) -> Option<Conflict> {
+        Plan::of(document).crash_of_none()
     }
 
     fn begin(&self, document: &Document, decisions: Decisions, recorder: Recorder) -> (Sim<QueueWorld>, QueueWorld) {
@@ -127,7 +131,7 @@ fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld
     let Run { sim, world } = run;
     let violation = |Breaks { law, step, what }| (step, Violation { law, what });
     let mut outcomes = BTreeMap::new();
-    for entry in &world.ledger.entries {
+    for entry in &world.seen.ledger.entries {
         let how = match (entry.ended_at, entry.outcome) {
             (Some(_), Some(outcome)) => Outcome::name(outcome),
             (Some(_), None) => "nobody to tell",
@@ -138,10 +142,10 @@ fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld
         };
         *outcomes.entry(how).or_default() += 1;
     }
-    let names: Vec<(String, String)> = if watch.lines { world.names().collect() } else { Vec::new() };
+    let names: Vec<(String, String)> = if watch.lines { world.seen.named().collect() } else { Vec::new() };
     let named = |text: &str| names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id, name));
     let lines = sim.recorder.lines().iter().map(|line| Line { what: named(&line.what), ..line.clone() }).collect();
-    let consumers = if watch.lines { world.consumers() } else { Vec::new() };
+    let consumers = if watch.lines { world.host.consumers() } else { Vec::new() };
     Report {
         seed: seed.unwrap_or_default(),
         profile,
@@ -155,6 +159,6 @@ fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld
         consumers: consumers.iter().map(|text| named(text)).collect(),
         notes: sim.notes(),
         violation: sim.broken().cloned().map(violation),
-        coverage: world.coverage,
+        coverage: world.seen.coverage,
     }
 }

@@ -2,12 +2,12 @@
 
 use super::{
     coverage::Fault,
-    decisions::{CALLBACK, CallbackFails, FETCH, FetchFails, NTH, RetryAfter, one_of},
-    ledger::{Number, Seen},
+    decisions::{CALLBACK, CallbackFails, FETCH, FetchFails, RetryAfter, one_of},
+    ledger::{Number, Observation},
     plan::Faults,
-    world::QueueWorld,
+    stage::Stage,
 };
-use durable_sim::{Chance, Micros, SECOND, Sim, Words};
+use durable_sim::{Chance, Micros, SECOND, Words};
 use proxy_fetch::{Failure, FetchResult, Timestamp};
 
 /// How an attempt will end.
@@ -15,11 +15,32 @@ pub(super) struct Answer {
     /// After so long, unless its time is up first; `None`: never.
     pub after: Option<Micros>,
     pub result: FetchResult,
-    /// When a valid `Retry-After` allows the next attempt.
-    pub asked: Option<Timestamp>,
+    /// What a valid `Retry-After` asks for.
+    pub asked: Asked,
     /// Whether the upstream acts.
     pub acts: bool,
     pub fault: Option<Fault>,
+}
+
+/// What is asked of whoever hears a `Retry-After`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked {
+    Nothing,
+    /// To wait for so many s, counted from when it is heard.
+    Seconds(u64),
+    /// To wait until then.
+    Until(Timestamp),
+}
+
+impl Asked {
+    /// When it allows the next attempt, if it is heard at this time.
+    pub const fn until(self, heard: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Nothing => None,
+            Self::Seconds(seconds) => Some(heard.plus_ms(seconds * 1_000)),
+            Self::Until(time) => Some(time),
+        }
+    }
 }
 
 /// How a callback will end.
@@ -47,8 +68,22 @@ const STATUSES: [(i64, i64); 14] = [
     (100, 599),
 ];
 
+/// All upstreams and origins.
+#[derive(Debug)]
+pub(super) struct Upstreams {
+    /// How often a fetch fails, and in what ways.
+    failing: (Chance, Vec<FetchFails>),
+}
+
+impl Upstreams {
+    /// As these rates have them.
+    pub fn new(faults: &Faults) -> Self {
+        Self { failing: failing(faults) }
+    }
+}
+
 /// How often a fetch fails, and in what ways: each as often as the rates have it, one kind of fault after the other.
-pub(super) fn failing(faults: &Faults) -> (Chance, Vec<FetchFails>) {
+fn failing(faults: &Faults) -> (Chance, Vec<FetchFails>) {
     use FetchFails::{
         AddressRefused, BadHead, BadRedirect, BodyBroken, BodyTooLarge, Broken, BrokenLate, NeverAnswers, NotSent,
     };
@@ -76,32 +111,26 @@ pub(super) fn failing(faults: &Faults) -> (Chance, Vec<FetchFails>) {
     (Chance(fail as u32), all)
 }
 
-impl QueueWorld {
-    /// A number for the nth occasion of this request, as good as drawn: for [`one_of`].
-    pub(super) fn number_of(&self, request: Number, nth: u32) -> u64 {
-        self.ledger.entries[request].id.0 as u64 ^ u64::from(nth) << 56
-    }
-
+impl Stage<'_> {
     /// The answer to the nth fetch of this request, from whatever consumer.
-    pub(super) fn decide_answer(&self, sim: &Sim<Self>, request: Number, nth: u32) -> Answer {
-        let made = self.made(request);
-        let mut decide = sim.decide(&FETCH, NTH.key2(made.planned, nth));
-        let service = made.request.service_us;
+    pub fn decide_answer(&self, request: Number, nth: u32) -> Answer {
+        let mut decide = self.sim.decide(&FETCH, self.key(request, nth));
+        let service = self.request(request).service_us;
         let takes = decide.time(&FETCH.takes, service / 50, service);
         let after = Some(takes);
         let plain = FetchResult::Response { status: 200, retry_after: None };
-        let plain = Answer { after, result: plain, asked: None, acts: true, fault: None };
+        let plain = Answer { after, result: plain, asked: Asked::Nothing, acts: true, fault: None };
         if self.healthy {
             return plain;
         }
         let failed = |failure, acts, fault| Answer {
             after,
             result: FetchResult::Failed(failure),
-            asked: None,
+            asked: Asked::Nothing,
             acts,
             fault: Some(fault),
         };
-        match decide.sometimes_one(&FETCH.fails, self.failing.0, &self.failing.1) {
+        match decide.sometimes_one(&FETCH.fails, self.upstreams.failing.0, &self.upstreams.failing.1) {
             FetchFails::Never => {}
             FetchFails::NotSent => return failed(Failure::NotSent, false, Fault::FetchFails),
             FetchFails::Broken => return failed(Failure::Broken, false, Fault::FetchFails),
@@ -118,15 +147,14 @@ impl QueueWorld {
         let (low, high) = one_of(&STATUSES, self.number_of(request, nth));
         let status = decide.sometimes_whole(&FETCH.status, self.plan.faults.odd_status, low, high);
         let Some(status) = status.and_then(|status| u16::try_from(status).ok()) else { return plain };
-        let heard = Timestamp(sim.true_ms() + takes / 1_000);
-        let (retry_after, asked) = retry_after(decide.pick(&FETCH.retry_after, RetryAfter::ALL), heard);
+        let (retry_after, asked) = retry_after(decide.pick(&FETCH.retry_after, RetryAfter::ALL), self.in_ms(takes));
         let result = FetchResult::Response { status, retry_after };
         Answer { after, result, asked, acts: true, fault: Some(Fault::OddStatus) }
     }
 
     /// The reply to the nth callback of this request.
-    pub(super) fn decide_reply(&self, sim: &Sim<Self>, request: Number, nth: u32) -> Reply {
-        let mut decide = sim.decide(&CALLBACK, NTH.key2(self.made(request).planned, nth));
+    pub fn decide_reply(&self, request: Number, nth: u32) -> Reply {
+        let mut decide = self.sim.decide(&CALLBACK, self.key(request, nth));
         let most = one_of(&[50_000, 50_000, 3 * SECOND], self.number_of(request, nth));
         let after = Some(decide.time(&CALLBACK.takes, 500, most));
         let mut fails = CallbackFails::Never;
@@ -143,29 +171,29 @@ impl QueueWorld {
     }
 
     /// An upstream acts.
-    pub(super) fn executes(&mut self, sim: &mut Sim<Self>, request: Number, key: Option<String>) {
-        let planned = self.made(request).planned;
-        sim.say("upstream", || format!("executes r{planned}"));
-        self.see(sim, Seen::Executed { request, key });
+    pub fn executes(&mut self, request: Number, key: Option<String>) {
+        let planned = self.seen.planned(request);
+        self.sim.say("upstream", || format!("executes r{planned}"));
+        self.see(Observation::Executed { request, key });
     }
 }
 
-/// A `Retry-After`, and what it means to one who hears it at this time.
-fn retry_after(says: RetryAfter, heard: Timestamp) -> (Option<String>, Option<Timestamp>) {
-    let in_seconds = |seconds: u64| (Some(seconds.to_string()), Some(heard.plus_ms(seconds * 1_000)));
+/// A `Retry-After` that is sent at this time, and what it asks for.
+fn retry_after(says: RetryAfter, sent: Timestamp) -> (Option<String>, Asked) {
+    let in_seconds = |seconds: u64| (Some(seconds.to_string()), Asked::Seconds(seconds));
     match says {
-        RetryAfter::Nothing => (None, None),
+        RetryAfter::Nothing => (None, Asked::Nothing),
         RetryAfter::AtOnce => in_seconds(0),
         RetryAfter::InSevenSeconds => in_seconds(7),
         RetryAfter::InAnHour => in_seconds(3_600),
         RetryAfter::Date => {
-            let seconds = heard.0 / 1_000 + 20;
+            let seconds = sent.0 / 1_000 + 20;
             let date = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-            (Some(httpdate::fmt_http_date(date)), Some(Timestamp(seconds * 1_000)))
+            (Some(httpdate::fmt_http_date(date)), Asked::Until(Timestamp(seconds * 1_000)))
         }
-        RetryAfter::PastDate => (Some("Thu, 01 Jan 1970 00:00:00 GMT".into()), None),
-        RetryAfter::Negative => (Some("-5".into()), None),
-        RetryAfter::Endless => (Some("99999999999999999999".into()), Some(Timestamp::MAX)),
-        RetryAfter::Garbage => (Some("soon \u{1F552}".into()), None),
+        RetryAfter::PastDate => (Some("Thu, 01 Jan 1970 00:00:00 GMT".into()), Asked::Nothing),
+        RetryAfter::Negative => (Some("-5".into()), Asked::Nothing),
+        RetryAfter::Endless => (Some("99999999999999999999".into()), Asked::Until(Timestamp::MAX)),
+        RetryAfter::Garbage => (Some("soon \u{1F552}".into()), Asked::Nothing),
     }
 }

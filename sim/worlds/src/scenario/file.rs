@@ -6,7 +6,7 @@ use crate::{
     proxy::{self, Plan},
     queue,
 };
-use durable_sim::plan::{Document, DocumentError, Schema, read, text_at, write};
+use durable_sim::plan::{Document, DocumentError, Schema, conflict_at, read, text_at, write};
 
 /// What a run is made of, and what became of it when it was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,11 @@ impl Scenario {
         let is_queue = text_at(text, "machine").is_some_and(|machine| machine == Machine::Queue.key());
         let machine = if is_queue { Machine::Queue } else { Machine::Object };
         let (mut head, document) = read(schema(machine), text)?;
+        if machine == Machine::Queue
+            && let Some(conflict) = queue::Plan::of(&document).crash_of_none()
+        {
+            return Err(conflict_at(schema(machine), text, &conflict));
+        }
         let about = head.remove("about").unwrap_or_default();
         Ok(Self { about, machine, law: head.remove("law"), bug: head.remove("bug"), document })
     }

@@ -5,7 +5,7 @@ use super::{
     Law, Who, ensure,
     promised::{CALLBACK_TIMEOUT_MS, GRACE_MS, expires_at},
 };
-use crate::queue::ledger::{Callback, Ledger, Seen};
+use crate::queue::ledger::{Callback, Ledger, Observation};
 use proxy_fetch::{Timestamp, queue::Handle};
 
 pub(super) const LAW: Law = Law { id: "L5", check };
@@ -24,8 +24,8 @@ fn due(ledger: &Ledger, at: Handle) -> Option<Timestamp> {
     matches!(message.fetch, Some((_, None))).then(|| lease.min(expires_at(entry.id)))
 }
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    let Seen::Rests { batch, wake, .. } = seen else { return Ok(()) };
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    let Observation::Rests { batch, wake, .. } = seen else { return Ok(()) };
     for index in 0..ledger.batches[*batch as usize].messages.len() as u32 {
         let at = Handle { batch: *batch, index };
         let Some(due) = due(ledger, at) else { continue };
@@ -39,12 +39,12 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
 mod tests {
     use crate::queue::{
         laws::testing::{Story, at},
-        ledger::Seen,
+        ledger::Observation,
     };
     use proxy_fetch::Timestamp;
 
-    fn rests(story: &Story, wake_after_ms: u64) -> Seen {
-        Seen::Rests { batch: 0, open: true, wake: Some(story.ledger.now.plus_ms(wake_after_ms)) }
+    fn rests(story: &Story, wake_after_ms: u64) -> Observation {
+        Observation::Rests { batch: 0, open: true, wake: Some(story.ledger.now.plus_ms(wake_after_ms)) }
     }
 
     #[test]
@@ -52,7 +52,7 @@ mod tests {
         let mut story = Story::new(1);
         story.queue(&[0]);
         story.fetches(at(0, 0), 1);
-        story.breaks("L5", |_| Seen::Rests { batch: 0, open: true, wake: None });
+        story.breaks("L5", |_| Observation::Rests { batch: 0, open: true, wake: None });
         story.breaks("L5", |story| rests(story, 35_001));
         story.passes(|story| rests(story, 35_000));
         story.after(35_000);
@@ -72,7 +72,7 @@ mod tests {
         story.queue(&[0]);
         story.fetches(at(0, 0), 1);
         story.breaks("L5", |story| rests(story, 10_001));
-        story.passes(|_| Seen::Rests { batch: 0, open: true, wake: Some(Timestamp(0)) });
+        story.passes(|_| Observation::Rests { batch: 0, open: true, wake: Some(Timestamp(0)) });
         story.after(10_000);
         story.breaks("L5", |story| rests(story, 0));
     }

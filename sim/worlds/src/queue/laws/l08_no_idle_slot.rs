@@ -1,13 +1,13 @@
 //! No slot of a batch is idle while a message of it waits: an end refills slots at once.
 
 use super::{Law, Who, ensure, promised::MAX_SLOTS, s03_slots::is_busy, s12_order::waits};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::queue::Handle;
 
 pub(super) const LAW: Law = Law { id: "L8", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    let Seen::Rests { batch, .. } = seen else { return Ok(()) };
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    let Observation::Rests { batch, .. } = seen else { return Ok(()) };
     let messages = &ledger.batches[*batch as usize].messages;
     let places = || (0..messages.len() as u32).map(|index| Handle { batch: *batch, index });
     if let Some(idle) = places().find(|at| waits(ledger, *at)) {
@@ -21,7 +21,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
 mod tests {
     use crate::queue::{
         laws::testing::{Story, at},
-        ledger::Seen,
+        ledger::Observation,
     };
 
     #[test]
@@ -32,13 +32,13 @@ mod tests {
         for index in 0..4 {
             story.fetches(at(0, index), 1);
         }
-        story.breaks("L8", |_| Seen::Rests { batch: 0, open: true, wake });
+        story.breaks("L8", |_| Observation::Rests { batch: 0, open: true, wake });
         story.fetches(at(0, 4), 1);
-        story.sees(Seen::Rests { batch: 0, open: true, wake });
+        story.sees(Observation::Rests { batch: 0, open: true, wake });
         story.fetched(at(0, 2), 503);
         story.retries(at(0, 2), 2);
-        story.breaks("L8", |_| Seen::Rests { batch: 0, open: true, wake });
+        story.breaks("L8", |_| Observation::Rests { batch: 0, open: true, wake });
         story.fetches(at(0, 5), 1);
-        story.sees(Seen::Rests { batch: 0, open: true, wake });
+        story.sees(Observation::Rests { batch: 0, open: true, wake });
     }
 }

@@ -30,7 +30,7 @@ mod s24_unknown_versions;
 mod testing;
 mod verdict;
 
-use super::ledger::{Callback, Ledger, Message, Seen};
+use super::ledger::{Callback, Ledger, Message, Observation};
 use crate::laws::Violation;
 use proxy_fetch::queue::Handle;
 use std::fmt;
@@ -40,7 +40,7 @@ pub struct Law {
     /// Its name.
     pub id: &'static str,
     /// Says what breaks it.
-    check: fn(&Ledger, &Seen) -> Result<(), String>,
+    check: fn(&Ledger, &Observation) -> Result<(), String>,
 }
 
 /// All laws, in the order in which they report. S13 holds of panics too.
@@ -100,7 +100,7 @@ pub fn law_says(id: &str) -> Option<&'static str> {
 ///
 /// # Errors
 /// The first broken law of the list.
-pub fn check(ledger: &Ledger, seen: &Seen) -> Result<(), Violation> {
+pub fn check(ledger: &Ledger, seen: &Observation) -> Result<(), Violation> {
     LAWS.iter().try_for_each(|law| (law.check)(ledger, seen).map_err(|what| Violation { law: law.id, what }))
 }
 

@@ -17,6 +17,8 @@ pub const GRACE_MS: u64 = 5_000;
 pub const BATCH_LIMIT_MS: u64 = 900_000;
 /// The platform's longest delay, in s.
 pub const MAX_DELAY_S: u32 = 43_200;
+/// How long a repeat of a request that is under way stays away, in ms.
+pub const REPEAT_MS: u64 = 60_000;
 /// The longest that a message that cannot be read stays away, in ms.
 pub const UNREAD_MS: u64 = 3_600_000;
 

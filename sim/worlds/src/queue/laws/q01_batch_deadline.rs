@@ -5,12 +5,12 @@ use super::{
     Law, Who, ensure,
     promised::{BATCH_LIMIT_MS, CALLBACK_TIMEOUT_MS},
 };
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 
 pub(super) const LAW: Law = Law { id: "Q1", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    let Seen::Fetch { at, timeout_ms, .. } = seen else { return Ok(()) };
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    let Observation::Fetch { at, timeout_ms, .. } = seen else { return Ok(()) };
     let entry = ledger.entry(*at);
     let timeout = entry.options.timeout_ms.unsigned_abs();
     ensure!(u64::from(*timeout_ms) == timeout, "{} gets {timeout_ms} ms, not {timeout}", Who(ledger, *at));
@@ -25,7 +25,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
 mod tests {
     use crate::queue::{
         laws::testing::{Story, at},
-        ledger::Seen,
+        ledger::Observation,
     };
 
     #[test]
@@ -43,6 +43,6 @@ mod tests {
         let mut story = Story::new(1);
         story.queue(&[0]);
         let id = story.ledger.entries[0].id;
-        story.breaks("Q1", |_| Seen::Fetch { at: at(0, 0), id, attempt: 1, timeout_ms: 29_999 });
+        story.breaks("Q1", |_| Observation::Fetch { at: at(0, 0), id, attempt: 1, timeout_ms: 29_999 });
     }
 }

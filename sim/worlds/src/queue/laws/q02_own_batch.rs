@@ -2,25 +2,29 @@
 //! message of it is decided once, and the invocation goes on exactly until all are.
 
 use super::{Fate, Law, Who, ensure};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 
 pub(super) const LAW: Law = Law { id: "Q2", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    if let Seen::Step { event, effect } = seen {
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    if let Observation::Step { event, effect } = seen {
         ensure!(event == effect, "an event of batch {event} leads to an effect in batch {effect}");
     }
-    if let Seen::Rests { batch, open, .. } = seen {
+    if let Observation::Rests { batch, open, .. } = seen {
         let messages = &ledger.batches[*batch as usize].messages;
         let undecided = messages.iter().filter(|message| message.decided.is_none()).count();
         ensure!(*open == (undecided > 0), "batch {batch} goes on: {open}; {undecided} messages are undecided");
     }
-    if let Seen::Ack { at } | Seen::Retry { at, .. } = seen {
+    if let Observation::Ack { at } | Observation::Retry { at, .. } = seen {
         ensure!(ledger.has(*at), "there is no message {at}");
         let message = ledger.message(*at);
         ensure!(message.decided.is_none(), "{} is decided again: {}", Who(ledger, *at), Fate(message));
     }
-    if let Seen::Fetch { at, .. } | Seen::Deliver { at, .. } | Seen::Abort { at } | Seen::Unreadable { at } = seen {
+    if let Observation::Fetch { at, .. }
+    | Observation::Deliver { at, .. }
+    | Observation::Abort { at }
+    | Observation::Unreadable { at } = seen
+    {
         ensure!(ledger.has(*at), "there is no message {at}");
         let message = ledger.message(*at);
         ensure!(message.decided.is_none(), "{} is still worked on: {}", Who(ledger, *at), Fate(message));
@@ -32,14 +36,14 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
 mod tests {
     use crate::queue::{
         laws::testing::{Story, at},
-        ledger::Seen,
+        ledger::Observation,
     };
 
     #[test]
     fn in_its_own_batch() {
         let mut story = Story::new(1);
-        story.sees(Seen::Step { event: 3, effect: 3 });
-        story.breaks("Q2", |_| Seen::Step { event: 3, effect: 4 });
+        story.sees(Observation::Step { event: 3, effect: 3 });
+        story.breaks("Q2", |_| Observation::Step { event: 3, effect: 4 });
     }
 
     #[test]
@@ -48,20 +52,20 @@ mod tests {
         let wake = Some(story.ledger.now.plus_ms(35_000));
         story.queue(&[0, 1]);
         story.uncheck_retry(at(0, 0), 1);
-        story.breaks("Q2", |_| Seen::Rests { batch: 0, open: false, wake });
+        story.breaks("Q2", |_| Observation::Rests { batch: 0, open: false, wake });
         story.fetches(at(0, 1), 1);
-        story.sees(Seen::Rests { batch: 0, open: true, wake });
+        story.sees(Observation::Rests { batch: 0, open: true, wake });
         story.uncheck_retry(at(0, 1), 1);
-        story.breaks("Q2", |_| Seen::Rests { batch: 0, open: true, wake });
-        story.sees(Seen::Rests { batch: 0, open: false, wake });
+        story.breaks("Q2", |_| Observation::Rests { batch: 0, open: true, wake });
+        story.sees(Observation::Rests { batch: 0, open: false, wake });
     }
 
     #[test]
     fn each_message_is_decided_once() {
         let mut story = Story::new(1);
         story.queue(&[0]);
-        story.breaks("Q2", |_| Seen::Ack { at: at(0, 1) });
-        story.breaks("Q2", |_| Seen::Ack { at: at(1, 0) });
+        story.breaks("Q2", |_| Observation::Ack { at: at(0, 1) });
+        story.breaks("Q2", |_| Observation::Ack { at: at(1, 0) });
         story.fetches(at(0, 0), 1);
         story.fetched(at(0, 0), 503);
         story.retries(at(0, 0), 2);

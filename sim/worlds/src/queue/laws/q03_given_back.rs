@@ -7,13 +7,13 @@ use super::{
     promised::{BATCH_LIMIT_MS, CALLBACK_TIMEOUT_MS, GRACE_MS, MAX_DELAY_S, expires_at},
     verdict::{Next, next},
 };
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::queue::{Handle, Source};
 
 pub(super) const LAW: Law = Law { id: "Q3", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    let Seen::Retry { at, delay_s } = seen else { return Ok(()) };
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    let Observation::Retry { at, delay_s } = seen else { return Ok(()) };
     ensure!((1..=MAX_DELAY_S).contains(delay_s), "{} is given back for {delay_s} s", Who(ledger, *at));
     let message = ledger.message(*at);
     if message.is.unread.is_some() {

@@ -1,16 +1,16 @@
 //! A dead letter only gets its outcome, "interrupted" or "expired": it is not fetched.
 
 use super::{Law, Who, ensure};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::{Outcome, queue::Source};
 
 pub(super) const LAW: Law = Law { id: "Q4", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    if let Seen::Fetch { at, .. } = seen {
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    if let Observation::Fetch { at, .. } = seen {
         ensure!(ledger.batch(*at).source == Source::Queue, "{}, a dead letter, is fetched", Who(ledger, *at));
     }
-    if let Seen::Deliver { at, outcome, .. } = seen
+    if let Observation::Deliver { at, outcome, .. } = seen
         && ledger.batch(*at).source == Source::DeadLetters
     {
         let is_right = matches!(outcome, Outcome::Interrupted | Outcome::Expired);

@@ -1,7 +1,7 @@
 //! At most 5 fetches at once in a batch, its callbacks included: with them the platform's six connections suffice.
 
 use super::{Law, ensure, promised::MAX_SLOTS};
-use crate::queue::ledger::{Callback, Ledger, Message, Seen};
+use crate::queue::ledger::{Callback, Ledger, Message, Observation};
 use proxy_fetch::queue::Handle;
 
 pub(super) const LAW: Law = Law { id: "S3", check };
@@ -12,8 +12,8 @@ pub(super) fn is_busy(message: &Message) -> bool {
     message.decided.is_none() && (fetching || message.callback == Some(Callback::Runs))
 }
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    let (Seen::Fetch { at, .. } | Seen::Deliver { at, .. }) = seen else { return Ok(()) };
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    let (Observation::Fetch { at, .. } | Observation::Deliver { at, .. }) = seen else { return Ok(()) };
     let others = (0..).zip(&ledger.batch(*at).messages);
     let busy = others.filter(|(index, message)| *index != at.index && is_busy(message)).count();
     let place: &Handle = at;

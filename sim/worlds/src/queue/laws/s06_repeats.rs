@@ -4,12 +4,12 @@
 //! Other incarnations know nothing of it: there it is executed again, with the same `Idempotency-Key` (S16).
 
 use super::{Law, Who, ensure};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 
 pub(super) const LAW: Law = Law { id: "S6", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    if let Seen::Fetch { at, .. } | Seen::Deliver { at, .. } = seen {
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    if let Observation::Fetch { at, .. } | Observation::Deliver { at, .. } = seen {
         let known = ledger.known(*at);
         let other = known.under_way.filter(|other| other != at);
         if let Some(other) = other {
@@ -18,7 +18,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
         let over = known.finished && ledger.must_be_remembered(*at);
         ensure!(!over, "{} is begun; its request is over", Who(ledger, *at));
     }
-    if let Seen::Ack { at } = seen {
+    if let Observation::Ack { at } = seen {
         let known = ledger.known(*at);
         let other = known.under_way.filter(|other| other != at);
         if let Some(other) = other {

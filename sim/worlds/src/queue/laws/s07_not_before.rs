@@ -6,17 +6,17 @@
 //! all the delay there is.
 
 use super::{Law, Who, ensure};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 
 pub(super) const LAW: Law = Law { id: "S7", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    if let Seen::Fetch { at, .. } = seen {
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    if let Observation::Fetch { at, .. } = seen {
         let (low, _) = ledger.known(*at).not_before;
         let jumped = ledger.all_remembered() && ledger.now < low;
         ensure!(!jumped, "{} starts at {}, before {low}", Who(ledger, *at), ledger.now);
     }
-    if let Seen::Retry { at, delay_s } = seen {
+    if let Observation::Retry { at, delay_s } = seen {
         let Some((_, Some(_))) = ledger.message(*at).fetch else { return Ok(()) };
         let (low, high) = ledger.known(*at).not_before;
         let start = ledger.now.plus_ms(u64::from(*delay_s) * 1_000);

@@ -6,7 +6,7 @@
 //! are counted apart, and nobody can know.
 
 use super::{Law, Who, ensure, promised::most};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::{
     Outcome,
     queue::{Handle, Source},
@@ -28,8 +28,8 @@ pub(super) fn is_spent(ledger: &Ledger, at: Handle) -> bool {
     dead || !ledger.all_remembered() || spent(ledger, at) >= most(&ledger.entry(at).options)
 }
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    if let Seen::Fetch { at, attempt, .. } = seen {
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    if let Observation::Fetch { at, attempt, .. } = seen {
         let (spent, entry) = (spent(ledger, *at), ledger.entry(*at));
         let most = most(&entry.options);
         ensure!(ledger.message(*at).fetch.is_none(), "{} is started twice", Who(ledger, *at));
@@ -39,7 +39,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
         let single = entry.copies == 1;
         ensure!(!single || entry.starts < most, "{} is started {} times", Who(ledger, *at), entry.starts + 1);
     }
-    if let Seen::Deliver { at, outcome, attempts, .. } = seen {
+    if let Observation::Deliver { at, outcome, attempts, .. } = seen {
         let most = most(&ledger.entry(*at).options);
         let dead = ledger.batch(*at).source == Source::DeadLetters;
         let spent = if dead { most } else { spent(ledger, *at).min(most) };

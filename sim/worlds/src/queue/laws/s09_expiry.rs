@@ -2,17 +2,17 @@
 //! "expired", and nothing has it earlier.
 
 use super::{Law, Who, ensure, promised::expires_at};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::Outcome;
 
 pub(super) const LAW: Law = Law { id: "S9", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    if let Seen::Fetch { at, .. } = seen {
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    if let Observation::Fetch { at, .. } = seen {
         let expires = expires_at(ledger.entry(*at).id);
         ensure!(ledger.now < expires, "{} starts at {}; it expired at {expires}", Who(ledger, *at), ledger.now);
     }
-    if let Seen::Deliver { at, outcome, .. } = seen {
+    if let Observation::Deliver { at, outcome, .. } = seen {
         let expires = expires_at(ledger.entry(*at).id);
         let is_right = (ledger.now >= expires) == (*outcome == Outcome::Expired);
         ensure!(is_right, "{} ends at {} as {outcome}; it expires at {expires}", Who(ledger, *at), ledger.now);

@@ -9,19 +9,19 @@ use super::{
     Fate, Law, Who, ensure,
     verdict::{Next, next},
 };
-use crate::queue::ledger::{Callback, Ledger, Seen};
+use crate::queue::ledger::{Callback, Ledger, Observation};
 use proxy_fetch::{FetchResult, Outcome, queue::Handle};
 
 pub(super) const LAW: Law = Law { id: "S11", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    if let Seen::Deliver { at, id, outcome, .. } = seen {
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    if let Observation::Deliver { at, id, outcome, .. } = seen {
         ensure!(*id == ledger.entry(*at).id, "{} is called back as {id}", Who(ledger, *at));
         ensure!(ledger.entry(*at).callback, "{} has nobody to call back", Who(ledger, *at));
         is_the_outcome(ledger, *at, *outcome)?;
         return is_the_first(ledger, *at);
     }
-    if let Seen::Ack { at } = seen {
+    if let Observation::Ack { at } = seen {
         return may_be_acked(ledger, *at);
     }
     Ok(())
@@ -92,7 +92,7 @@ fn may_be_acked(ledger: &Ledger, at: Handle) -> Result<(), String> {
 mod tests {
     use crate::queue::{
         laws::testing::{Story, at},
-        ledger::Seen,
+        ledger::Observation,
     };
     use proxy_fetch::{Failure, Outcome};
 
@@ -138,10 +138,10 @@ mod tests {
         story.fetches(at(0, 0), 1);
         story.fetched(at(0, 0), 404);
         story.delivers(at(0, 0), 1, 404);
-        story.sees(Seen::Delivered { at: at(0, 0), answered: false });
+        story.sees(Observation::Delivered { at: at(0, 0), answered: false });
         story.breaks("S11", |story| story.ack(at(0, 0)));
         let (id, outcome) = (story.ledger.entries[0].id, Outcome::Response { status: 404 });
-        story.sees(Seen::CallbackFailed { at: at(0, 0), id, outcome });
+        story.sees(Observation::CallbackFailed { at: at(0, 0), id, outcome });
         story.acks(at(0, 0));
     }
 

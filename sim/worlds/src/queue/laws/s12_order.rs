@@ -1,7 +1,7 @@
 //! Of the messages of a batch that wait for a slot, the one with the smallest ULID starts first.
 
 use super::{Law, Who, ensure};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::queue::Handle;
 
 pub(super) const LAW: Law = Law { id: "S12", check };
@@ -16,8 +16,8 @@ pub(super) fn waits(ledger: &Ledger, at: Handle) -> bool {
         && ledger.known(at).under_way == Some(at)
 }
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    let Seen::Fetch { at, id, .. } = seen else { return Ok(()) };
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    let Observation::Fetch { at, id, .. } = seen else { return Ok(()) };
     ensure!(*id == ledger.entry(*at).id, "{} is fetched as {id}", Who(ledger, *at));
     for index in 0..ledger.batch(*at).messages.len() as u32 {
         let other = Handle { batch: at.batch, index };
@@ -48,6 +48,11 @@ mod tests {
         let mut story = Story::new(1);
         story.queue(&[0]);
         let at = Handle { batch: 0, index: 0 };
-        story.breaks("S12", |_| crate::queue::ledger::Seen::Fetch { at, id: Ulid::nil(), attempt: 1, timeout_ms: 100 });
+        story.breaks("S12", |_| crate::queue::ledger::Observation::Fetch {
+            at,
+            id: Ulid::nil(),
+            attempt: 1,
+            timeout_ms: 100,
+        });
     }
 }

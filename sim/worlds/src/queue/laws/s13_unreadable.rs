@@ -2,21 +2,21 @@
 //! on. (And no event makes the consumer panic; a panic is reported under this name.)
 
 use super::{Law, Who, ensure};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::RowError;
 
 pub(super) const LAW: Law = Law { id: "S13", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    if let Seen::Ack { at } = seen {
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    if let Observation::Ack { at } = seen {
         let corrupt = ledger.message(*at).is.unread == Some(RowError::Corrupt);
         ensure!(!corrupt, "{} is acked, though nobody can read it", Who(ledger, *at));
     }
-    if let Seen::Fetch { at, .. } | Seen::Deliver { at, .. } = seen {
+    if let Observation::Fetch { at, .. } | Observation::Deliver { at, .. } = seen {
         let unread = ledger.message(*at).is.unread;
         ensure!(unread.is_none(), "{} is begun, though nobody can read it", Who(ledger, *at));
     }
-    if let Seen::Unreadable { at } = seen {
+    if let Observation::Unreadable { at } = seen {
         ensure!(ledger.message(*at).is.unread.is_some(), "{} is reported as unreadable", Who(ledger, *at));
     }
     Ok(())
@@ -26,7 +26,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
 mod tests {
     use crate::queue::{
         laws::testing::{Story, at},
-        ledger::Seen,
+        ledger::Observation,
     };
     use proxy_fetch::RowError;
 
@@ -37,8 +37,8 @@ mod tests {
         story.queue(&[1]);
         story.breaks("S13", |story| story.fetch(at(0, 0), 1));
         story.breaks("S13", |story| story.ack(at(0, 0)));
-        story.breaks("S13", |_| Seen::Unreadable { at: at(1, 0) });
-        story.sees(Seen::Unreadable { at: at(0, 0) });
+        story.breaks("S13", |_| Observation::Unreadable { at: at(1, 0) });
+        story.sees(Observation::Unreadable { at: at(0, 0) });
         story.retries(at(0, 0), 60);
     }
 }

@@ -1,13 +1,13 @@
 //! A message of an unknown version is never acked: it is given back untouched, until the platform itself lets it go.
 
 use super::{Law, Who};
-use crate::queue::ledger::{Ledger, Seen};
+use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::RowError;
 
 pub(super) const LAW: Law = Law { id: "S24", check };
 
-fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
-    let Seen::Ack { at } = seen else { return Ok(()) };
+fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
+    let Observation::Ack { at } = seen else { return Ok(()) };
     match ledger.message(*at).is.unread {
         Some(RowError::UnknownVersion(version)) => Err(format!("{} of version {version} is acked", Who(ledger, *at))),
         Some(RowError::Corrupt) | None => Ok(()),
