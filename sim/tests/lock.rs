@@ -13,7 +13,7 @@ mod small;
 use clap::ValueEnum;
 use durable_sim::{
     Recorder,
-    plan::{Schema, Simulation},
+    plan::{Budget, Schema, Simulation, deviations, read},
 };
 use lock::{Bug, FAULTS, LockRuns, campaign, explain, minimal};
 use std::{env, fs, path::Path};
@@ -76,6 +76,38 @@ fn each_bug_is_small_from_nearly_every_seed() {
         let runs = LockRuns(Some(*bug));
         small::from_nearly_every_seed(&format!("{bug:?}"), &runs, &campaign(&runs, 3_000, 20).failing);
     }
+}
+
+/// Three clients and both locks, whoever gives up or releases; and one more when all is over.
+const SMALL: &str = "
+[asks]
+ask0 = { client = 1, lease_ms = 30000 }
+ask1 = { at_ms = 1000, client = 2 }
+ask2 = { at_ms = 2000, client = 3 }
+ask3 = { at_ms = 3000, client = 3, what = \"release\" }
+ask4 = { at_ms = 4000, lock = \"b\", client = 4, lease_ms = 5000 }
+ask5 = { at_ms = 20000, client = 1, what = \"release\" }
+ask6 = { at_ms = 100000, client = 1 }
+";
+
+/// Without a seed: each run of a small plan that differs from its plain one in two decisions at the most.
+#[test]
+fn a_search_of_a_small_plan_finds_each_bug() {
+    let Ok((_, document)) = read(LockRuns::SCHEMA, SMALL) else { panic!("it is a document") };
+    // It need not survive an alarm that never runs.
+    let budget = |runs| Budget { deviations: 2, runs, but_for: &["alarm_stuck", "abandoned"] };
+    let sound = deviations(&SOUND, &document, budget(30_000), |document, breaks| panic!("{breaks:?}: {document:?}"));
+    assert!(sound.is_complete && sound.distinct > 10_000, "{sound:?}");
+    let missed = Bug::value_variants().iter().filter(|bug| {
+        let mut is_found = false;
+        deviations(&LockRuns(Some(**bug)), &document, budget(30_000), |_, breaks| {
+            is_found = breaks.law == law_of(**bug);
+            false
+        });
+        !is_found
+    });
+    let missed: Vec<_> = missed.collect();
+    assert!(missed.is_empty(), "{missed:?}");
 }
 
 #[test]

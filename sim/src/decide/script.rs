@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 pub type Table = BTreeMap<&'static str, Value>;
 
 /// Decisions of a run: those that are not plain, and perhaps some that are; by the place of each and its name there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Script(pub BTreeMap<Place, Table>);
 
 /// Something that a script says and a run could not do.

@@ -7,6 +7,7 @@
 //! A world says in a [`Schema`] what its documents can have. Keys, bounds, error messages and the table in its
 //! documentation come from there.
 
+mod deviations;
 mod document;
 mod error;
 mod fields;
@@ -22,6 +23,7 @@ mod testing;
 mod vary;
 mod write;
 
+pub use deviations::{Budget, Searched, deviations};
 pub use document::{Document, Item};
 pub use error::DocumentError;
 pub use fields::Fields;
