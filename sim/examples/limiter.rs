@@ -138,6 +138,7 @@ fields!(Call {
     at: moment "at_ms",
 });
 
+static CALLS: List = List { name: "calls", prefix: "call", fields: Call::FIELDS, says: "Who calls." };
 static CALL: Subject = Subject::of("calls", "call {}");
 
 points! {
@@ -150,7 +151,7 @@ points! {
 
 static SCHEMA: Schema = Schema {
     rates: &[Faults::FIELDS],
-    lists: &[List { name: "calls", prefix: "call", fields: Call::FIELDS, says: "Who calls." }],
+    lists: &[&CALLS],
     points: &[&CALLER.point],
     subjects: &[&CALL],
     ..Schema::EMPTY
@@ -177,7 +178,7 @@ impl Simulation for Limits {
             ..Faults::default()
         };
         let mut document = Document { rates: faults.table(), ..Document::drawn(seed) };
-        document.put_list("calls", (0..).zip(&calls));
+        document.put_list(&CALLS, (0..).zip(&calls));
         document
     }
 
@@ -185,7 +186,7 @@ impl Simulation for Limits {
         let faults = Faults::of_table(&document.rates);
         let mut sim = Sim::new(decisions, START_MS, faults, Sizes::default(), recorder);
         sim.add_object(self.forgetful, 0);
-        for (number, call) in document.list::<Call>("calls") {
+        for (number, call) in document.list::<Call>(&CALLS) {
             let key = CALL.key(number);
             sim.plan(call.at, key, Event::Call);
             let repeats = sim.decide(&CALLER, key).sometimes(&CALLER.repeats, Chance::percent(20), 1, MINUTE);
@@ -210,7 +211,7 @@ pub fn report() -> String {
     let failing = campaign(&limits);
     let Some(seed) = failing.first() else { panic!("the bug is not found") };
     let small = limits.minimise(&limits.draw(*seed), Duration::from_secs(10));
-    let Some(small) = small else { panic!("seed {seed} does not fail again") };
+    let small = small.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     let file = write(&SCHEMA, &[], &[("about", "the number of calls is not stored")], &small.document);
     format!("{} seeds fail; of seed {seed} this is left:\n\n{file}\n{}", failing.len(), replay(&limits, &file))
 }

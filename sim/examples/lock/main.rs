@@ -89,14 +89,10 @@ fields!(Planned {
     lease_ms: whole "lease_ms" (1..=1_000_000),
 });
 
+static ASKS: List = List { name: "asks", prefix: "ask", fields: Planned::FIELDS, says: "What a client asks." };
 static ASK: Subject = Subject::of("asks", "ask {}");
 
-static SCHEMA: Schema = Schema {
-    rates: &[Faults::FIELDS],
-    lists: &[List { name: "asks", prefix: "ask", fields: Planned::FIELDS, says: "What a client asks." }],
-    subjects: &[&ASK],
-    ..Schema::EMPTY
-};
+static SCHEMA: Schema = Schema { rates: &[Faults::FIELDS], lists: &[&ASKS], subjects: &[&ASK], ..Schema::EMPTY };
 
 impl Planned {
     fn event(&self) -> Event {
@@ -170,7 +166,7 @@ impl Simulation for LockRuns {
             ..Faults::default()
         };
         let mut document = Document { rates: faults.table(), ..Document::drawn(seed) };
-        document.put_list("asks", (0..).zip(&asks));
+        document.put_list(&ASKS, (0..).zip(&asks));
         document
     }
 
@@ -178,7 +174,7 @@ impl Simulation for LockRuns {
         let faults = Faults::of_table(&document.rates);
         let mut sim = Sim::new(decisions, START_MS, faults, Sizes::default(), recorder);
         sim.add_object(self.0, BTreeMap::new());
-        for (number, ask) in document.list::<Planned>("asks") {
+        for (number, ask) in document.list::<Planned>(&ASKS) {
             sim.plan(ask.at, ASK.key(number), ask.event());
         }
         (sim, LockWorld::default())
@@ -223,7 +219,7 @@ pub fn minimal(runs: &LockRuns, failing: &[u64]) -> Option<(u64, Document)> {
     let law = failing.first().and_then(breaks);
     let same = failing.iter().filter(|seed| breaks(seed) == law);
     let small =
-        same.filter_map(|seed| Some((*seed, runs.minimise(&runs.draw(*seed), Duration::from_secs(20))?.document)));
+        same.filter_map(|seed| Some((*seed, runs.minimise(&runs.draw(*seed), Duration::from_secs(20)).ok()?.document)));
     small.min_by_key(|(_, document)| document.items())
 }
 

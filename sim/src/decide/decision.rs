@@ -1,10 +1,10 @@
 //! The decisions at one place: each is drawn, or taken from a script, as its declaration says.
 
-#[cfg(debug_assertions)]
-use super::mode::Asked;
 use super::{
     Chance, Choice, Draw, Field, Flag, Note, Place, Time, Value, Whole, Words, declare::Decided, draw::mix, mode::Mode,
 };
+#[cfg(debug_assertions)]
+use super::{MISUSE, mode::Asked};
 use crate::time::Micros;
 use std::rc::Rc;
 
@@ -268,9 +268,9 @@ impl Decision {
     fn once(&self, hash: u64, decided: &Decided) {
         let is_new = self.once.borrow_mut().insert(hash);
         let again = "if the run may come here more than once, ask at a `Sim::place`, with `Sim::decide_at`";
-        assert!(is_new, "asked twice in a run: {} at \"{}\"; {again}", decided.field.name, self.place);
+        assert!(is_new, "{MISUSE}asked twice in a run: {} at \"{}\"; {again}", decided.field.name, self.place);
         let is_declared = self.place.field(decided.field.name).is_some();
-        assert!(is_declared, "{} is not declared at \"{}\"", decided.field.name, self.place);
+        assert!(is_declared, "{MISUSE}{} is not declared at \"{}\"", decided.field.name, self.place);
     }
 
     /// What may be drawn is within the declaration: else a run that is written out could not be read.
@@ -279,7 +279,10 @@ impl Decision {
     fn are_declared(&self, decided: &Decided, numbers: &[i64]) {
         for number in numbers {
             if let Err(what) = decided.field.check(Value::Number(*number)) {
-                panic!("{} at \"{}\" may be drawn beyond its declaration: {what}", decided.field.name, self.place);
+                panic!(
+                    "{MISUSE}{} at \"{}\" may be drawn beyond its declaration: {what}",
+                    decided.field.name, self.place
+                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The decisions of a run: drawn from a seed, played from a script, or both; and recorded if that is asked for.
 
 #[cfg(debug_assertions)]
-use super::{Key, Subject, mode::Asked};
+use super::{Key, MISUSE, Subject, mode::Asked};
 use super::{
     Note, Place, Point, Script,
     decision::Decision,
@@ -65,9 +65,9 @@ impl Decisions {
         let Some(known) = &self.known else { return };
         let subject = key.subject();
         let is_point = known.points.iter().any(|known| known.name == point.name);
-        assert!(is_point, "the point \"{}\" is not in the schema's `points`", point.name);
+        assert!(is_point, "{MISUSE}the point \"{}\" is not in the schema's `points`", point.name);
         let is_subject = subject == Key::WORLD.subject() || known.subjects.contains(&subject);
-        assert!(is_subject, "the subject \"{}\" is not in the schema's `subjects`", subject.text);
+        assert!(is_subject, "{MISUSE}the subject \"{}\" is not in the schema's `subjects`", subject.text);
     }
 
     /// They are those of the script, and plain where it has none.

@@ -25,3 +25,6 @@ pub use kind::{Field, Kind, MOST_TIME, Value, Valued};
 pub(crate) use place::hash_of;
 pub use place::{Key, MOST_ITEMS, Place, Subject};
 pub use script::{Note, Script, Table};
+
+/// What a panic begins with that says how a world uses the framework wrongly: no finding about its object.
+pub(crate) const MISUSE: &str = "durable-sim: ";

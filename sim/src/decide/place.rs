@@ -79,6 +79,15 @@ impl Subject {
         Key { subject: self, numbers: [number, second], alarms: 0, times: 0 }
     }
 
+    /// How it can be written, but for the numbers.
+    #[cfg(feature = "plans")]
+    pub(crate) fn forms(&self) -> Vec<String> {
+        match self.text.split_once('[') {
+            None => vec![self.text.to_owned()],
+            Some((first, rest)) => vec![first.to_owned(), format!("{first}{}", rest.trim_end_matches(']'))],
+        }
+    }
+
     fn write(&self, numbers: [u32; 2], out: &mut String) {
         let mut numbers = numbers.into_iter();
         let mut rest = self.text;

@@ -119,6 +119,14 @@ impl<W: World> Sim<W> {
             }
             return;
         }
+        // An alarm that was set is known before its commit is through: the one that it replaces is not run any more, unless
+        // that commit comes to nothing.
+        let sets_another = |commit: &&Commit<W::Object>| commit.alarm_set.is_some();
+        let pending = hosted.instance.as_ref().and_then(|instance| instance.pending.iter().rev().find(sets_another));
+        if let (Some(commit), Some(token)) = (pending, token.filter(|_| is_stored)) {
+            self.queue.push(commit.done_at.max(self.now), Happening::Alarm { object, key, token });
+            return;
+        }
         let place = self.again(Place::new(&FIRING, key));
         let mut decide = self.decisions.at(place);
         if is_stored {

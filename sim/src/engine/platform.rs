@@ -5,7 +5,7 @@ use super::{
     queue::Queue,
     state::{Happening, Hosted},
 };
-use crate::decide::{Decision, Decisions, Key, Place, Point};
+use crate::decide::{Decision, Decisions, Key, MISUSE, Place, Point};
 use rustc_hash::FxHashMap;
 use std::fmt;
 
@@ -109,7 +109,7 @@ impl<W: World> Sim<W> {
     #[must_use]
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn decide(&self, point: &'static Point, key: Key) -> Decision {
-        debug_assert!(!point.is_engines, "\"{}\" is the engine's", point.name);
+        debug_assert!(!point.is_engines, "{MISUSE}\"{}\" is the engine's", point.name);
         self.decisions.at(Place::new(point, key))
     }
 
@@ -120,7 +120,7 @@ impl<W: World> Sim<W> {
     /// In debug builds, if the point is the engine's.
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn place(&mut self, point: &'static Point, key: Key) -> Place {
-        debug_assert!(!point.is_engines, "\"{}\" is the engine's", point.name);
+        debug_assert!(!point.is_engines, "{MISUSE}\"{}\" is the engine's", point.name);
         self.again(Place::new(point, key))
     }
 
@@ -131,7 +131,7 @@ impl<W: World> Sim<W> {
     #[must_use]
     #[cfg_attr(debug_assertions, track_caller)]
     pub fn decide_at(&self, place: Place) -> Decision {
-        debug_assert!(!place.point.is_engines, "\"{}\" is the engine's", place.point.name);
+        debug_assert!(!place.point.is_engines, "{MISUSE}\"{}\" is the engine's", place.point.name);
         self.decisions.at(place)
     }
 

@@ -1,6 +1,6 @@
 //! A document: what a run is made of, as data.
 
-use super::Fields;
+use super::{Fields, List};
 use crate::decide::{Decisions, Script, Table};
 use std::collections::BTreeMap;
 
@@ -53,19 +53,29 @@ impl Document {
     }
 
     /// The items of this list.
+    ///
+    /// # Panics
+    /// In debug builds, if its items have other fields than `T`.
     #[must_use]
-    pub fn list<T: Fields>(&self, name: &str) -> BTreeMap<u32, T> {
-        let items = self.lists.get(name).into_iter().flatten();
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub fn list<T: Fields>(&self, list: &List) -> BTreeMap<u32, T> {
+        debug_assert!(T::FIELDS == list.fields, "the list \"{}\" has other fields", list.name);
+        let items = self.lists.get(list.name).into_iter().flatten();
         items.map(|(number, table)| (*number, T::of_table(table))).collect()
     }
 
     /// Puts the items of a list in.
-    pub fn put_list<'a, T: Fields + 'a>(&mut self, name: &'static str, items: impl IntoIterator<Item = (u32, &'a T)>) {
+    ///
+    /// # Panics
+    /// In debug builds, if its items have other fields than `T`.
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub fn put_list<'a, T: Fields + 'a>(&mut self, list: &List, items: impl IntoIterator<Item = (u32, &'a T)>) {
+        debug_assert!(T::FIELDS == list.fields, "the list \"{}\" has other fields", list.name);
         let items: BTreeMap<u32, Table> = items.into_iter().map(|(number, item)| (number, item.table())).collect();
         if items.is_empty() {
-            self.lists.remove(name);
+            self.lists.remove(list.name);
         } else {
-            self.lists.insert(name, items);
+            self.lists.insert(list.name, items);
         }
     }
 }

@@ -30,6 +30,6 @@ pub use fields::Fields;
 pub use minimise::{Minimised, Tried, minimise};
 pub use read::{conflict_at, read, text_at};
 pub use schema::{HeadKey, List, Schema};
-pub use simulation::{Conflict, Run, Simulation};
+pub use simulation::{Conflict, Difference, NotMinimised, Run, Simulation};
 pub use vary::{Material, Moment, graft, vary};
 pub use write::{decision_lines, write};

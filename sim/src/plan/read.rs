@@ -110,7 +110,8 @@ impl Reader<'_> {
             return Ok(());
         }
         if let Some(list) = self.schema.list(key) {
-            let items = if list.prefix.is_empty() { array_of(list, value)? } else { items_of(list, value)? };
+            let items =
+                if list.prefix.is_empty() { array_of(list, value)? } else { items_of(self.schema, list, value)? };
             if !items.is_empty() {
                 self.document.lists.insert(list.name, items);
             }
@@ -123,7 +124,11 @@ impl Reader<'_> {
         let known = known.chain(self.schema.head.iter().map(|head| head.name));
         let known = known.chain(self.schema.settings.iter().flat_map(|fields| fields.iter()).map(|field| field.name));
         let known = known.chain(self.schema.lists.iter().map(|list| list.name));
-        Err(wrong(span, format!("unknown key `{key}`{}", nearest(key, known))))
+        let hint = match key {
+            "settings" => "; settings stand at the head of the file, in no table".to_owned(),
+            _ => nearest(key, known),
+        };
+        Err(wrong(span, format!("unknown key `{key}`{hint}")))
     }
 
     fn decisions(&mut self, value: &Entry<'_>) -> Result<(), Wrong> {
@@ -141,16 +146,22 @@ impl Reader<'_> {
 
     fn no_place(&self, text: &str) -> String {
         let points = self.schema.points();
-        let about = |point: &&str| {
-            let rest = text.strip_prefix(*point).is_some_and(|rest| rest.starts_with(' '));
-            rest.then(|| {
-                let subjects: Vec<&str> = self.schema.subjects.iter().map(|subject| subject.text).collect();
-                format!(", which is about one of: {}", subjects.join("; "))
-            })
-        };
         let names = || points.iter().map(|point| point.name);
-        let hint = names().find_map(|name| about(&name));
-        format!("there is no place {text:?}{}", hint.unwrap_or_else(|| nearest(text, names())))
+        let said = names().find(|name| text.strip_prefix(*name).is_some_and(|rest| rest.starts_with(' ')));
+        let Some(point) = said else {
+            // As many words as each name has.
+            let begins = |name: &str| text.split(' ').take(name.split(' ').count()).collect::<Vec<_>>().join(" ");
+            let near = names().find_map(|name| {
+                let hint = nearest(&begins(name), [name].into_iter());
+                hint.contains(" meant?").then_some(hint)
+            });
+            return format!("there is no place {text:?}{}", near.unwrap_or_else(|| nearest(text, names())));
+        };
+        let subjects: Vec<&str> = self.schema.subjects.iter().map(|subject| subject.text).collect();
+        let subjects = subjects.join("; ");
+        let of_alarm = self.schema.has_objects && text[point.len()..].contains("alarm");
+        let alarm = if of_alarm { "; before it may stand \"alarm 1 after \"" } else { "" };
+        format!("there is no place {text:?}, which is about one of: {subjects}{alarm}")
     }
 }
 
@@ -189,15 +200,19 @@ fn array_of(list: &List, value: &Entry<'_>) -> Result<BTreeMap<u32, Table>, Wron
     items.map(|(number, item)| Ok((number, table_of(|| list.fields.iter(), item)?))).collect()
 }
 
-fn items_of(list: &List, value: &Entry<'_>) -> Result<BTreeMap<u32, Table>, Wrong> {
+fn items_of(schema: &Schema, list: &List, value: &Entry<'_>) -> Result<BTreeMap<u32, Table>, Wrong> {
     let mut items = BTreeMap::new();
     for (key, value) in a_table(value)? {
         let name = key.get_ref().as_ref();
         let digits = name.strip_prefix(list.prefix).filter(|digits| *digits == "0" || !digits.starts_with(['0', '+']));
         let number = digits.and_then(|digits| digits.parse().ok()).filter(|number| *number < MOST_ITEMS);
+        let setting = schema.setting(name);
         let number = number.ok_or_else(|| {
             let (prefix, last) = (list.prefix, MOST_ITEMS - 1);
-            wrong(key.span(), format!("{name:?} is not {prefix}0 to {prefix}{last}"))
+            let is_setting = setting.is_some();
+            let hint =
+                if is_setting { "; settings stand at the head of the file, before the first [table]" } else { "" };
+            wrong(key.span(), format!("{name:?} is not {prefix}0 to {prefix}{last}{hint}"))
         })?;
         items.insert(number, table_of(|| list.fields.iter(), value)?);
     }

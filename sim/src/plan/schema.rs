@@ -5,7 +5,7 @@ use crate::{
     decide::{Field, Key, Kind, Place, Point, Subject, Table, Value},
     engine::points,
 };
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 /// What the documents of a world can have.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Schema {
     /// How often what goes wrong in a run that is drawn from a seed.
     pub rates: &'static [&'static [Field]],
     /// Lists of what happens.
-    pub lists: &'static [List],
+    pub lists: &'static [&'static List],
     /// Whether there are objects in it, for which the engine decides.
     pub has_objects: bool,
     /// Where the world decides.
@@ -71,7 +71,7 @@ impl Schema {
     /// The list of this name.
     #[must_use]
     pub fn list(&self, name: &str) -> Option<&'static List> {
-        self.lists.iter().find(|list| list.name == name)
+        self.lists.iter().copied().find(|list| list.name == name)
     }
 
     /// All points, those of the engine first.
@@ -89,6 +89,50 @@ impl Schema {
         place.key.item().is_none_or(is_item).then_some(place)
     }
 
+    /// What is wrong with the schema itself, if something is: two lists, subjects, points or keys are written alike, a
+    /// subject is of a list that there is not, the key of a time does not say that it is in ms.
+    ///
+    /// # Errors
+    /// In a line.
+    pub fn check_itself(&self) -> Result<(), String> {
+        let twice = |what: &str, names: Vec<&str>| {
+            let mut had = BTreeSet::new();
+            match names.into_iter().find(|name| !had.insert(*name)) {
+                Some(name) => Err(format!("two {what} are written \"{name}\"")),
+                None => Ok(()),
+            }
+        };
+        let names = |fields: &'static [Field]| fields.iter().map(|field| field.name);
+        let points = self.points();
+        twice("points", points.iter().map(|point| point.name).collect())?;
+        twice("lists", self.lists.iter().map(|list| list.name).collect())?;
+        twice("settings", self.settings.iter().flat_map(|fields| names(fields)).collect())?;
+        twice("rates", self.rates.iter().flat_map(|fields| names(fields)).collect())?;
+        let tables = self.settings.iter().chain(self.rates).copied();
+        let tables =
+            tables.chain(self.lists.iter().map(|list| list.fields)).chain(points.iter().map(|point| point.fields));
+        for fields in tables {
+            twice("keys", names(fields).collect())?;
+            let is_time = |field: &&Field| matches!(field.kind, Kind::Time { .. } | Kind::Moment { .. });
+            if let Some(field) = fields.iter().filter(is_time).find(|field| !field.name.ends_with("_ms")) {
+                return Err(format!("the key `{}` is of a time, and does not end in `_ms`", field.name));
+            }
+        }
+        // As they are read: with any numbers in them.
+        let forms = self.subjects.iter().flat_map(|subject| subject.forms());
+        let forms: Vec<String> = forms.collect();
+        twice("subjects", forms.iter().map(String::as_str).collect())?;
+        for subject in self.subjects {
+            if let Some(list) = subject.list.filter(|list| self.list(list).is_none()) {
+                let text = subject.text;
+                return Err(format!(
+                    "the subject \"{text}\" is of the list \"{list}\", which is not in the schema's `lists`"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Why a document is none of this world, if it is none: which setting, rate, list, point or subject is not declared,
     /// or which value is none of its field.
     ///
@@ -97,7 +141,7 @@ impl Schema {
     pub fn check(&self, document: &Document) -> Result<(), String> {
         let table = |table: &Table, of: &str, field: &dyn Fn(&str) -> Option<&'static Field>| {
             table.iter().try_for_each(|(name, value)| {
-                let field = field(name).ok_or_else(|| format!("{of}: `{name}` is not declared"))?;
+                let field = field(name).ok_or_else(|| format!("{of}: `{name}` is not declared in the schema"))?;
                 field.check(*value).map_err(|what| format!("{of}: {name}: {what}"))
             })
         };
@@ -241,3 +285,6 @@ impl List {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

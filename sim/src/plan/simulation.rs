@@ -3,10 +3,12 @@
 use super::{Document, Minimised, Schema, Tried, decision_lines, minimise};
 use crate::{
     decide::Decisions,
-    engine::{Breaks, Recorder, Sim, World, panic_text},
+    decide::MISUSE,
+    engine::{Breaks, Line, Recorder, Sim, World, panic_text},
 };
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     time::Duration,
 };
 
@@ -47,6 +49,7 @@ pub trait Simulation {
     fn end(&self, _sim: &mut Sim<Self::World>, _world: &mut Self::World, _at_rest: bool) {}
 
     /// Runs a document.
+    #[cfg_attr(debug_assertions, track_caller)]
     fn run(&self, document: &Document, recorder: Recorder) -> Run<Self::World> {
         self.run_until(document, document.decisions(), recorder, Self::MAX_STEPS)
     }
@@ -56,11 +59,15 @@ pub trait Simulation {
     /// # Panics
     /// In debug builds, if the document has what is not in the schema; and where something is decided at a point or about
     /// a subject that is not.
+    #[cfg_attr(debug_assertions, track_caller)]
     fn run_until(&self, document: &Document, decisions: Decisions, recorder: Recorder, most: u64) -> Run<Self::World> {
         #[cfg(debug_assertions)]
         let decisions = {
+            if let Err(what) = Self::SCHEMA.check_itself() {
+                panic!("{MISUSE}{what}");
+            }
             if let Err(what) = Self::SCHEMA.check(document) {
-                panic!("the document is none of this world: {what}");
+                panic!("{MISUSE}the document has what its schema has not: {what}");
             }
             decisions.within(Self::SCHEMA.points(), Self::SCHEMA.subjects)
         };
@@ -72,6 +79,10 @@ pub trait Simulation {
     fn run_begun(&self, mut sim: Sim<Self::World>, mut world: Self::World, most: u64) -> Run<Self::World> {
         let done = catch_unwind(AssertUnwindSafe(|| self.go(&mut sim, &mut world, most)));
         if let Err(panic) = done {
+            // It is no finding about an object that its world is not put together rightly.
+            if panic_text(&*panic).starts_with(MISUSE) {
+                resume_unwind(panic);
+            }
             sim.break_law(Self::NEVER_PANICS, format!("panic: {}", panic_text(&*panic)));
         }
         Run { sim, world }
@@ -91,29 +102,50 @@ pub trait Simulation {
     }
 
     /// The document with all decisions that its run took, so that no seed plays a part any more; and that run.
+    ///
+    /// # Panics
+    /// If what was decided is not within its declaration, and could not be read again.
+    #[track_caller]
     fn written_out(&self, document: &Document) -> (Document, Run<Self::World>) {
         let run = self.run_until(document, document.decisions().recording(), Recorder::default(), Self::MAX_STEPS);
-        (document.written_out(run.sim.decisions.recorded()), run)
+        let written_out = document.written_out(run.sim.decisions.recorded());
+        if let Err(what) = Self::SCHEMA.check(&written_out) {
+            panic!("{MISUSE}a run decided what its schema has not: {what}");
+        }
+        (written_out, run)
     }
 
-    /// Makes a failing document small, within `most`; `None`: it breaks no law, or not again.
-    fn minimise(&self, document: &Document, most: Duration) -> Option<Minimised> {
+    /// Makes a failing document small, within `most`.
+    ///
+    /// # Errors
+    /// [`NotMinimised`]: it breaks no law, or not again.
+    #[track_caller]
+    fn minimise(&self, document: &Document, most: Duration) -> Result<Minimised, NotMinimised> {
         let (document, run) = self.written_out(document);
-        minimise(Self::SCHEMA, document, &Self::tried(&run), most, |document, decisions, until| {
+        let Some(Breaks { law, .. }) = run.breaks() else { return Err(NotMinimised::BreaksNoLaw) };
+        let small = minimise(Self::SCHEMA, document, &Self::tried(&run), most, |document, decisions, until| {
             if self.conflict(document).is_some() {
                 return Tried::default();
             }
             Self::tried(&self.run_until(document, decisions, Recorder::default(), until))
-        })
+        });
+        small.ok_or(NotMinimised::NotAgain { law })
     }
 
-    /// Runs a document twice: the first step in which the two runs differ, if one does. Then something decides that is
-    /// no decision: a clock, a random number, the order of a `HashMap`, an address.
-    fn differs_at(&self, document: &Document) -> Option<u64> {
-        let digests = || self.run(document, Recorder::default().with_digests()).sim.recorder.digests().to_vec();
-        let (one, other) = (digests(), digests());
-        let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
-        (same < one.len().max(other.len())).then_some(same as u64 + 1)
+    /// Runs a document twice: the first lines of the trace in which the two runs differ, or what differs without a line.
+    /// Then something decides that is no decision: a clock, a random number, the order of a `HashMap`, an address.
+    fn differs_at(&self, document: &Document) -> Option<Difference> {
+        let run = || self.run(document, Recorder::default().with_digests().with_lines()).sim.recorder;
+        let (one, other) = (run(), run());
+        let same = |(one, other): &(&u64, &u64)| one == other;
+        let steps = one.digests().iter().zip(other.digests()).take_while(same).count() as u64;
+        if steps == one.steps.max(other.steps) {
+            return None;
+        }
+        let differs = |at: usize| one.lines().get(at) != other.lines().get(at);
+        let at = (0..one.lines().len().max(other.lines().len())).find(|at| differs(*at));
+        let line = |recorder: &Recorder| at.and_then(|at| recorder.lines().get(at).cloned());
+        Some(Difference { step: steps + 1, one: line(&one), other: line(&other) })
     }
 
     /// What came of a run.
@@ -133,6 +165,52 @@ impl<W: World> Sim<W> {
         never.retain(|place, name, _| !noted.iter().any(|note| note.place == *place && note.name == name));
         let never = decision_lines(&never).map(|line| format!("the run did not come to {line}"));
         never.chain(noted.iter().map(ToString::to_string)).collect()
+    }
+}
+
+/// Why a document was not made small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotMinimised {
+    /// Its run breaks no law.
+    BreaksNoLaw,
+    /// Its run broke this law, and did not break it when all that it had decided was played: something decides in it that
+    /// is no decision. [`Simulation::differs_at`] may say what.
+    NotAgain {
+        /// The law.
+        law: &'static str,
+    },
+}
+
+impl fmt::Display for NotMinimised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BreaksNoLaw => f.write_str("its run breaks no law"),
+            Self::NotAgain { law } => write!(f, "the same run does not break \"{law}\" again: it cannot be repeated"),
+        }
+    }
+}
+
+impl std::error::Error for NotMinimised {}
+
+/// Where two runs of one document differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The first step, from 1, with another digest.
+    pub step: u64,
+    /// The first line of the trace that the other run does not have; `None`: the traces are the same.
+    pub one: Option<Line>,
+    /// The line that the other run has there.
+    pub other: Option<Line>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the runs differ in step {}", self.step)?;
+        let line = |line: &Option<Line>| line.as_ref().map_or("nothing".to_owned(), Line::to_string);
+        if self.one.is_some() || self.other.is_some() {
+            write!(f, "; one has\n{}\nwhere the other has\n{}", line(&self.one), line(&self.other))?;
+        }
+        Ok(())
     }
 }
 

@@ -100,14 +100,13 @@ points! {
 pub static ASK: Subject = Subject::of("asks", "ask {}[ try {}]");
 pub static THING: Subject = Subject::new("thing {}#{}");
 
+pub static ASKS: List = List { name: "asks", prefix: "ask", fields: Ask::FIELDS, says: "What is asked." };
+
 pub static SCHEMA: Schema = Schema {
     head: &[HeadKey { name: "world", check: is_test, says: "Which world." }],
     settings: &[Settings::FIELDS],
     rates: &[Faults::FIELDS],
-    lists: &[
-        List { name: "asks", prefix: "ask", fields: Ask::FIELDS, says: "What is asked." },
-        List { name: "drops", prefix: "", fields: Drop::FIELDS, says: "What falls." },
-    ],
+    lists: &[&ASKS, &List { name: "drops", prefix: "", fields: Drop::FIELDS, says: "What falls." }],
     points: &[&LOOK.point],
     subjects: &[&ASK, &THING],
     ..Schema::EMPTY

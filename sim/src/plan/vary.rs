@@ -158,7 +158,8 @@ impl Vary<'_, '_> {
         let off = self.draw.pick(&[0, 1, 1_000, 5_000, 100_000, SECOND]);
         let by = self.draw.below(off + 1);
         let at = if self.draw.below(2) == 0 { moment.saturating_sub(by) } else { moment + by };
-        let lists: Vec<&List> = self.schema.lists.iter().filter(|list| list.moments().next().is_some()).collect();
+        let lists: Vec<&List> =
+            self.schema.lists.iter().copied().filter(|list| list.moments().next().is_some()).collect();
         if lists.is_empty() {
             return;
         }
@@ -222,7 +223,7 @@ impl Vary<'_, '_> {
 
     /// More items at one time: some are copied, or some are moved together.
     fn crowd(&mut self) {
-        let named: Vec<&List> = self.schema.lists.iter().filter(|list| !list.prefix.is_empty()).collect();
+        let named: Vec<&List> = self.schema.lists.iter().copied().filter(|list| !list.prefix.is_empty()).collect();
         let Some(list) = named.first().map(|_| named[self.draw.below(named.len() as u64) as usize]) else { return };
         let Some(number) = self.some_item(list) else { return };
         let Some(items) = self.document.lists.get_mut(list.name) else { return };
@@ -256,7 +257,7 @@ impl Vary<'_, '_> {
 
     /// One item or all of them otherwise, as one of another document is: in one thing, or in all but its times.
     fn change_items(&mut self) {
-        let named: Vec<&List> = self.schema.lists.iter().filter(|list| !list.prefix.is_empty()).collect();
+        let named: Vec<&List> = self.schema.lists.iter().copied().filter(|list| !list.prefix.is_empty()).collect();
         let Some(list) = named.first().map(|_| named[self.draw.below(named.len() as u64) as usize]) else { return };
         let other = self.another();
         let Some(models) = other.lists.get(list.name).filter(|items| !items.is_empty()) else { return };

@@ -5,7 +5,7 @@ use crate::{
     Chance, Key, SECOND,
     plan::{
         read,
-        testing::{ASK, Ask, LOOK, Mood, SCHEMA, THING, document},
+        testing::{ASK, ASKS, Ask, LOOK, Mood, SCHEMA, THING, document},
         write,
     },
 };
@@ -33,7 +33,7 @@ fn run(document: &Document, decisions: &Decisions, law: impl Fn(&[Seen], &Docume
             takes: decide.time(&LOOK.takes, 0, 0),
         }
     };
-    let seen: Vec<Seen> = document.list::<Ask>("asks").into_keys().map(look).collect();
+    let seen: Vec<Seen> = document.list::<Ask>(&ASKS).into_keys().map(look).collect();
     let breaks = law(&seen, document).map(|law| Breaks { law, step: 1, what: format!("{} asks", seen.len()) });
     Tried { breaks, simulated: 100 * SECOND, unplayed: decisions.unplayed(), asked: decisions.asked() }
 }
@@ -61,7 +61,7 @@ fn asks(count: u32, decisions: &[(Key, &'static str, Value)]) -> Document {
     let decisions = decisions.iter().map(|(key, name, value)| (Place::new(&LOOK, *key), *name, *value));
     let mut document = Document { script: decisions.collect(), ..Document::default() };
     document.settings.insert("size", Value::Number(7));
-    document.put_list("asks", (0..).zip(&asks));
+    document.put_list(&ASKS, (0..).zip(&asks));
     document
 }
 

@@ -94,6 +94,20 @@ fn what_is_wrong_is_said_with_its_line_its_key_and_its_bound() {
         ("seed = 1\n[rates]\nalarm_lte = 1", "line 3: unknown key `alarm_lte`; is `alarm_late` meant?"),
         ("[decisions]\n\"look at ask 1\" = { hit = true }", "line 2: unknown key `hit`; is `hits` meant?"),
         // Places.
+        (
+            "[decisions]\n\"turn of alarm after ask 1\" = {}",
+            "line 2: there is no place \"turn of alarm after ask 1\", which is about one of: ask {}[ try {}]; thing {}#{}; \
+             before it may stand \"alarm 1 after \"",
+        ),
+        (
+            "[decisions]\n\"comit of alarm 2 after ask 0\" = {}",
+            "line 2: there is no place \"comit of alarm 2 after ask 0\"; is `commit of` meant?",
+        ),
+        (
+            "[asks]\nsize = 1",
+            "line 2: \"size\" is not ask0 to ask9999; settings stand at the head of the file, before the first [table]",
+        ),
+        ("[settings]\nsize = 1", "line 1: unknown key `settings`; settings stand at the head of the file, in no table"),
         ("[decisions]\n\"lok at ask 1\" = {}", "line 2: there is no place \"lok at ask 1\"; is `look at` meant?"),
         (
             "[decisions]\n\"look at task 1\" = {}",
@@ -136,7 +150,7 @@ fn what_is_no_toml_is_said_in_one_line() {
 #[test]
 fn a_list_of_too_many_items_is_refused_and_not_cut() {
     static NOTES: List = List { name: "notes", prefix: "", fields: &[], says: "" };
-    static LISTS: Schema = Schema { lists: std::slice::from_ref(&NOTES), ..Schema::EMPTY };
+    static LISTS: Schema = Schema { lists: &[&NOTES], ..Schema::EMPTY };
     let read_of =
         |count: usize| read(&LISTS, &format!("notes = [{}]", "{},".repeat(count))).map(|(_, document)| document);
     assert_eq!(read_of(10_000).map(|document| document.items()), Ok(10_000));

@@ -8,7 +8,11 @@ use crate::{
     fields,
     plan::{Fields, List, read, write},
 };
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 #[derive(Hash)]
 enum Event {
@@ -130,6 +134,13 @@ impl World for Callers {
                 let recovery = sim.heal();
                 sim.after(recovery, Message("work", None));
             }
+            ("panic", _) => panic!("a mistake"),
+            ("odd", _) => {
+                static CALLS: AtomicU32 = AtomicU32::new(0);
+                let call = CALLS.fetch_add(1, Ordering::Relaxed);
+                sim.say("caller", || format!("(odd call {call})"));
+                sim.after(u64::from(call), Message("call", None));
+            }
             ("again", _) => sim.after(SECOND, Message("again", None)),
             ("stop", _) => sim.stop(),
             _ => {
@@ -161,14 +172,10 @@ fields!(Call {
     at: moment "at_ms",
 });
 
+static CALLS: List = List { name: "calls", prefix: "call", fields: Call::FIELDS, says: "Who calls." };
 static CALL: Subject = Subject::of("calls", "call {}");
 
-static SCHEMA: Schema = Schema {
-    rates: &[Faults::FIELDS],
-    lists: &[List { name: "calls", prefix: "call", fields: Call::FIELDS, says: "Who calls." }],
-    subjects: &[&CALL],
-    ..Schema::EMPTY
-};
+static SCHEMA: Schema = Schema { rates: &[Faults::FIELDS], lists: &[&CALLS], subjects: &[&CALL], ..Schema::EMPTY };
 
 /// Ten calls; what becomes of them.
 #[derive(Default)]
@@ -202,7 +209,7 @@ impl Simulation for Runs {
             }
         }
         let mut document = Document { rates: faults.table(), ..Document::drawn(seed) };
-        document.put_list("calls", (0..).zip(&calls));
+        document.put_list(&CALLS, (0..).zip(&calls));
         document
     }
 
@@ -211,7 +218,7 @@ impl Simulation for Runs {
         let mut sim = Sim::new(decisions, 0, faults, Sizes::default(), recorder);
         sim.add_object(self.how, 0);
         sim.add_object(self.how, 0);
-        for (number, call) in document.list::<Call>("calls") {
+        for (number, call) in document.list::<Call>(&CALLS) {
             sim.plan(call.at, CALL.key(number), Message(self.message, None));
         }
         if self.is_rough {
@@ -276,7 +283,7 @@ fn a_run_that_does_not_come_to_rest_breaks_a_law_and_is_made_small() {
     let runs = Runs { message: "again", ..Runs::default() };
     let breaks = runs.run(&runs.draw(1), Recorder::default()).breaks().cloned();
     assert_eq!(breaks.map(|breaks| (breaks.law, breaks.step)), Some(("a run comes to rest", 500)));
-    let small = runs.minimise(&runs.draw(1), Duration::from_secs(10)).map(|small| small.document);
+    let small = runs.minimise(&runs.draw(1), Duration::from_secs(10)).ok().map(|small| small.document);
     assert_eq!(small.map(|document| write(&SCHEMA, &[], &[], &document)), Some("[calls]\ncall0 = {}\n".into()));
 }
 
@@ -285,7 +292,7 @@ fn a_run_that_the_world_stops_has_an_end() {
     let runs = Runs { message: "stop", answers: Some(1), ..Runs::default() };
     let breaks = runs.run(&runs.draw(1), Recorder::default()).breaks().cloned();
     assert_eq!(breaks.map(|breaks| breaks.law), Some("all calls are answered"));
-    let small = runs.minimise(&runs.draw(1), Duration::from_secs(10)).map(|small| small.document.items());
+    let small = runs.minimise(&runs.draw(1), Duration::from_secs(10)).ok().map(|small| small.document.items());
     assert_eq!(small, Some(0), "no call is answered if there is none");
 }
 
@@ -339,4 +346,39 @@ fn a_world_decides_nothing_where_the_engine_does() {
 fn what_is_not_in_the_schema_is_not_written() {
     let document = one_call("\"turn of call 0\" = { crash = true }");
     let _ = write(&Schema { lists: SCHEMA.lists, ..Schema::EMPTY }, &[], &[], &document);
+}
+
+/// What its world does wrong is said where it is done, and is no finding about the object.
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(
+    expected = "durable-sim: the document has what its schema has not: the list `tasks` is not in the schema's lists"
+)]
+fn a_document_of_another_world_is_no_broken_law() {
+    let mut document = Document::default();
+    document.lists.insert("tasks", BTreeMap::from([(0, BTreeMap::new())]));
+    drop(Runs::default().run(&document, Recorder::default()));
+}
+
+#[test]
+fn a_panic_of_the_object_breaks_a_law() {
+    let runs = Runs { message: "panic", ..Runs::default() };
+    let breaks = runs.run(&runs.draw(1), Recorder::default()).breaks().cloned();
+    assert_eq!(breaks.map(|breaks| (breaks.law, breaks.what)), Some(("nothing panics", "panic: a mistake".into())));
+    let small = runs.minimise(&runs.draw(1), Duration::from_secs(10)).map(|small| small.document.items());
+    assert_eq!(small, Ok(1));
+    let sound = Runs::default();
+    let why = sound.minimise(&sound.draw(1), Duration::from_secs(10)).map(|small| small.runs);
+    assert_eq!(why, Err(NotMinimised::BreaksNoLaw));
+}
+
+/// An address, a clock and the order of a map do what this counter does.
+#[test]
+fn a_run_that_cannot_be_repeated_is_told_with_the_lines_that_differ() {
+    let sound = Runs::default();
+    assert_eq!(sound.differs_at(&sound.draw(1)), None);
+    let odd = Runs { message: "odd", ..Runs::default() };
+    let Some(difference) = odd.differs_at(&odd.draw(1)) else { panic!("it differs") };
+    let lines = difference.to_string();
+    assert!(lines.contains("(odd call ") && lines.lines().count() == 4, "{lines}");
 }

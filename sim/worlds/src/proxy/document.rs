@@ -13,6 +13,19 @@ use durable_sim::{
     plan::{Document, Fields, HeadKey, List, Schema},
 };
 
+static RESETS: List =
+    List { name: "resets", prefix: "reset", fields: Reset::FIELDS, says: "An instance is lost in between turns." };
+
+static STORAGE_FULL: List =
+    List { name: "storage_full", prefix: "", fields: Full::FIELDS, says: "The storage is full for a while." };
+
+static REQUESTS: List = List {
+    name: "requests",
+    prefix: "r",
+    fields: PlannedRequest::FIELDS,
+    says: "A request that is handed in, and what its caller does later.",
+};
+
 /// What a document of the object's world can have.
 pub static SCHEMA: Schema = Schema {
     head: &[
@@ -22,16 +35,7 @@ pub static SCHEMA: Schema = Schema {
     ],
     settings: &[Plan::FIELDS, Sizes::FIELDS],
     rates: &[Faults::FIELDS, WorldFaults::FIELDS],
-    lists: &[
-        List { name: "resets", prefix: "reset", fields: Reset::FIELDS, says: "An instance is lost in between turns." },
-        List { name: "storage_full", prefix: "", fields: Full::FIELDS, says: "The storage is full for a while." },
-        List {
-            name: "requests",
-            prefix: "r",
-            fields: PlannedRequest::FIELDS,
-            says: "A request that is handed in, and what its caller does later.",
-        },
-    ],
+    lists: &[&RESETS, &STORAGE_FULL, &REQUESTS],
     has_objects: true,
     points: &POINTS,
     subjects: SUBJECTS,
@@ -68,9 +72,9 @@ impl Plan {
         document.settings.extend(self.sizes.table());
         document.rates.extend(self.faults.table());
         document.rates.extend(self.world.table());
-        document.put_list("resets", self.resets.iter().map(|(number, reset)| (*number, reset)));
-        document.put_list("storage_full", (0..).zip(&self.storage_full));
-        document.put_list("requests", self.requests.iter().map(|(number, request)| (*number, request)));
+        document.put_list(&RESETS, self.resets.iter().map(|(number, reset)| (*number, reset)));
+        document.put_list(&STORAGE_FULL, (0..).zip(&self.storage_full));
+        document.put_list(&REQUESTS, self.requests.iter().map(|(number, request)| (*number, request)));
         document
     }
 
@@ -81,9 +85,9 @@ impl Plan {
         plan.sizes = Sizes::of_table(&document.settings);
         plan.faults = Faults::of_table(&document.rates);
         plan.world = WorldFaults::of_table(&document.rates);
-        plan.resets = document.list("resets");
-        plan.storage_full = document.list("storage_full").into_values().collect();
-        plan.requests = document.list("requests");
+        plan.resets = document.list(&RESETS);
+        plan.storage_full = document.list(&STORAGE_FULL).into_values().collect();
+        plan.requests = document.list(&REQUESTS);
         (plan.seed, plan.script) = (document.seed, document.script.clone());
         plan
     }

@@ -239,6 +239,16 @@ fields!(Faults {
     callback_fails: chance "callback_fails",
 });
 
+static CRASHES: List = List {
+    name: "crashes",
+    prefix: "",
+    fields: Crash::FIELDS,
+    says: "Isolates that crash: what runs there is lost, and all acks of it.",
+};
+
+static REQUESTS: List =
+    List { name: "requests", prefix: "r", fields: PlannedRequest::FIELDS, says: "What producers send." };
+
 /// What the documents of the queue can have.
 pub static SCHEMA: Schema = Schema {
     head: &[
@@ -252,15 +262,7 @@ pub static SCHEMA: Schema = Schema {
     ],
     settings: &[Settings::FIELDS],
     rates: &[Faults::FIELDS],
-    lists: &[
-        List {
-            name: "crashes",
-            prefix: "",
-            fields: Crash::FIELDS,
-            says: "Isolates that crash: what runs there is lost, and all acks of it.",
-        },
-        List { name: "requests", prefix: "r", fields: PlannedRequest::FIELDS, says: "What producers send." },
-    ],
+    lists: &[&CRASHES, &REQUESTS],
     has_objects: false,
     points: &POINTS,
     subjects: &[&NTH],
@@ -305,8 +307,8 @@ impl Plan {
         Self {
             settings: Settings::of_table(&document.settings),
             faults: Faults::of_table(&document.rates),
-            requests: document.list("requests"),
-            crashes: document.list("crashes").into_values().collect(),
+            requests: document.list(&REQUESTS),
+            crashes: document.list(&CRASHES).into_values().collect(),
         }
     }
 
@@ -326,8 +328,8 @@ impl Plan {
         let Self { settings, faults, requests, crashes } = self;
         let (settings, rates) = (settings.table(), faults.table());
         let mut document = Document { seed: Some(seed), settings, rates, ..Document::default() };
-        document.put_list("requests", requests.iter().map(|(number, request)| (*number, request)));
-        document.put_list("crashes", (0..).zip(crashes));
+        document.put_list(&REQUESTS, requests.iter().map(|(number, request)| (*number, request)));
+        document.put_list(&CRASHES, (0..).zip(crashes));
         document
     }
 }

@@ -26,6 +26,7 @@ impl Simulation for QueueRuns {
     type World = QueueWorld;
 
     const SCHEMA: &'static Schema = &SCHEMA;
+    const MAX_STEPS: u64 = 5_000_000;
     const COMES_TO_REST: &'static str = "L2";
     const NEVER_PANICS: &'static str = "S13";
 

@@ -63,7 +63,7 @@ fn shrink<S: Simulation>(
 ) -> Option<Shrunk> {
     let (whole, run) = runs.written_out(document);
     let law = run.breaks()?.law;
-    let small = runs.minimise(&whole, most)?;
+    let small = runs.minimise(&whole, most).ok()?;
     Some(shrunk(machine, law, whole.items(), small, command))
 }
 
