@@ -50,12 +50,16 @@ impl<W: World> Sim<W> {
         }
         let mut decide = self.decisions.at(Place::new(&COMMIT, commit.key));
         if commit.consumes_alarm {
-            hosted.alarm_running = None;
+            let ran = hosted.alarm_running.take();
             hosted.alarm_failures = 0;
             hosted.alarm_backoff = 0;
             hosted.alarm_not_before = 0;
-            hosted.alarm = None;
-            hosted.alarm_token += 1;
+            // Read in workerd (`ActorSqlite::armAlarmHandler`): an alarm that was on its way to the disk when the handler
+            // began is not deleted after it.
+            if ran.is_none_or(|(_, token)| token == hosted.alarm_token) {
+                hosted.alarm = None;
+                hosted.alarm_token += 1;
+            }
             let again = decide.sometimes(&COMMIT.alarm_again, self.faults.alarm_twice, 1, SECOND);
             if again > 0 {
                 let key = hosted.alarm_key;
@@ -119,14 +123,6 @@ impl<W: World> Sim<W> {
             }
             return;
         }
-        // An alarm that was set is known before its commit is through: the one that it replaces is not run any more, unless
-        // that commit comes to nothing.
-        let sets_another = |commit: &&Commit<W::Object>| commit.alarm_set.is_some();
-        let pending = hosted.instance.as_ref().and_then(|instance| instance.pending.iter().rev().find(sets_another));
-        if let (Some(commit), Some(token)) = (pending, token.filter(|_| is_stored)) {
-            self.queue.push(commit.done_at.max(self.now), Happening::Alarm { object, key, token });
-            return;
-        }
         let place = self.again(Place::new(&FIRING, key));
         let mut decide = self.decisions.at(place);
         if is_stored {
@@ -144,7 +140,7 @@ impl<W: World> Sim<W> {
         let hangs = is_stored && decide.happens(&FIRING.hangs, self.faults.alarm_hangs);
         let now = self.now;
         let hosted = &mut self.objects[object as usize];
-        hosted.alarm_running = is_stored.then_some(place);
+        hosted.alarm_running = is_stored.then_some((place, hosted.alarm_token));
         hosted.alarm_ran = hosted.alarm.filter(|_| is_stored);
         let Some(instance) = &mut hosted.instance else { return };
         instance.alarm = Some(if is_stored { AlarmRun::Stored(key) } else { AlarmRun::Extra(key) });
@@ -195,9 +191,13 @@ impl<W: World> Sim<W> {
     /// the wait of a retry that does not count.
     pub(super) fn alarm_after_reset(&mut self, world: &mut W, object: ObjectId, fault: Fault) {
         let hosted = &mut self.objects[object as usize];
-        let Some(place) = hosted.alarm_running.take().filter(|_| hosted.alarm.is_some()) else { return };
+        let Some((place, token)) = hosted.alarm_running.take().filter(|_| hosted.alarm.is_some()) else { return };
+        // Another one was stored while it ran: that takes the place of the retry, and comes at its own time.
+        if token != hosted.alarm_token {
+            return;
+        }
         let mut decide = self.decisions.at(place);
-        let (key, token) = (hosted.alarm_key, hosted.alarm_token);
+        let key = hosted.alarm_key;
         if matches!(fault, Fault::COMMIT_FAILS | Fault::COMMIT_SLOW) {
             self.has_retried = true;
             self.alarm_backs_off(object, &mut decide);

@@ -28,7 +28,7 @@ impl<W: World> Sim<W> {
         let injected = decide.happens(&CONSTRUCTION.throws, rate);
         let apart = self.faults.clock_skew_ms.cast_signed();
         let always = if apart > 0 { Chance::ALWAYS } else { Chance::NEVER };
-        let skew = decide.sometimes_whole(&CONSTRUCTION.clock_ms, always, -apart, apart);
+        let skew = if injected { None } else { decide.sometimes_whole(&CONSTRUCTION.clock_ms, always, -apart, apart) };
         let constructed = if injected {
             Err("out of memory".into())
         } else {

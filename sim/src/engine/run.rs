@@ -132,8 +132,12 @@ impl<W: World> Sim<W> {
         let mut commit = self.spare.pop().unwrap_or_default();
         commit.notes.extend(events.iter().map(W::Object::note));
         self.recorder.mix(digest_of(&events));
+        // What cannot matter any more is not asked for: so a script that says it is told that it had no effect.
         let commit_fails = if self.is_full {
+            decide.without_effect(TURN.exception.field(), "the storage is full");
             decide.pick(&TURN.commit_fails, &[CommitFails::Late, CommitFails::AtOnce])
+        } else if exception == Exception::AfterCommit {
+            CommitFails::Never
         } else {
             let how = [CommitFails::Late, CommitFails::AtOnce];
             decide.sometimes_one(&TURN.commit_fails, self.faults.commit_fails, &how)
@@ -176,7 +180,8 @@ impl<W: World> Sim<W> {
             self.settled(world, id);
             return;
         }
-        if !is_empty && decide.happens(&TURN.crash, self.faults.crash_before_commit) {
+        let may_crash = !is_empty && exception != Exception::AfterCommit;
+        if may_crash && decide.happens(&TURN.crash, self.faults.crash_before_commit) {
             self.reset(world, id.object, Fault::CRASH_BEFORE_COMMIT);
             return;
         }
@@ -187,17 +192,20 @@ impl<W: World> Sim<W> {
         let mut takes = 0;
         let mut is_slow = false;
         if !is_empty {
-            let (least, most) = (self.sizes.commit_us, self.sizes.commit_us + self.sizes.commit_spread_us);
-            takes = decide.time(&TURN.commit, least, most);
             let slow = decide.sometimes(&TURN.slow_commit, self.faults.commit_slow, 1, COMMIT_LIMIT - 1);
             let one_in_ten = if slow > 0 { Chance::percent(10) } else { Chance::NEVER };
-            let times_out = decide.happens(&TURN.commit_times_out, one_in_ten);
+            let times_out = fate == Fate::Durable && decide.happens(&TURN.commit_times_out, one_in_ten);
             is_slow = slow > 0 || times_out;
-            if times_out {
-                (takes, fate) = (COMMIT_LIMIT, Fate::Fails(Fault::COMMIT_SLOW));
+            takes = if times_out {
+                decide.without_effect(TURN.slow_commit.field(), "the commit times out");
+                fate = Fate::Fails(Fault::COMMIT_SLOW);
+                COMMIT_LIMIT
             } else if slow > 0 {
-                takes = slow;
-            }
+                slow
+            } else {
+                let (least, most) = (self.sizes.commit_us, self.sizes.commit_us + self.sizes.commit_spread_us);
+                decide.time(&TURN.commit, least, most)
+            };
         }
         let last = instance.pending.back().map_or(0, |commit| commit.done_at);
         let done_at = last.max(self.now + takes);
@@ -241,7 +249,10 @@ impl<W: World> Sim<W> {
                 return;
             }
             self.make_durable(world, id.object, &mut commit);
-            let crash_after = self.crash_point(commit.key, commit.effects.len());
+            let crash_after = match commit.fate {
+                Fate::ThenException => None,
+                Fate::Durable | Fate::Fails(_) => self.crash_point(commit.key, commit.effects.len()),
+            };
             for (done, effect) in commit.effects.drain(..).enumerate() {
                 if commit.fate == Fate::ThenException {
                     break;

@@ -99,8 +99,8 @@ pub(super) struct Hosted<W: World> {
     pub alarm_token: u64,
     /// What the stored alarm is due to.
     pub alarm_key: Key,
-    /// The firing whose handler has run, but not yet durably, of the stored alarm.
-    pub alarm_running: Option<Place>,
+    /// The firing whose handler has run, but not yet durably, of the stored alarm, and the alarm's token.
+    pub alarm_running: Option<(Place, u64)>,
     /// The time that the alarm was stored for whose handler ran last.
     pub alarm_ran: Option<u64>,
     /// Failed runs that count towards abandonment.

@@ -1,14 +1,12 @@
-//! Each key of a document at its bounds: whatever is declared runs, and no law of the sound machines breaks.
+//! Each key of a document of the object at its bounds: whatever is declared runs, and no law of the sound machine breaks.
+//! For the queue `queue_bounds.rs` does so.
 #![allow(missing_docs, reason = "a test")]
 
 use durable_sim::{
     Field, Kind, Recorder, Table, Value,
     plan::{Document, Simulation},
 };
-use proxy_fetch_sim::{
-    proxy::{Profile, ProxyRuns},
-    queue::QueueRuns,
-};
+use proxy_fetch_sim::proxy::{Profile, ProxyRuns};
 
 /// So many seeds for each bound.
 const SEEDS: u64 = 6;
@@ -83,9 +81,4 @@ fn at_its_bounds<S: Simulation>(runs: &S) {
 #[test]
 fn the_objects_documents_at_their_bounds() {
     at_its_bounds(&ProxyRuns { profile: Profile::Swarm, ..ProxyRuns::default() });
-}
-
-#[test]
-fn the_queues_documents_at_their_bounds() {
-    at_its_bounds(&QueueRuns { profile: Profile::Swarm, laws: true });
 }

@@ -290,6 +290,67 @@ fn what_is_said_is_done_or_noted() {
     );
 }
 
+/// What another decision leaves no room for is not done, and a note says so.
+#[test]
+fn a_decision_that_another_one_excludes_gives_a_note() {
+    const R: &str = "[resets]\nreset0 = { at_ms = 500 }\n[requests]\nr0 = { service_ms = 1000 }\n[decisions]\n";
+    for (decisions, note) in [
+        (
+            r#""fetch r0#1" = { over_quota = "fetch", status = 503 }"#,
+            r#"the run did not come to "fetch r0#1" = { status = 503 }"#,
+        ),
+        (
+            r#""fetch r0#1" = { breaks = "no_connection", head_ms = 9 }"#,
+            r#"the run did not come to "fetch r0#1" = { head_ms = 9 }"#,
+        ),
+        (
+            r#""fetch r0#1" = { body = "hangs", content_ms = 9 }"#,
+            r#"the run did not come to "fetch r0#1" = { content_ms = 9 }"#,
+        ),
+        (
+            r#""turn of enqueue r0" = { exception = "after_commit", crash = true }"#,
+            r#"the run did not come to "turn of enqueue r0" = { crash = true }"#,
+        ),
+        (
+            r#""turn of enqueue r0" = { slow_commit_ms = 9, commit_ms = 1 }"#,
+            r#"the run did not come to "turn of enqueue r0" = { commit_ms = 1 }"#,
+        ),
+        (
+            r#""construction for enqueue r0" = { throws = true, clock_ms = 5 }"#,
+            r#"the run did not come to "construction for enqueue r0" = { clock_ms = 5 }"#,
+        ),
+        (
+            r#""callback r0#1" = { fails = "slow", there_ms = 9 }"#,
+            r#"the run did not come to "callback r0#1" = { there_ms = 9 }"#,
+        ),
+        (
+            r#""rows after reset 0" = { corrupt = true, foreign = true }"#,
+            r#""rows after reset 0": foreign = true is without effect: the row becomes unreadable"#,
+        ),
+    ] {
+        let scenario = Scenario::parse(&format!("{R}{decisions}\n")).unwrap_or_else(|error| panic!("{error}"));
+        assert!(scenario.run().notes.iter().any(|said| said == note), "{decisions}: {:?}", scenario.run().notes);
+    }
+}
+
+/// In the time of one that has ended another may last.
+#[test]
+fn times_of_full_storage_may_overlap() {
+    let fails = |windows: &str| {
+        let text = format!("storage_full = [ {windows} ]\n[requests]\nr0 = {{ at_ms = 7000 }}\n");
+        let shown = Scenario::parse(&text).unwrap_or_else(|error| panic!("{error}")).run();
+        shown.lines.iter().any(|line| line.what == "LOST: the commit failed" && line.at < 8_000_000)
+    };
+    for windows in [
+        "{ for_ms = 10000 }",
+        "{ from_ms = 5000, for_ms = 9000 }, { for_ms = 5000 }",
+        "{ for_ms = 6000 }, { from_ms = 5000, for_ms = 9000 }",
+    ] {
+        assert!(fails(windows), "{windows}");
+    }
+    assert!(!fails("{ for_ms = 6000 }"));
+}
+
 /// What a person writes by hand comes back with the same words, and in the order of a story.
 #[test]
 fn a_scenario_is_written_as_a_person_would() {

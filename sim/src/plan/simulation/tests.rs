@@ -40,6 +40,8 @@ enum How {
     Reversed,
     /// It sets an alarm with each third turn, and another one in its handler.
     WithAlarms,
+    /// It sets its alarm with each call, to 10 s later.
+    Postponed,
 }
 
 struct Answers {
@@ -81,6 +83,7 @@ impl Object for Answers {
                 turn.alarm = Some(now_ms + 700 * self.turns);
             }
             How::WithAlarms => {}
+            How::Postponed => turn.alarm = turn.fired.is_none().then_some(now_ms + 10_000),
         }
         turn.failed = turn.commit_fails;
         if turn.failed {
@@ -381,4 +384,20 @@ fn a_run_that_cannot_be_repeated_is_told_with_the_lines_that_differ() {
     let Some(difference) = odd.differs_at(&odd.draw(1)) else { panic!("it differs") };
     let lines = difference.to_string();
     assert!(lines.contains("(odd call ") && lines.lines().count() == 4, "{lines}");
+}
+
+/// The alarm fires while the commit that replaces it is under way.
+#[test]
+fn an_alarm_that_is_on_its_way_to_the_disk_outlives_the_one_that_runs() {
+    let runs = Runs { how: How::Postponed, ..Runs::default() };
+    let text =
+        "[calls]\ncall0 = {}\ncall1 = { at_ms = 9900 }\n[decisions]\n\"turn of call 1\" = { slow_commit_ms = 500 }\n";
+    for (handler, times) in
+        [("", [10_000, 19_900]), ("\"turn of alarm 1 after call 0\" = { commit_fails = \"late\" }\n", [10_000, 19_900])]
+    {
+        let Ok((_, document)) = read(&SCHEMA, &format!("{text}{handler}")) else { panic!("it is a document") };
+        let run = runs.run(&document, Recorder::default().with_lines());
+        let fired = run.sim.recorder.lines().iter().filter(|line| line.what.ends_with("< alarm"));
+        assert_eq!(fired.map(|line| line.at / 1_000).collect::<Vec<_>>(), times, "{handler}");
+    }
 }

@@ -67,7 +67,6 @@ impl Host {
             stage.sim.place(&CALLBACK, ATTEMPT.key2(stage.seen.ledger.entries[entry].planned, attempt.number.into()));
         self.tasks[number as usize].place = place;
         let mut decide = stage.sim.decide_at(place);
-        let there = stage.network(&mut decide, &CALLBACK.there);
         let all = [CallbackFails::First, CallbackFails::After, CallbackFails::Hangs, CallbackFails::Slow];
         let fails = if self.origins_down {
             decide.pick(&CALLBACK.fails, &all)
@@ -79,20 +78,22 @@ impl Host {
         if fails != CallbackFails::Never {
             stage.seen.hit_running(Fault(26), entry);
         }
+        if fails == CallbackFails::Slow {
+            let slow = decide.time(&CALLBACK.slow, 0, 29_000_000 - 1);
+            return stage.sim.after(slow, Message::CallbackReaches(number));
+        }
+        let there = stage.network(&mut decide, &CALLBACK.there);
         match fails {
-            CallbackFails::Never => stage.sim.after(there, Message::CallbackReaches(number)),
+            CallbackFails::Never | CallbackFails::Slow => stage.sim.after(there, Message::CallbackReaches(number)),
             CallbackFails::First => stage.sim.after(2 * there, Message::CallbackEnds(number, CallbackResult::Failed)),
             CallbackFails::After => {
+                self.tasks[number as usize].sent = true;
                 stage.sim.after(there, Message::CallbackReaches(number));
                 stage.sim.after(there + 1, Message::CallbackEnds(number, CallbackResult::Failed));
             }
             CallbackFails::Hangs => {
                 self.tasks[number as usize].sent = true;
                 stage.sim.after(there, Message::CallbackReaches(number));
-            }
-            CallbackFails::Slow => {
-                let slow = decide.time(&CALLBACK.slow, 0, 29_000_000 - 1);
-                stage.sim.after(slow, Message::CallbackReaches(number));
             }
         }
     }

@@ -3,14 +3,15 @@
 use super::{
     decisions::{POINTS, SUBJECTS},
     plan::{Full, Plan, PlannedRequest, Reset, WorldFaults},
+    profile::Profile,
 };
 use crate::{
     bugs::{Machine, bug},
     laws::Laws,
 };
 use durable_sim::{
-    Faults, Sizes,
-    plan::{Document, Fields, HeadKey, List, Schema},
+    Faults, Sizes, Valued,
+    plan::{Conflict, Document, Fields, HeadKey, List, Schema},
 };
 
 static RESETS: List =
@@ -90,5 +91,17 @@ impl Plan {
         plan.requests = document.list(&REQUESTS);
         (plan.seed, plan.script) = (document.seed, document.script.clone());
         plan
+    }
+
+    /// What a calm plan has though it has no faults.
+    #[must_use]
+    pub fn fault_in_calm(document: &Document) -> Option<Conflict> {
+        let is_calm = document.settings.get("profile") == Profile::Calm.to_value().as_ref();
+        let first = |list: &'static List, key| {
+            let number = *document.lists.get(list.name)?.keys().next()?;
+            let what = "with `profile = \"calm\"` there are no faults, and the strict laws hold".to_owned();
+            Some(Conflict { list: list.name, number, key, what })
+        };
+        is_calm.then(|| first(&RESETS, "at_ms").or_else(|| first(&STORAGE_FULL, "from_ms")))?
     }
 }

@@ -84,6 +84,8 @@ pub(super) struct Host {
     pub(super) held: BTreeSet<Attempt>,
     /// A deployment takes the origins down too.
     pub(super) origins_down: bool,
+    /// When they are back.
+    pub(super) origins_back: Micros,
 }
 
 impl Host {
@@ -108,7 +110,16 @@ impl Host {
         }
         let planned = stage.seen.ledger.entries[entry].planned;
         let place = stage.sim.place(&FETCH, ATTEMPT.key2(planned, attempt.number.into()));
-        let answer = stage.decide_answer(planned, place);
+        let all = [OverQuota::Timer, OverQuota::Fetch];
+        let over_quota = if stage.healthy {
+            OverQuota::Nothing
+        } else {
+            stage.sim.decide_at(place).sometimes_one(&FETCH.over_quota, stage.plan.world.over_quota, &all)
+        };
+        let answer = match over_quota {
+            OverQuota::Fetch => Answer::Stalls,
+            OverQuota::Nothing | OverQuota::Timer => stage.decide_answer(planned, place),
+        };
         let number = self.tasks.len() as u32;
         self.tasks.push(Task { place, ..Task::new(attempt, entry, from, answer, None) });
         self.fetching.insert(attempt, number);
@@ -116,12 +127,6 @@ impl Host {
             Ok(hop) => self.tasks[number as usize].hop = hop.map(Box::new),
             Err(failure) => return self.end_fetch(stage, number, Some(FetchResult::Failed(failure))),
         }
-        let all = [OverQuota::Timer, OverQuota::Fetch];
-        let over_quota = if stage.healthy {
-            OverQuota::Nothing
-        } else {
-            stage.sim.decide_at(place).sometimes_one(&FETCH.over_quota, stage.plan.world.over_quota, &all)
-        };
         if over_quota != OverQuota::Nothing {
             stage.seen.hit_object(Fault(28));
         }

@@ -14,7 +14,7 @@ use crate::history::storage::Storage;
 use crate::laws::{Laws, Violation};
 use durable_sim::{
     Breaks, Decisions, Line, Micros, Recorder, START_MS, Sim,
-    plan::{Document, Run, Schema, Simulation},
+    plan::{Conflict, Document, Run, Schema, Simulation},
 };
 use std::collections::BTreeMap;
 
@@ -59,6 +59,10 @@ impl Simulation for ProxyRuns {
 
     fn draw(&self, seed: u64) -> Document {
         Plan::draw(seed, self.profile).to_document()
+    }
+
+    fn conflict(&self, document: &Document) -> Option<Conflict> {
+        Plan::fault_in_calm(document)
     }
 
     fn begin(&self, document: &Document, decisions: Decisions, recorder: Recorder) -> (Sim<ProxyWorld>, ProxyWorld) {

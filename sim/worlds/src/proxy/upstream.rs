@@ -172,52 +172,52 @@ fn http_date(seconds: u64) -> String {
 }
 
 impl Stage<'_> {
-    /// What the upstream answers to an attempt.
+    /// What the upstream answers to an attempt. What cannot matter any more is not asked for: so a scenario that says it
+    /// is told that the run did not come to it.
     pub fn decide_answer(&self, planned: Planned, place: Place) -> Answer {
         let request = self.plan.requests.get(&planned);
         let service_us = request.map_or(PlannedRequest::default().service_us, |request| request.service_us);
         let mut decide = self.sim.decide_at(place);
-        let head_us = decide.time(&FETCH.head, service_us / 50, service_us);
-        let body_us = decide.time(&FETCH.content, 0, service_us / 10);
-        let plain = Answer::Responds {
-            status: 200,
-            head_us,
-            body: Body::Whole,
-            body_us,
-            retry_after: RetryAfter::None,
-            redirect: Redirect::None,
-        };
-        if self.healthy {
-            return plain;
-        }
         let rates = &self.plan.world;
-        let all = [Breaks::NoConnection, Breaks::BeforeActing, Breaks::AfterActing];
-        let breaks = decide.sometimes_one(&FETCH.breaks, rates.fetch_fails, &all);
-        if breaks != Breaks::Never {
-            return Answer::Breaks(breaks);
-        }
-        if decide.happens(&FETCH.never_answers, rates.stalls) {
-            return Answer::Stalls;
-        }
-        let all = [Body::Hangs, Body::Truncated, Body::TooLarge, Body::BadHead];
-        let body = decide.sometimes_one(&FETCH.body, rates.body_fails, &all);
-        let all = [Redirect::Chain(1), Redirect::Chain(3), Redirect::Loop, Redirect::Private, Redirect::Nowhere];
-        let mut redirect = decide.sometimes_one(&FETCH.redirect, rates.redirects, &all);
-        let mut retry_after = RetryAfter::None;
-        let status = if redirect == Redirect::None {
-            let odd = [100, 204, 304, 400, 404, 408, 425, 429, 429, 500, 502, 503, 503, 599];
-            let status = decide.sometimes_whole_of(&FETCH.status, rates.odd_status, &odd).unwrap_or(200);
-            if status != 200 {
-                let all = <RetryAfter as durable_sim::Words>::ALL;
-                retry_after = decide.pick(&FETCH.retry_after, all);
+        if !self.healthy {
+            let all = [Breaks::NoConnection, Breaks::BeforeActing, Breaks::AfterActing];
+            let breaks = decide.sometimes_one(&FETCH.breaks, rates.fetch_fails, &all);
+            if breaks != Breaks::Never {
+                return Answer::Breaks(breaks);
             }
-            status
-        } else {
-            decide.whole_of(&FETCH.status, &REDIRECTS)
-        };
-        if redirect == Redirect::None && REDIRECTS.contains(&status) {
-            redirect = Redirect::Nowhere;
+            if decide.happens(&FETCH.never_answers, rates.stalls) {
+                return Answer::Stalls;
+            }
         }
+        let head_us = decide.time(&FETCH.head, service_us / 50, service_us);
+        let (mut status, mut redirect) = (200, Redirect::None);
+        let (mut body, mut retry_after) = (Body::Whole, RetryAfter::None);
+        if !self.healthy {
+            let all = [Redirect::Chain(1), Redirect::Chain(3), Redirect::Loop, Redirect::Private, Redirect::Nowhere];
+            redirect = decide.sometimes_one(&FETCH.redirect, rates.redirects, &all);
+            status = if redirect == Redirect::None {
+                let odd = [100, 204, 304, 400, 404, 408, 425, 429, 429, 500, 502, 503, 503, 599];
+                decide.sometimes_whole_of(&FETCH.status, rates.odd_status, &odd).unwrap_or(200)
+            } else {
+                decide.whole_of(&FETCH.status, &REDIRECTS)
+            };
+            let is_read = match redirect {
+                Redirect::None | Redirect::Chain(_) | Redirect::Nowhere => true,
+                Redirect::Loop | Redirect::Private => false,
+            };
+            if is_read {
+                let all = [Body::Hangs, Body::Truncated, Body::TooLarge, Body::BadHead];
+                body = decide.sometimes_one(&FETCH.body, rates.body_fails, &all);
+            }
+            if redirect == Redirect::None && status != 200 && body == Body::Whole {
+                retry_after = decide.pick(&FETCH.retry_after, <RetryAfter as durable_sim::Words>::ALL);
+            }
+            if redirect == Redirect::None && REDIRECTS.contains(&status) {
+                redirect = Redirect::Nowhere;
+            }
+        }
+        let ends = !matches!(redirect, Redirect::Loop | Redirect::Private) && body != Body::Hangs;
+        let body_us = if ends { decide.time(&FETCH.content, 0, service_us / 10) } else { 0 };
         let status = u16::try_from(status).unwrap_or(200);
         Answer::Responds { status, head_us, body, body_us, retry_after, redirect }
     }

@@ -36,6 +36,8 @@ pub struct ProxyWorld {
     healthy: bool,
     /// Faults are over.
     has_healed: bool,
+    /// The times of full storage that have begun and not ended.
+    full_windows: u32,
 }
 
 /// The parts that act, and the stage they act on.
@@ -58,6 +60,7 @@ impl ProxyWorld {
             host: Host::default(),
             rows: Rows::default(),
             has_healed: false,
+            full_windows: 0,
         }
     }
 
@@ -68,6 +71,8 @@ impl ProxyWorld {
 
     /// Puts the plan on the run's calendar.
     pub fn begin(&mut self, sim: &mut Sim<Self>) {
+        // Before what is planned for the same time: from then on there are no faults.
+        sim.plan(self.plan.heal_at, Key::WORLD, Message::Heal);
         for (&planned, request) in &self.plan.requests {
             let valid = request.malformed.is_none();
             sim.plan(request.at, ENQUEUE.key(planned), Message::Ask(Ask::Enqueue { planned, valid }));
@@ -89,7 +94,6 @@ impl ProxyWorld {
             sim.plan(full.from, Key::WORLD, Message::StorageFull(true));
             sim.plan(full.from.saturating_add(full.length), Key::WORLD, Message::StorageFull(false));
         }
-        sim.plan(self.plan.heal_at, Key::WORLD, Message::Heal);
     }
 
     fn heal(&mut self, sim: &mut Sim<Self>) {
@@ -184,19 +188,23 @@ impl durable_sim::World for ProxyWorld {
             Message::Reset(how) => {
                 if how != How::Crash {
                     self.host.origins_down = true;
+                    self.host.origins_back = sim.now() + 2 * SECOND;
                     sim.after(2 * SECOND, Message::OriginsBack);
                 }
                 sim.reset(self, OBJECT, how.fault());
             }
-            Message::OriginsBack => host.origins_down = false,
+            Message::OriginsBack => host.origins_down &= stage.sim.now() < host.origins_back,
             Message::StorageFull(full) => {
                 if has_healed {
                     return;
                 }
                 if full {
                     self.seen.hit_object(Fault(27));
+                    self.full_windows += 1;
+                } else {
+                    self.full_windows -= 1;
                 }
-                sim.set_full(full);
+                sim.set_full(self.full_windows > 0);
             }
             Message::Heal => self.heal(sim),
         }

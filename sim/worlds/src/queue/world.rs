@@ -65,6 +65,8 @@ impl QueueWorld {
 
     /// Puts the plan on the run's calendar.
     pub(super) fn begin(&self, sim: &mut Sim<Self>) {
+        // Before what is planned for the same time: from then on there are no faults.
+        sim.plan(self.plan.settings.heal_at, Key::WORLD, Happening::Heal);
         for (planned, request) in &self.plan.requests {
             let send = Happening::Send { planned: *planned, made: None, nth: 1 };
             sim.plan(request.at, NTH.key2(*planned, 1), send);
@@ -72,7 +74,6 @@ impl QueueWorld {
         for crash in &self.plan.crashes {
             sim.plan(crash.at, Key::WORLD, Happening::Crash { isolate: crash.isolate });
         }
-        sim.plan(self.plan.settings.heal_at, Key::WORLD, Happening::Heal);
     }
 
     /// The run is over: the last look.

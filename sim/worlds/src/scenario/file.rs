@@ -33,9 +33,11 @@ impl Scenario {
         let is_queue = text_at(text, "machine").is_some_and(|machine| machine == Machine::Queue.key());
         let machine = if is_queue { Machine::Queue } else { Machine::Object };
         let (mut head, document) = read(schema(machine), text)?;
-        if machine == Machine::Queue
-            && let Some(conflict) = queue::Plan::of(&document).crash_of_none()
-        {
+        let conflict = match machine {
+            Machine::Queue => queue::Plan::of(&document).crash_of_none(),
+            Machine::Object | Machine::Shell => Plan::fault_in_calm(&document),
+        };
+        if let Some(conflict) = conflict {
             return Err(conflict_at(schema(machine), text, &conflict));
         }
         let about = head.remove("about").unwrap_or_default();
