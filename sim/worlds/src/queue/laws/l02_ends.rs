@@ -1,9 +1,9 @@
 //! Every request whose send was acknowledged ends: once faults have ceased, soon after its expiry.
 //!
 //! Soon is: but for the time that the platform keeps it, because of the queue's own delays or because no isolate has
-//! room. Excused is exactly this: the platform deleted every copy of it (after the queue's `max_retries` without a dead-letter
-//! queue, after the dead-letter queue's own, or at the end of the retention), or its bytes can never be read. The laws
-//! S11 and Q3 see to it that no consumer brings that about without a reason.
+//! room. Excused is exactly this: the platform deleted every copy of it (after the queue's `max_retries` without a
+//! dead-letter queue, after the dead-letter queue's own, or at the end of the retention), or its bytes can never be read.
+//! The laws S11 and Q3 see to it that no consumer brings that about without a reason.
 
 use super::{
     Law, ensure,
