@@ -2,8 +2,7 @@
 
 use super::{Document, Minimised, Schema, Tried, decision_lines, minimise};
 use crate::{
-    decide::Decisions,
-    decide::MISUSE,
+    decide::{Decisions, MISUSE},
     engine::{Breaks, Line, Recorder, Sim, World, panic_text},
 };
 use std::{
