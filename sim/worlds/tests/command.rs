@@ -99,3 +99,28 @@ fn wrong_input_is_one_line_and_exit_code_2() {
         assert!(said.starts_with("error: ") && said.contains(names), "{arguments:?}: {said}");
     }
 }
+
+/// Every run of a small plan that differs from its plain one in a decision.
+#[test]
+fn a_search_of_deviations_says_whether_it_is_complete() {
+    let whole = run(&["explore", "--deviations", "1"]);
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+    assert!(text(&whole.stdout).ends_with("complete: every such run was made, and no law is broken\n"));
+    let few = run(&["explore", "--deviations", "1", "--runs", "20"]);
+    assert_eq!(few.status.code(), Some(0));
+    assert!(text(&few.stdout).contains("NOT complete: there are more runs"), "{}", text(&few.stdout));
+
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("drawn.toml");
+    assert!(fs::write(&file, "seed = 1\n").is_ok());
+    let file = file.display().to_string();
+    for (arguments, why) in [
+        (&["--deviations", "1", "--requests", "2"][..], "cannot be used with '--requests <REQUESTS>'"),
+        (&["--plan", &file], "were not provided: --deviations <K>"),
+        (&["--deviations", "1", "--plan", &file], "seed: nothing is drawn in this search, so it has no meaning here"),
+        (&["--deviations", "1", "--plan", "no such file"], "no such file: "),
+    ] {
+        let refused = run(&[&["explore"], arguments].concat());
+        assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(text(&refused.stderr).contains(why), "{arguments:?}: {}", text(&refused.stderr));
+    }
+}

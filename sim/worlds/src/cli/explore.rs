@@ -1,10 +1,14 @@
 //! `cargo sim explore`: every schedule of a small scope; or one path again.
 
-use super::output::{code, print};
+use super::{
+    deviations,
+    output::{code, print},
+};
 use clap::Args;
+use durable_sim::plan::text_at;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
-    bugs::planted,
+    bugs::{Machine, planted},
     explore::{
         Kinds, ProxySpace, Scope, Trace, read_path, retrace,
         search::{Bounds, End, Found, search},
@@ -75,11 +79,38 @@ pub(super) struct ExploreArgs {
     jobs: Option<u16>,
     /// Write the path to what is broken to this file, an action a line.
     #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
     /// Take the path in this file again, instead of a search.
     #[arg(long, value_name = "FILE")]
     path: Option<PathBuf>,
+    /// Not every schedule of a scope, but every run of a plan that differs from its plain one in at most so many
+    /// decisions, each with both bounds of its values at least. Two are enough for most bugs.
+    #[arg(long, value_name = "K", conflicts_with_all = SCOPE)]
+    deviations: Option<usize>,
+    /// The plan: a scenario file without a seed, of the object or the queue. By default one of two requests.
+    #[arg(long, value_name = "FILE", requires = "deviations")]
+    pub(super) plan: Option<PathBuf>,
+    /// Stop after so many runs.
+    #[arg(long, default_value_t = 10_000_000, requires = "deviations", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) runs: u64,
 }
+
+/// The options of a scope, which a plan has none of.
+const SCOPE: [&str; 13] = [
+    "requests",
+    "slots",
+    "attempts",
+    "crashes",
+    "faults",
+    "kinds",
+    "timeout_ms",
+    "at_most_once",
+    "exact",
+    "depth",
+    "states",
+    "jobs",
+    "path",
+];
 
 impl ExploreArgs {
     pub(super) const fn scope(&self) -> Scope {
@@ -96,6 +127,13 @@ impl ExploreArgs {
         }
     }
 
+    /// Whose runs these are: a plan says it.
+    pub(super) fn machine(&self) -> Machine {
+        let text = self.plan.as_ref().and_then(|file| fs::read_to_string(file).ok());
+        let machine = text.and_then(|text| text_at(&text, "machine"));
+        if machine.is_some_and(|machine| machine == Machine::Queue.key()) { Machine::Queue } else { Machine::Object }
+    }
+
     /// Takes the path in this text again: what it comes to, line by line, and the exit code.
     pub(super) fn again(&self, text: &str) -> Result<(String, ExitCode), String> {
         let trace = retrace(&ProxySpace::new(self.scope()), &read_path(text)?)?;
@@ -104,6 +142,9 @@ impl ExploreArgs {
 }
 
 pub(super) fn run(args: &ExploreArgs) -> ExitCode {
+    if let Some(most) = args.deviations {
+        return deviations::run(args, most);
+    }
     match &args.path {
         Some(file) => take_again(args, file),
         None => explore(args, &ProxySpace::new(args.scope())),

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "lenses")]
 mod checks;
+mod deviations;
 mod explore;
 #[cfg(feature = "lenses")]
 mod generic;
@@ -243,7 +244,7 @@ fn run_command(cli: Cli) -> ExitCode {
 }
 
 /// The machine that a command runs, if it is one.
-const fn runs(command: &Command) -> Option<table::Machine> {
+fn runs(command: &Command) -> Option<table::Machine> {
     use table::Machine::{Object, Queue};
     match command {
         Command::Run(RunArgs { machine, .. })
@@ -252,7 +253,8 @@ const fn runs(command: &Command) -> Option<table::Machine> {
             Machine::Object => Some(Object),
             Machine::Queue => Some(Queue),
         },
-        Command::Explore(_) | Command::Verify(_) => Some(Object),
+        Command::Explore(args) => Some(args.machine()),
+        Command::Verify(_) => Some(Object),
         // Its file says it.
         Command::Scenario(_) => None,
         #[cfg(feature = "lenses")]

@@ -5,11 +5,13 @@
 //! decisions, each at its place. Whatever it leaves out does not happen, or has the least or the first of its values; no
 //! seed is involved, unless it names one. `scenarios/README.md` lists all keys.
 
+mod deviate;
 mod file;
 mod says;
 mod shown;
 mod shrink;
 
+pub use deviate::deviate;
 pub use file::{Scenario, schema};
 pub use says::{law_says, readable, to_first_break, told};
 pub use shown::Shown;
