@@ -1,6 +1,5 @@
 //! Whatever a document of the queue may say, the consumer keeps its laws: each value is taken to its bounds, alone and with
 //! others.
-#![allow(missing_docs, reason = "a test")]
 
 use durable_sim::{
     Draws, Field, Place, Recorder, Table, Value,

@@ -1,6 +1,5 @@
 //! Each key of a document of the object at its bounds: whatever is declared runs, and no law of the sound machine breaks.
-//! For the queue `queue_bounds.rs` does so.
-#![allow(missing_docs, reason = "a test")]
+//! For the queue `queue.rs` does so.
 
 use durable_sim::{
     Field, Kind, Recorder, Table, Value,
