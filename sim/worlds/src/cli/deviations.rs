@@ -2,7 +2,7 @@
 
 use super::{
     explore::ExploreArgs,
-    output::{code, print},
+    output::{code, print, print_and_keep},
 };
 use durable_sim::plan::{Budget, Searched};
 use indicatif::HumanCount;
@@ -45,18 +45,9 @@ fn search(args: &ExploreArgs, most: usize, scenario: &Scenario) -> ExitCode {
     let Some(broken) = broken else { return print(&text, ExitCode::SUCCESS) };
     text.push_str(&format!("\n{}\n", broken.to_text()));
     text.extend(told(&broken.run()).into_iter().map(|line| format!("{line}\n")));
-    let Some(file) = &args.output else { return print(&text, code(true)) };
-    let written = fs::write(file, broken.to_text());
-    if written.is_ok() {
-        text.push_str(&format!("run it with: cargo sim scenario {}\n", file.display()));
-    }
-    let exit = print(&text, code(true));
-    match written {
-        Ok(()) => exit,
-        Err(error) => {
-            eprintln!("error: --output {}: {error}", file.display());
-            ExitCode::from(2)
-        }
+    match &args.output {
+        None => print(&text, code(true)),
+        Some(file) => print_and_keep(text, file, &broken.to_text()),
     }
 }
 

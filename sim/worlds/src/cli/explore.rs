@@ -2,7 +2,7 @@
 
 use super::{
     deviations,
-    output::{code, print},
+    output::{code, print, print_and_keep},
 };
 use clap::Args;
 use durable_sim::plan::text_at;
@@ -181,18 +181,7 @@ fn explore(args: &ExploreArgs, space: &ProxySpace) -> ExitCode {
         }
         Some(file) => {
             let head = format!("# {}\n{}", command(args), said(&counterexample.broken));
-            let written = fs::write(file, head + &path);
-            if written.is_ok() {
-                text.push_str(&format!("run it with: cargo sim scenario {}\n", file.display()));
-            }
-            let exit = print(&text, code(true));
-            match written {
-                Ok(()) => exit,
-                Err(error) => {
-                    eprintln!("error: --output {}: {error}", file.display());
-                    ExitCode::from(2)
-                }
-            }
+            print_and_keep(text, file, &(head + &path))
         }
     }
 }

@@ -2,7 +2,9 @@
 //! since what it found is lost.
 
 use std::{
+    fs,
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -14,6 +16,22 @@ pub(super) fn print(text: &str, found: ExitCode) -> ExitCode {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => found,
         Err(error) => {
             eprintln!("error: cannot write what was found: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Writes what a broken law leaves to the file of `--output`, and prints what was found, and how the file is run.
+pub(super) fn print_and_keep(mut found: String, file: &Path, kept: &str) -> ExitCode {
+    let written = fs::write(file, kept);
+    if written.is_ok() {
+        found.push_str(&format!("run it with: cargo sim scenario {}\n", file.display()));
+    }
+    let exit = print(&found, code(true));
+    match written {
+        Ok(()) => exit,
+        Err(error) => {
+            eprintln!("error: --output {}: {error}", file.display());
             ExitCode::from(2)
         }
     }
