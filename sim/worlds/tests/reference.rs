@@ -1,5 +1,5 @@
 //! The machine against a reference model: generated operations and faults run on a small platform, and each reply,
-//! fetch, callback, abort, row and alarm is compared with what a few plain lists predict. The `core_*` tests hold laws
+//! fetch, callback, abort, row and alarm is compared with what a few plain lists predict. The tests of the core hold laws
 //! one by one; this says of each step everything that must follow.
 
 #![allow(clippy::unwrap_used, missing_docs)]

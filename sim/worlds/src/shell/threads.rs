@@ -44,7 +44,12 @@ impl Thread {
 impl Threads {
     /// Starts a task; `at_once`: before whoever spawns it goes on.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static, at_once: bool) {
-        let thread = Arc::new(Thread(Mutex::new((Some(Box::pin(task)), None))));
+        // Not generic from here on: madsim's tasks are large, and one kind of them is enough to compile.
+        self.start(Box::pin(task), at_once);
+    }
+
+    fn start(&self, task: Task, at_once: bool) {
+        let thread = Arc::new(Thread(Mutex::new((Some(task), None))));
         self.0.lock().unwrap().push(Arc::downgrade(&thread));
         if at_once {
             thread.go_on();

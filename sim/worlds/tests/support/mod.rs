@@ -1,4 +1,4 @@
-//! What the `core_*` tests share: a host in memory, generated operations, and the laws that are checked after each
+//! What the tests of the core share: a host in memory, generated operations, and the laws that are checked after each
 //! turn. It is a second opinion: of the simulator it uses only how calls and answers are generated.
 
 // Each test binary uses its own part.

@@ -7,7 +7,7 @@ mod tests_of_core;
 
 pub use hunt::{Catch, Hunted, NO_MUTANT, hunt, look};
 pub use survivors::{Explained, Survivor, explained};
-pub use tests_of_core::TESTS;
+pub use tests_of_core::BINARY;
 
 use crate::bugs::{self, Bug, GENERIC};
 use durable_sim::planter::{
@@ -50,6 +50,6 @@ pub fn build(all: &[Imported]) -> Result<(PlantedCopy, BTreeMap<String, String>)
     let planter = Planter::given(bugs::root(), mutants, bugs::root().join(FOLDER));
     let program = "proxy-fetch-sim";
     let mut cargo = vec!["--package", program, "--features", "lenses", "--bin", program, "--profile", "release"];
-    cargo.extend(TESTS.iter().flat_map(|test| ["--test", test]));
+    cargo.extend(["--test", BINARY]);
     planter.build_what_compiles(&Build { program, cargo: &cargo, rustflags: &["--cfg", "madsim"] })
 }

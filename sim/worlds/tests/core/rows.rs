@@ -1,17 +1,13 @@
 //! The stored format: a golden per row kind, field by field, and the round trip (law S24).
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod reviewed;
-mod support;
-
+use crate::support::bytes::{AnyPhase, AnyRequest, Form, fields, hex, unhex};
+use crate::{regressions, reviewed, support};
 use proptest::prelude::*;
 use proxy_fetch::{
     Callback, Config, Failure, FinishedRow, Key, Machine, Meta, ObjectCallback, Options, Outcome, Payload, Phase,
     Policy, Record, RequestId, RequestRow, Row, RowError, Table, Timestamp, Ulid,
 };
 use std::fmt::Write as _;
-use support::bytes::{AnyPhase, AnyRequest, Form, fields, hex, unhex};
 
 const TIME: Timestamp = Timestamp(1_767_225_600_000);
 const ID: Ulid = Ulid::from_parts(1_767_225_600_000, 42);

@@ -1,10 +1,8 @@
 //! Properties of the machine over generated sequences of everything that may happen to a host: all laws are looked at
 //! in each sequence, and a failure names the first that breaks. The harness is in `support`.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
+use crate::support::{ops::plans, world::World};
+use crate::{regressions, support};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{TestError, TestRunner},
@@ -14,7 +12,6 @@ use proxy_fetch_sim::{
     scenario::readable,
 };
 use std::collections::BTreeMap;
-use support::{ops::plans, world::World};
 
 /// All laws, and the machine's own invariants, after each turn of each sequence.
 fn every_law_holds(spoils: bool) {
@@ -28,7 +25,7 @@ fn every_law_holds(spoils: bool) {
         Err(TestError::Fail(reason, _)) => {
             let text = readable(&reason.to_string());
             let headline = text.lines().next().unwrap_or_default().to_owned();
-            let repeat = "repeat it with: cargo test --test core_machine (the case is in proptest-regressions)";
+            let repeat = "repeat it with: cargo test --test core machine:: (the case is in proptest-regressions)";
             tell_once(&headline, &format!("{}\n\n{repeat}\n", shortened(&text, MAX_LINES - 2)));
         }
         Err(TestError::Abort(reason)) => panic!("no sequences were generated: {reason}"),

@@ -1,9 +1,6 @@
 //! What leaves: headers, redirects, addresses, and where callbacks may go (laws S16, S18, S22).
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
+use crate::{regressions, support};
 use proptest::prelude::*;
 use proxy_fetch::{
     AfterHead, AllowedCallback, Callback, Caller, Config, Effect, Event, Failure, Hop, Machine, Output, Payload, Reply,

@@ -1,9 +1,6 @@
 //! Properties of the pure functions: backoff, Retry-After, ULIDs, options.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
+use crate::{regressions, support};
 use proptest::prelude::*;
 use proxy_fetch::{
     Alarm, Options, Policy, RetryAfter, Timestamp, Ulid, accepted_at, backoff_ms, expires_at, limits, next_ulid,

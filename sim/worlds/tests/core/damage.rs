@@ -1,20 +1,16 @@
 //! Single rows and clocks that no sound host brings about, and that must not break an object all the same (laws S13,
 //! S17, S20, S23). Each is the smallest case of its kind.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
+use crate::support::{
+    any::TIME,
+    bytes::{AnyPhase, AnyRequest},
+    rig::{Rig, small},
+};
 use proxy_fetch::{
     CallbackResult, Caller, Effect, Event, FetchResult, FinishedRow, Key, Meta, Outcome, Phase, Record, Request,
     RequestId, Table, Timestamp, Ulid, Wake,
 };
 use std::collections::BTreeMap;
-use support::{
-    any::TIME,
-    bytes::{AnyPhase, AnyRequest},
-    rig::{Rig, small},
-};
 
 fn enqueue(name: &str, entropy: u128) -> Event {
     let request = Request {

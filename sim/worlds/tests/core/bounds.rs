@@ -1,19 +1,15 @@
 //! Bounds under saturation (laws S12, S15, L2): far more work than fits, bounded in each step, and all of it ends.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
+use crate::support::{
+    host::Mem,
+    ops::Profile,
+    world::{BEGIN, allowing, request},
+};
 use proxy_fetch::{
     Attempt, CallbackResult, Caller, Config, Effect, Event, Failure, FetchResult, Machine, Outcome, Output, Phase,
     RefusalKind, Reply, RestoreError, Store, Timestamp, Ulid, Wake, limits,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use support::{
-    host::Mem,
-    ops::Profile,
-    world::{BEGIN, allowing, request},
-};
 
 const PLAIN: Profile = Profile { options: DEFAULT, has_callback: true, body: false };
 const QUIET: Profile = Profile { options: DEFAULT, has_callback: false, body: false };

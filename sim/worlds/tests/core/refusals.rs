@@ -1,15 +1,11 @@
 //! What a caller is told: every refusal in one list, for a reviewer to read, and that a refused call stores nothing.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod reviewed;
-mod support;
-
+use crate::reviewed;
+use crate::support::world::BEGIN;
 use proxy_fetch::{
     AllowedCallback, Callback, Caller, Config, Effect, Event, Machine, ObjectCallback, Options, Output, Reply, Request,
     RequestId, RestoreError, Timestamp, limits,
 };
-use support::world::BEGIN;
 
 fn valid() -> Request {
     Request {

@@ -1,17 +1,14 @@
 //! `step` is total (laws S13, S24): whatever comes in and whatever is stored, nothing panics, nothing sticks, and
-//! memory stays a shadow of storage. `core_damage` has the smallest rows that once broke this.
+//! memory stays a shadow of storage. `damage` has the smallest rows that once broke this.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod support;
-
-use proptest::prelude::*;
-use proxy_fetch::{Config, Event, Key, Machine, RestoreError, Row, Table, Ulid};
-use std::collections::BTreeMap;
-use support::{
+use crate::support::{
     any::{TIME, any_event, any_events, any_rows},
     rig::{Rig, small},
 };
+use crate::{regressions, support};
+use proptest::prelude::*;
+use proxy_fetch::{Config, Event, Key, Machine, RestoreError, Row, Table, Ulid};
+use std::collections::BTreeMap;
 
 proptest! {
     #![proptest_config(support::config(regressions!("core_total"), 500))]
