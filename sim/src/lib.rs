@@ -10,14 +10,22 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "plans")]
+pub mod campaign;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod decide;
 pub mod engine;
+#[cfg(feature = "plans")]
+pub mod finding;
 #[cfg(feature = "plans")]
 mod nearest;
 #[cfg(feature = "plans")]
 pub mod plan;
 #[cfg(feature = "mutants")]
 pub mod planter;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 
 pub use decide::{
@@ -25,8 +33,9 @@ pub use decide::{
     Point, Script, Subject, Table, Time, Value, Valued, Whole, Words,
 };
 pub use engine::{
-    Breaks, CallError, Commit, Eviction, Fault, Faults, InstanceId, Line, Minimiser, NoObject, Object, ObjectId,
-    Recorder, Sim, Sizes, TimeUp, Turn, World, ddmin, effort, panic_text, smallest, try_ddmin, try_smallest,
+    Breaks, CallError, Commit, Coverage, Eviction, Fault, Faults, Grid, InstanceId, Law, Line, Mark, Minimiser,
+    NoObject, Object, ObjectId, Recorder, Sim, Sizes, TimeUp, Turn, World, ddmin, effort, panic_text, smallest,
+    try_ddmin, try_smallest,
 };
 #[cfg(feature = "plans")]
 pub use nearest::nearest;

@@ -1,6 +1,7 @@
 //! The platform's faults: what may go wrong, how often, and until when.
 
 use super::{Chance, Micros};
+use crate::decide::Draw;
 use std::fmt;
 
 /// A fault: something that goes wrong, by its name. A world declares its own where they happen.
@@ -59,6 +60,32 @@ impl Fault {
     pub const CLOCK_MOVES: Self = Self::new("clock moves", "the clock goes back");
     /// Too many connections are open.
     pub const CONNECTIONS_FULL: Self = Self::new("connections full", "no connection is free");
+
+    /// The names of those that the platform brings about by itself, as the rows of a [`Grid`](super::Grid).
+    pub const PLATFORM: &'static [&'static str] = &[
+        Self::CRASH.name,
+        Self::CRASH_BEFORE_COMMIT.name,
+        Self::COMMIT_FAILS.name,
+        Self::COMMIT_SLOW.name,
+        Self::EXCEPTION.name,
+        Self::EVICTION.name,
+        Self::GHOST_RESTART.name,
+        Self::ISOLATE_KILLED.name,
+        Self::ALARM_LATE.name,
+        Self::ALARM_TWICE.name,
+        Self::ALARM_STALE.name,
+        Self::ALARM_FAILS.name,
+        Self::ALARM_HANGS.name,
+        Self::ALARM_STUCK.name,
+        Self::ALARM_INTERLEAVED.name,
+        Self::CLOCK_MOVES.name,
+    ];
+
+    /// For such a [`Grid`](super::Grid): why a fault that [`Faults::drawn`] leaves out cannot be.
+    #[must_use]
+    pub fn not_drawn(name: &str, _: &str) -> Option<&'static str> {
+        (name == Self::ALARM_STUCK.name).then_some("not drawn")
+    }
 }
 
 impl fmt::Display for Fault {
@@ -124,6 +151,32 @@ pub struct Faults {
     pub alarm_stuck: Chance,
     /// At each construction: the new host's clock is up to this many ms off, either way.
     pub clock_skew_ms: u64,
+}
+
+impl Faults {
+    /// About half of the faults that every durable object has to survive, each at one occasion in ten: those that keep the
+    /// promise that an alarm runs at least once.
+    #[must_use]
+    pub fn drawn(draw: &mut Draw) -> Self {
+        let mut rate = || draw.pick(&[Chance::NEVER, Chance::percent(10)]);
+        Self {
+            crash_after_commit: rate(),
+            crash_before_commit: rate(),
+            commit_fails: rate(),
+            commit_slow: rate(),
+            exception: rate(),
+            ghost_restart: rate(),
+            constructor_throws: rate(),
+            alarm_late: rate(),
+            alarm_twice: rate(),
+            alarm_stale: rate(),
+            alarm_fails: rate(),
+            alarm_hangs: rate(),
+            eviction: draw.pick(&[Eviction::Never, Eviction::Busy]),
+            clock_skew_ms: draw.pick(&[0, 2_000]),
+            ..Self::default()
+        }
+    }
 }
 
 /// The platform's sizes.

@@ -6,7 +6,7 @@
 //!
 //! The platform's rules and the faults that it injects are those of Cloudflare's Durable Objects, each within its
 //! guarantee; [`Faults`] says which. `sim/GUIDE.md` simulates an object step by step, and
-//! `sim/examples/lock` is a whole one.
+//! `sim/lock` is a whole one.
 //!
 //! | item | what it is |
 //! |---|---|
@@ -21,6 +21,8 @@
 //! | [`Decisions`](crate::Decisions) | what is decided in a run: drawn, recorded and played |
 //! | [`points`] | where the engine decides, and what: all that goes wrong with the platform |
 //! | [`Recorder`], [`Line`] | the digest of a run, and its trace |
+//! | [`Law`], [`Sim::always`], [`Sim::eventually`] | what must hold |
+//! | [`Mark`], [`Sim::sometimes`], [`Grid`], [`Sim::count`] | what a run came to: its coverage |
 //! | [`ddmin`], [`smallest`], [`Minimiser`] | shrink what fails |
 //!
 //! # The order of a turn
@@ -86,11 +88,14 @@
 //! | too many calls in a second | [`Sim::call`], by [`Sizes::calls_per_second`] | |
 
 mod alarm;
+mod coverage;
 mod faults;
 mod instance;
 mod law;
 mod minimise;
 mod object;
+#[cfg(feature = "plans")]
+mod panics;
 mod platform;
 pub mod points;
 mod queue;
@@ -99,10 +104,13 @@ mod shrink;
 mod state;
 mod trace;
 
+pub use coverage::{Coverage, Grid, Mark};
 pub use faults::{Eviction, Fault, Faults, Sizes};
-pub use law::{Breaks, panic_text};
+pub use law::{Breaks, Law, panic_text};
 pub use minimise::{Minimiser, TimeUp, effort};
 pub use object::{NoObject, Object, Turn, World};
+#[cfg(feature = "plans")]
+pub(crate) use panics::caught;
 pub use platform::{CallError, InstanceId, ObjectId, Sim};
 pub use shrink::{ddmin, smallest, try_ddmin, try_smallest};
 pub use state::Commit;

@@ -1,7 +1,8 @@
 //! A run: its time, its objects, what will happen; and what a world may ask of it.
 
 use super::{
-    Breaks, Commit, Faults, Micros, Object, Recorder, SECOND, Sizes, World,
+    Breaks, Commit, Coverage, Faults, Micros, Object, Recorder, SECOND, Sizes, World,
+    law::Promised,
     queue::Queue,
     state::{Happening, Hosted},
 };
@@ -60,6 +61,10 @@ pub struct Sim<W: World> {
     pub(super) is_full: bool,
     /// The first broken law.
     pub(super) broken: Option<Breaks>,
+    /// What must happen yet, and when the first of it is due.
+    pub(super) promised: Vec<Promised>,
+    pub(super) promised_until: Micros,
+    pub(super) coverage: Coverage,
     /// What is being done is due to this.
     pub(super) cause: Key,
     /// How often a place was come to.
@@ -87,6 +92,9 @@ impl<W: World> Sim<W> {
             looks: 0,
             is_full: false,
             broken: None,
+            promised: Vec::new(),
+            promised_until: Micros::MAX,
+            coverage: Coverage::default(),
             cause: Key::WORLD,
             times: FxHashMap::default(),
         }

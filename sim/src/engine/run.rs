@@ -34,6 +34,12 @@ impl<W: World> Sim<W> {
             {
                 continue;
             }
+            if at > self.promised_until {
+                self.look_at_promises(Some(at));
+                if self.stopped {
+                    break;
+                }
+            }
             self.now = at;
             self.recorder.steps += 1;
             self.recorder.mix(at);

@@ -1,7 +1,10 @@
 //! A document: what a run is made of, as data.
 
 use super::{Fields, List};
-use crate::decide::{Decisions, Script, Table};
+use crate::{
+    decide::{Decisions, Draws, Script, Table},
+    engine::Faults,
+};
 use std::collections::BTreeMap;
 
 /// An item of a list: its list, and its number there.
@@ -27,6 +30,13 @@ impl Document {
     #[must_use]
     pub fn drawn(seed: u64) -> Self {
         Self { seed: Some(seed), ..Self::default() }
+    }
+
+    /// The same with about half of the platform's faults: [`Faults::drawn`].
+    #[must_use]
+    pub fn drawn_with_faults(seed: u64) -> Self {
+        let faults = Faults::drawn(&mut Draws::new(seed).at("faults", 0));
+        Self { rates: faults.table(), ..Self::drawn(seed) }
     }
 
     /// How many items it has: those of its lists, its settings, and each decision.

@@ -1,15 +1,12 @@
 //! A world whose runs are documents: what is the same for all of them.
 
-use super::{Document, Minimised, Schema, Tried, decision_lines, minimise};
+use super::{Document, Fields, Minimised, Schema, Tried, decision_lines, minimise};
 use crate::{
     decide::{Decisions, MISUSE},
-    engine::{Breaks, Line, Recorder, Sim, World, panic_text},
+    engine::{Breaks, Faults, Grid, Law, Line, Mark, Recorder, Sim, Sizes, World, caught},
+    time::START_MS,
 };
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 /// A world, and what its runs are made of.
 ///
@@ -18,6 +15,22 @@ use std::{
 pub trait Simulation {
     /// The world.
     type World: World;
+
+    /// Its name, where there are several.
+    const NAME: &'static str = "world";
+
+    /// What its laws promise. Those of every world are promised too: [`Simulation::COMES_TO_REST`] and
+    /// [`Simulation::NEVER_PANICS`].
+    const LAWS: &'static [&'static Law] = &[];
+
+    /// What should happen now and then.
+    const MARKS: &'static [&'static Mark] = &[];
+
+    /// What is counted besides.
+    const GRIDS: &'static [&'static Grid] = &[];
+
+    /// The ways to draw a run, the usual one first.
+    const PROFILES: &'static [&'static str] = &["swarm"];
 
     /// What its documents can have.
     const SCHEMA: &'static Schema;
@@ -30,6 +43,15 @@ pub trait Simulation {
 
     /// The law that a panic breaks, the object's or the world's.
     const NEVER_PANICS: &'static str = "nothing panics";
+
+    /// What an exhaustive search goes through unless it is told another plan: the text of a small scenario file.
+    const PLAN: &'static str = "";
+
+    /// Names of decisions that stay plain in such a search: what the object need not survive.
+    const NOT_SURVIVED: &'static [&'static str] = &[];
+
+    /// Draws in this way from now on, one of [`Simulation::PROFILES`].
+    fn set_profile(&mut self, _profile: &'static str) {}
 
     /// What this seed draws before the run. Its [`Document::seed`] is set, so that the run draws the rest.
     fn draw(&self, seed: u64) -> Document;
@@ -46,6 +68,11 @@ pub trait Simulation {
     /// The last look, if no law is broken, when nothing is left to happen, the world has stopped the run, or it does not
     /// come to rest: that it does is a law of every world.
     fn end(&self, _sim: &mut Sim<Self::World>, _world: &mut Self::World, _at_rest: bool) {}
+
+    /// The state at the end of a run that was cut off, in lines, for people.
+    fn state(&self, _run: &Run<Self::World>) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Runs a document.
     #[cfg_attr(debug_assertions, track_caller)]
@@ -76,13 +103,12 @@ pub trait Simulation {
 
     /// Runs what has begun, for so many steps at the most.
     fn run_begun(&self, mut sim: Sim<Self::World>, mut world: Self::World, most: u64) -> Run<Self::World> {
-        let done = catch_unwind(AssertUnwindSafe(|| self.go(&mut sim, &mut world, most)));
-        if let Err(panic) = done {
-            // It is no finding about an object that its world is not put together rightly.
-            if panic_text(&*panic).starts_with(MISUSE) {
-                resume_unwind(panic);
-            }
-            sim.break_law(Self::NEVER_PANICS, format!("panic: {}", panic_text(&*panic)));
+        if let Err(panic) = caught(|| self.go(&mut sim, &mut world, most)) {
+            sim.break_law(Self::NEVER_PANICS, format!("panic: {panic}"));
+        }
+        #[cfg(debug_assertions)]
+        if let Some(what) = Self::undeclared(&sim) {
+            panic!("{MISUSE}{what}");
         }
         Run { sim, world }
     }
@@ -93,6 +119,9 @@ pub trait Simulation {
         // A run that was to be cut off before it came to rest has no end.
         let is_cut_off = !at_rest && sim.recorder.steps >= most && most < Self::MAX_STEPS;
         if sim.broken().is_none() && !is_cut_off {
+            if at_rest {
+                sim.look_at_promises(None);
+            }
             self.end(sim, world, at_rest);
         }
         if !at_rest && sim.recorder.steps >= Self::MAX_STEPS {
@@ -147,6 +176,23 @@ pub trait Simulation {
         Some(Difference { step: steps + 1, one: line(&one), other: line(&other) })
     }
 
+    /// What the run broke or counted and this does not declare, in words.
+    fn undeclared(sim: &Sim<Self::World>) -> Option<String> {
+        let laws =
+            || [Self::COMES_TO_REST, Self::NEVER_PANICS].into_iter().chain(Self::LAWS.iter().map(|law| law.name));
+        let law = sim
+            .broken()
+            .map(|breaks| breaks.law)
+            .filter(|law| !Self::LAWS.is_empty() && !laws().any(|name| name == *law));
+        let mark =
+            sim.coverage().marks().find(|(mark, _)| !Self::MARKS.iter().any(|known| std::ptr::eq(*known, *mark)));
+        let grid =
+            sim.coverage().grids().find(|(grid, _)| !Self::GRIDS.iter().any(|known| std::ptr::eq(*known, *grid)));
+        let law = law.map(|law| format!("the law \"{law}\" is not among LAWS"));
+        let mark = mark.map(|(mark, _)| format!("the mark \"{}\" is not among MARKS", mark.says));
+        law.or(mark).or_else(|| grid.map(|(grid, _)| format!("the grid \"{}\" is not among GRIDS", grid.name)))
+    }
+
     /// What came of a run.
     fn tried(run: &Run<Self::World>) -> Tried {
         let (unplayed, asked) = (run.sim.decisions.unplayed(), run.sim.decisions.asked());
@@ -155,6 +201,13 @@ pub trait Simulation {
 }
 
 impl<W: World> Sim<W> {
+    /// A run of this document as it begins, without objects: its faults are those of the document's rates
+    /// ([`Faults::FIELDS`](super::Fields::FIELDS)), the platform's sizes are the usual ones, and it is [`START_MS`].
+    #[must_use]
+    pub fn of(document: &Document, decisions: Decisions, recorder: Recorder) -> Self {
+        Self::new(decisions, START_MS, Faults::of_table(&document.rates), Sizes::default(), recorder)
+    }
+
     /// What whoever wrote the document of the run should know, a line each: what it says and the run did not do. A run
     /// that breaks a law may end before it comes to all.
     #[must_use]

@@ -367,7 +367,8 @@ fn a_document_of_another_world_is_no_broken_law() {
 fn a_panic_of_the_object_breaks_a_law() {
     let runs = Runs { message: "panic", ..Runs::default() };
     let breaks = runs.run(&runs.draw(1), Recorder::default()).breaks().cloned();
-    assert_eq!(breaks.map(|breaks| (breaks.law, breaks.what)), Some(("nothing panics", "panic: a mistake".into())));
+    let what = format!("panic: a mistake ({}:", file!());
+    assert!(breaks.is_some_and(|breaks| breaks.law == "nothing panics" && breaks.what.starts_with(&what)));
     let small = runs.minimise(&runs.draw(1), Duration::from_secs(10)).map(|small| small.document.items());
     assert_eq!(small, Ok(1));
     let sound = Runs::default();

@@ -1,0 +1,256 @@
+//! Campaigns: many seeds on all cores, what they reached and what they broke.
+//!
+//! Whatever happens to the process, a seed that broke a law or ended it is known: [`Listener::found`] is told the moment a
+//! law is broken, a run that takes too long is named, and the seeds that run stand in files ([`Campaign::running`]).
+
+mod running;
+mod watch;
+
+pub use running::{Left, left_running};
+
+use crate::{
+    engine::{Breaks, Coverage, Recorder},
+    plan::Simulation,
+    time::Micros,
+};
+use running::Running;
+use std::{
+    collections::BTreeMap,
+    num::NonZero,
+    path::PathBuf,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+use watch::Watch;
+
+/// Of so many seeds one is run twice, and must do the same.
+const REPEATED: u64 = 50;
+
+/// Which seeds are run, and how.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// The first seed.
+    pub start: u64,
+    /// How many seeds, 1 or more.
+    pub seeds: u64,
+    /// Threads, 1 or more.
+    pub jobs: usize,
+    /// Whether it ends at the first broken law.
+    pub fail_fast: bool,
+    /// It ends when so many seeds in a row have reached nothing new.
+    pub nothing_new: Option<u64>,
+    /// A run that takes longer is named to the listener, which may end the process: a thread cannot be ended.
+    pub slow: Duration,
+    /// The folder for the seeds that run, a file for each thread; without one a seed that ends the process is not known.
+    pub running: Option<PathBuf>,
+}
+
+impl Default for Campaign {
+    /// 1,000 seeds from 0, on all cores; a run is slow after a minute.
+    fn default() -> Self {
+        Self {
+            start: 0,
+            seeds: 1_000,
+            jobs: thread::available_parallelism().map_or(1, NonZero::get),
+            fail_fast: false,
+            nothing_new: None,
+            slow: Duration::from_secs(60),
+            running: None,
+        }
+    }
+}
+
+/// Who is told of a campaign while it runs.
+pub trait Listener: Sync {
+    /// A law is broken.
+    fn found(&self, _finding: &Finding) {}
+
+    /// So many seeds are done.
+    fn done(&self, _seeds: u64) {}
+
+    /// The run of this seed takes longer than [`Campaign::slow`]. It may never end, so the listener should end the process.
+    fn slow(&self, _seed: u64) {}
+}
+
+/// Nobody is told.
+impl Listener for () {}
+
+/// A seed that broke a law.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The seed.
+    pub seed: u64,
+    /// The law.
+    pub breaks: Breaks,
+}
+
+/// The law that a seed's two runs are one. It is of every world.
+pub const REPEATS: &str = "a seed is one run";
+
+/// What a campaign found.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Steps of all runs.
+    pub steps: u64,
+    /// Simulated time of all runs.
+    pub simulated: Micros,
+    /// What they reached.
+    pub coverage: Coverage,
+    /// Those that broke a law, smallest seed first.
+    pub findings: Vec<Finding>,
+    /// Whether it ended because nothing new was reached.
+    pub nothing_new: bool,
+}
+
+impl Summary {
+    /// What it proves that so many seeds broke no law; `None`: one did.
+    ///
+    /// The rule of three: with 95 % confidence, what was not seen in n independent runs happens in fewer than 3 of n.
+    #[must_use]
+    pub fn proves(&self) -> Option<String> {
+        (self.findings.is_empty() && self.seeds > 0).then(|| match self.seeds {
+            0..=3 => "next to nothing: so few seeds".to_owned(),
+            seeds => format!("with 95 % confidence, fewer than one seed in {} breaks a law", seeds / 3),
+        })
+    }
+}
+
+/// What one run leaves to the summary.
+struct Ran {
+    steps: u64,
+    simulated: Micros,
+    coverage: Coverage,
+    finding: Option<Finding>,
+}
+
+fn run_seed<S: Simulation>(world: &S, seed: u64) -> Ran {
+    let document = world.draw(seed);
+    let run = world.run(&document, Recorder::default());
+    let mut breaks = run.breaks().cloned();
+    if breaks.is_none() && seed.is_multiple_of(REPEATED) {
+        let differs = world.differs_at(&document);
+        breaks = differs.map(|differs| Breaks { law: REPEATS, step: differs.step, what: differs.to_string() });
+    }
+    let finding = breaks.map(|breaks| Finding { seed, breaks });
+    let (steps, simulated) = (run.sim.recorder.steps, run.sim.now());
+    Ran { steps, simulated, coverage: run.sim.coverage().clone(), finding }
+}
+
+/// Runs it.
+///
+/// What it finds does not depend on the number of threads, unless it ends before its last seed.
+///
+/// # Errors
+/// In one line: no seeds, no threads, or the folder of what runs cannot be written to.
+pub fn run<S: Simulation + Sync>(world: &S, campaign: &Campaign, listener: &dyn Listener) -> Result<Summary, String> {
+    let Campaign { start, seeds, jobs, fail_fast, nothing_new, slow, ref running } = *campaign;
+    if seeds == 0 || jobs == 0 {
+        return Err("a campaign of no seeds, or on no threads, finds nothing".into());
+    }
+    if start.checked_add(seeds - 1).is_none() {
+        return Err(format!("there are no {seeds} seeds from {start} on"));
+    }
+    let running = running.as_ref().map(|folder| Running::new(folder, jobs)).transpose()?;
+    let watch = Watch::new(jobs);
+    let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let all = Mutex::new(Collected::new(S::MARKS, S::GRIDS, start, nothing_new));
+    let work = |job: usize| {
+        while !stop.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= seeds {
+                break;
+            }
+            let seed = start + number;
+            watch.begin(job, seed);
+            if let Some(running) = &running {
+                running.begin(job, seed);
+            }
+            let ran = run_seed(world, seed);
+            watch.end(job);
+            if let Some(finding) = &ran.finding {
+                listener.found(finding);
+            }
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_last = fail_fast && ran.finding.is_some();
+            if all.add(seed, ran) || is_last {
+                stop.store(true, Ordering::Relaxed);
+            }
+            drop(all);
+            listener.done(done.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+    };
+    let (over, is_over) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(|| watch.until(is_over, slow, |seed| listener.slow(seed)));
+        let workers: Vec<_> = (0..jobs).map(|job| scope.spawn(move || work(job))).collect();
+        let ended: Vec<_> = workers.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        drop(over);
+        // A panic there is a mistake in how the world is put together.
+        if let Some(panic) = ended.into_iter().find_map(Result::err) {
+            std::panic::resume_unwind(panic);
+        }
+    });
+    drop(running);
+    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner).summary())
+}
+
+/// What was found so far, in the order of the seeds.
+struct Collected {
+    summary: Summary,
+    /// Runs that are done before one of a smaller seed is.
+    early: BTreeMap<u64, Ran>,
+    next: u64,
+    most: Option<u64>,
+    /// Seeds in a row that reached nothing new.
+    row: u64,
+}
+
+impl Collected {
+    fn new(marks: &[&'static crate::Mark], grids: &[&'static crate::Grid], start: u64, most: Option<u64>) -> Self {
+        let coverage = Coverage::of(marks, grids);
+        let summary = Summary { seeds: 0, steps: 0, simulated: 0, coverage, findings: Vec::new(), nothing_new: false };
+        Self { summary, early: BTreeMap::new(), next: start, most, row: 0 }
+    }
+
+    /// Adds it; whether it is enough.
+    fn add(&mut self, seed: u64, ran: Ran) -> bool {
+        self.early.insert(seed, ran);
+        while let Some(ran) = self.early.remove(&self.next) {
+            if self.summary.nothing_new {
+                return true;
+            }
+            self.next += 1;
+            self.take(ran);
+        }
+        self.summary.nothing_new
+    }
+
+    fn take(&mut self, ran: Ran) {
+        let Ran { steps, simulated, coverage, finding } = ran;
+        self.summary.seeds += 1;
+        self.summary.steps += steps;
+        self.summary.simulated += simulated;
+        self.row = if self.summary.coverage.add(&coverage) == 0 { self.row + 1 } else { 0 };
+        self.summary.nothing_new |= self.most.is_some_and(|most| self.row >= most);
+        self.summary.findings.extend(finding);
+    }
+
+    fn summary(mut self) -> Summary {
+        // What had an end before its time is part of it too, unless it is over already.
+        while let Some((_, ran)) = self.early.pop_first().filter(|_| !self.summary.nothing_new) {
+            self.take(ran);
+        }
+        self.summary.findings.sort_by_key(|finding| finding.seed);
+        self.summary
+    }
+}
+
+#[cfg(test)]
+mod tests;

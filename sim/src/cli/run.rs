@@ -1,0 +1,202 @@
+//! `run` and `coverage`.
+
+use super::{
+    args::{Args, RunArgs},
+    output::{print, say},
+    running,
+};
+use crate::{
+    campaign::{Campaign, Finding, Listener, Summary},
+    finding::small,
+};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use std::{
+    fmt::Write,
+    process::{self, ExitCode},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+/// Findings that are told; the others are counted.
+const TOLD: usize = 10;
+/// The first of them is made small within this.
+const SHRINK_WITHIN: Duration = Duration::from_secs(10);
+
+/// What a campaign is run for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Verdict,
+    Coverage,
+}
+
+/// Tells of each finding at once, on stderr.
+struct Aloud<'a> {
+    args: &'a Args<'a>,
+    bar: ProgressBar,
+    told: AtomicUsize,
+}
+
+impl Listener for Aloud<'_> {
+    fn found(&self, Finding { seed, breaks }: &Finding) {
+        if self.told.fetch_add(1, Ordering::Relaxed) < TOLD {
+            let text = format!("seed {seed} breaks \"{}\" at step {}: {}", breaks.law, breaks.step, breaks.what);
+            let repeat = self.args.replay(*seed).unwrap_or_else(|error| error);
+            self.bar.suspend(|| say(&format!("{text}\n  repeat it with: {repeat}")));
+        }
+    }
+
+    fn done(&self, seeds: u64) {
+        if seeds.is_multiple_of(32) {
+            self.bar.set_position(seeds);
+        }
+    }
+
+    fn slow(&self, seed: u64) {
+        let repeat = self.args.replay(seed).unwrap_or_else(|error| error);
+        self.bar.finish_and_clear();
+        say(&format!("seed {seed} takes too long, and may have no end\n  repeat it with: {repeat} --at STEP"));
+        process::exit(1);
+    }
+}
+
+pub(super) fn run(args: &Args<'_>, asked: &RunArgs, wanted: Wanted) -> Result<ExitCode, String> {
+    let world = args.world()?;
+    let profile = args.profile(asked.profile.as_deref())?;
+    let folder = running()?;
+    let campaign = Campaign {
+        start: asked.start,
+        seeds: asked.seeds,
+        jobs: asked.jobs(),
+        fail_fast: asked.fail_fast,
+        nothing_new: asked.nothing_new,
+        slow: Duration::from_secs(asked.slow),
+        running: Some(folder),
+    };
+    // Only drawn on a terminal.
+    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} seeds, {per_sec}, {eta} left");
+    let bar = ProgressBar::new(asked.seeds).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    #[expect(clippy::disallowed_methods, reason = "the campaign's own speed is measured, nothing simulated")]
+    let began = Instant::now();
+    let aloud = Aloud { args, bar, told: AtomicUsize::new(0) };
+    let found = world.campaign(profile, &campaign, &aloud)?;
+    let wall = began.elapsed().max(Duration::from_micros(1));
+    aloud.bar.finish_and_clear();
+    let is_broken = !found.findings.is_empty();
+    if asked.json {
+        return Ok(print(&format!("{}\n", to_json(args, profile, &campaign, &found, wall)?), is_broken));
+    }
+    let mut text = head(profile, &campaign, &found, wall);
+    if wanted == Wanted::Coverage {
+        text.push_str(&table(&found));
+    }
+    text.push_str(&verdict(&found));
+    if let Some(first) = found.findings.first().filter(|_| wanted == Wanted::Verdict) {
+        text.push_str("\nThe first, made small.\n\n");
+        text.push_str(&small(world, profile, first.seed, SHRINK_WITHIN).text);
+        text.push_str(&format!("\nkeep it with: {}\n", args.command(&format!("shrink {} --output FILE", first.seed))));
+    }
+    Ok(print(&text, is_broken))
+}
+
+fn head(profile: &str, campaign: &Campaign, found: &Summary, wall: Duration) -> String {
+    let seconds = wall.as_secs_f64();
+    let (seeds, steps) = (HumanCount(found.seeds), HumanCount(found.steps));
+    let (start, jobs) = (campaign.start, campaign.jobs);
+    let days = found.simulated as f64 / 1e6 / 86_400.0;
+    let speed = found.steps as f64 / seconds / 1e6;
+    format!(
+        "seeds        {seeds} from {start} on, {profile}\nevents       {steps} in {seconds:.1} s on {jobs} threads: \
+         {speed:.2} million per second\nsimulated    {days:.1} days\n"
+    )
+}
+
+fn table(found: &Summary) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    for (grid, rows) in found.coverage.grids() {
+        let _ = write!(text, "\n{:<46}", grid.name);
+        for column in grid.columns {
+            let _ = write!(text, " {column:>10}");
+        }
+        text.push('\n');
+        for (row, counts) in rows {
+            let _ = write!(text, "{row:<46}");
+            for (column, times) in grid.columns.iter().zip(counts) {
+                let cannot = *times == 0 && (grid.cannot)(row, column).is_some();
+                let shown = if cannot { "·".to_owned() } else { HumanCount(*times).to_string() };
+                let _ = write!(text, " {shown:>10}");
+            }
+            text.push('\n');
+        }
+    }
+    let mut marks = found.coverage.marks().peekable();
+    if marks.peek().is_some() {
+        let _ = writeln!(text, "\n{:<70} {:>10}", "now and then", "times");
+    }
+    for (mark, times) in marks {
+        let _ = writeln!(text, "{:<70} {:>10}", mark.says, HumanCount(times).to_string());
+    }
+    text.push('\n');
+    text
+}
+
+fn verdict(found: &Summary) -> String {
+    let missing = found.coverage.missing();
+    let has_any = found.coverage.marks().next().is_some() || found.coverage.grids().next().is_some();
+    let mut text = match missing.as_slice() {
+        [] if has_any => "covered      all that can occur\n".to_owned(),
+        [] => String::new(),
+        missing => format!("not covered  {}\n", missing.join(", ")),
+    };
+    if found.nothing_new {
+        text.push_str("ended        because nothing new was reached any more\n");
+    }
+    let mut laws: Vec<&str> = found.findings.iter().map(|finding| finding.breaks.law).collect();
+    laws.sort_unstable();
+    laws.dedup();
+    match found.proves() {
+        Some(proves) => text.push_str(&format!("violations   none: {proves}\n")),
+        None => text.push_str(&format!("violations   {} seeds: {}\n", found.findings.len(), laws.join(", "))),
+    }
+    text
+}
+
+fn to_json(
+    args: &Args<'_>,
+    profile: &str,
+    campaign: &Campaign,
+    found: &Summary,
+    wall: Duration,
+) -> Result<Value, String> {
+    let marks = found.coverage.marks().map(|(mark, times)| json!({"mark": mark.says, "times": times}));
+    let mut cells = Vec::new();
+    for (grid, rows) in found.coverage.grids() {
+        for (row, counts) in rows {
+            cells.extend(grid.columns.iter().zip(counts).map(|(column, times)| {
+                let cannot = (grid.cannot)(row, column);
+                json!({"grid": grid.name, "row": row, "column": column, "times": times, "cannot": cannot})
+            }));
+        }
+    }
+    let violations = found.findings.iter().map(|Finding { seed, breaks }| {
+        let repeat = args.replay(*seed)?;
+        Ok(json!({"seed": seed, "step": breaks.step, "law": breaks.law, "what": breaks.what, "repeat": repeat}))
+    });
+    Ok(json!({
+        "world": args.world()?.name(),
+        "profile": profile,
+        "start": campaign.start,
+        "seeds": found.seeds,
+        "jobs": campaign.jobs,
+        "events": found.steps,
+        "simulated_us": found.simulated,
+        "wall_us": u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
+        "marks": marks.collect::<Vec<_>>(),
+        "grids": cells,
+        "not_covered": found.coverage.missing(),
+        "nothing_new": found.nothing_new,
+        "proves": found.proves(),
+        "violations": violations.collect::<Result<Vec<_>, String>>()?,
+    }))
+}

@@ -1,0 +1,163 @@
+//! The command line, with a world that goes wrong as it is told: whatever happens, the seed is known.
+#![allow(missing_docs, reason = "tests")]
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+/// The example, which `cargo test` builds.
+fn broken(how: &str) -> Command {
+    let Ok(test) = env::current_exe() else { panic!("a test has a program") };
+    let folder: PathBuf = test.ancestors().skip(2).take(1).map(|folder| folder.join("examples")).collect();
+    let program = folder.join(format!("broken{}", env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "build it with: cargo build -p durable-sim --example broken");
+    let mut command = Command::new(program);
+    command.env("BROKEN", how).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+    command
+}
+
+fn output(how: &str, arguments: &str) -> (Option<i32>, String, String) {
+    let output = broken(how).args(arguments.split(' ')).output();
+    let Output { status, stdout, stderr } = output.unwrap_or_else(|error| panic!("{error}"));
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    (status.code(), text(&stdout), text(&stderr))
+}
+
+/// What is said on stderr has this in it.
+#[track_caller]
+fn says(stderr: &str, what: &str) {
+    assert!(stderr.contains(what), "{what:?} is not in\n{stderr}");
+}
+
+#[test]
+fn a_sound_campaign_says_what_it_proves() {
+    let (code, stdout, stderr) = output("", "run --seeds 3000");
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.ends_with("none: with 95 % confidence, fewer than one seed in 1000 breaks a law\n"), "{stdout}");
+}
+
+#[test]
+fn a_finding_is_told_and_made_small() {
+    let (code, stdout, stderr) = output("law", "run --seeds 3000");
+    assert_eq!(code, Some(1));
+    for seed in [1, 1001, 2001] {
+        says(
+            &stderr,
+            &format!(
+                "seed {seed} breaks \"all is right\" at step 1: it went wrong\n  repeat it with: broken replay {seed}\n"
+            ),
+        );
+    }
+    assert!(stdout.contains("violations   3 seeds: all is right\n"), "{stdout}");
+    assert!(stdout.contains("It promises: Nothing goes wrong."), "{stdout}");
+    assert!(stdout.contains("\nmishap0 = {}\n"), "{stdout}");
+    let (code, stdout, _) = output("law", "run --seeds 3000 --fail-fast --jobs 1 --json");
+    assert_eq!(code, Some(1));
+    assert!(stdout.contains(r#""repeat":"broken replay 1","seed":1,"#) && stdout.contains(r#""seeds":2,"#), "{stdout}");
+}
+
+#[test]
+fn an_interrupted_campaign_has_told_what_it_found() {
+    let child = broken("law")
+        .args(["run", "--seeds", "100000", "--jobs", "1"])
+        .env("PAUSE", "yes")
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child: Child = child.unwrap_or_else(|error| panic!("{error}"));
+    let lines = child.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
+    let told: Vec<String> = lines.map_while(Result::ok).take(2).collect();
+    assert!(child.try_wait().is_ok_and(|ended| ended.is_none()), "it is over already");
+    let killed = child.kill().and_then(|()| child.wait());
+    assert!(killed.is_ok(), "{killed:?}");
+    assert_eq!(told, ["seed 1 breaks \"all is right\" at step 1: it went wrong", "  repeat it with: broken replay 1"]);
+}
+
+#[test]
+fn a_panic_is_a_finding_with_its_place() {
+    let (code, _, stderr) = output("panic", "run --seeds 10");
+    assert_eq!(code, Some(1));
+    says(&stderr, "seed 1 breaks \"nothing panics\" at step 1: panic: no way (sim/examples/broken.rs:");
+    says(&stderr, "repeat it with: broken replay 1\n");
+    assert!(!stderr.contains("panicked at"), "{stderr}");
+}
+
+#[test]
+fn a_run_without_end_is_named() {
+    let (code, _, stderr) = output("endless", "run --seeds 10 --slow 1");
+    assert_eq!(code, Some(1));
+    says(&stderr, "seed 1 takes too long, and may have no end\n  repeat it with: broken replay 1 --at STEP\n");
+}
+
+#[test]
+fn what_ends_the_process_is_named() {
+    for how in ["abort", "overflow"] {
+        let (code, _, stderr) = output(how, "run --seeds 10 --jobs 1");
+        assert_eq!(code, Some(1), "{stderr}");
+        says(&stderr, "it was running seed 1: broken replay 1\n");
+    }
+}
+
+#[test]
+fn a_reader_that_is_gone_changes_nothing() {
+    let child = broken("law").args(["run", "--seeds", "10"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("{error}"));
+    drop(child.stdout.take());
+    assert_eq!(child.wait().ok().and_then(|status| status.code()), Some(1));
+}
+
+#[test]
+fn replay_shrink_scenario_and_explore_show_the_same_run() {
+    let (code, stdout, _) = output("law", "replay 1 --at 1");
+    assert_eq!(code, Some(1));
+    assert!(stdout.contains("VIOLATION of \"all is right\" at step 1: it went wrong\n"), "{stdout}");
+    assert_eq!(output("law", "replay 2").0, Some(0));
+    let file = env::temp_dir().join(format!("durable-sim-{}.toml", std::process::id()));
+    let path = file.to_string_lossy();
+    for arguments in [format!("shrink 1001 --output {path}"), format!("explore --deviations 1 --output {path}")] {
+        let (code, stdout, stderr) = output("law", &arguments);
+        assert_eq!(code, Some(1), "{stderr}");
+        assert!(stdout.contains("mishap0 = {"), "{stdout}");
+        says(&stderr, &format!("run it with: broken scenario {path}\n"));
+        let (code, stdout, _) = output("law", &format!("scenario {path}"));
+        assert_eq!(code, Some(1));
+        assert!(stdout.starts_with("all is right: it went wrong\n"), "{stdout}");
+        assert_eq!(output("", &format!("scenario {path}")).0, Some(0));
+    }
+    assert!(std::fs::remove_file(&file).is_ok());
+    let (code, stdout, _) = output("", "explore --deviations 2");
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("complete: every such run was made, and no law is broken"), "{stdout}");
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_a_line() {
+    for (arguments, what) in [
+        ("run --seeds 0", "error: invalid value '0' for '--seeds <SEEDS>': 0 is not in 1.."),
+        ("run --start 18446744073709551615 --seeds 2", "error: there are no 2 seeds from 18446744073709551615 on"),
+        ("run --profile calm", "error: --profile: there is no \"calm\"; there are swarm"),
+        ("run --world brocken", "error: --world: there is no \"brocken\"; is `broken` meant?"),
+        ("replay x", "error: invalid value 'x' for '<SEED>': invalid digit found in string"),
+        ("replay 1 --at 0", "error: invalid value '0' for '--at <AT>': 0 is not in 1.."),
+        ("scenario no.toml", "error: no.toml: No such file"),
+        ("mutants", "error: broken has no table of mistakes"),
+        ("run --bug It", "error: broken has no table of mistakes"),
+        ("run --steer", "error: unexpected argument '--steer' found"),
+        ("explore --deviations 0", "error: invalid value '0' for '--deviations <K>': 0 is not in 1..=9"),
+    ] {
+        let (code, stdout, stderr) = output("", arguments);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments}");
+        assert!(stderr.starts_with(what) && stderr.lines().count() == 1, "{arguments}: {stderr}");
+    }
+}
+
+#[test]
+fn laws_keys_and_completions_are_printed() {
+    let (_, stdout, _) = output("", "laws");
+    assert!(stdout.starts_with("all is right         Nothing goes wrong.\na run comes to rest  "), "{stdout}");
+    assert!(output("", "keys").1.contains("| `at_ms` |"));
+    let (code, stdout, _) = output("", "completions bash");
+    assert!(code == Some(0) && stdout.contains("_broken()"), "{stdout}");
+}
