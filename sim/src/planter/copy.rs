@@ -1,6 +1,6 @@
 //! The copy of the workspace's files. A file is written only where its content differs: cargo builds again what is newer.
 
-use super::about;
+use super::{about, manifest};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
@@ -36,11 +36,17 @@ fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
 /// Makes `tree` the workspace's files with these in the place of their originals.
 pub(super) fn write(root: &Path, tree: &Path, planted: &BTreeMap<String, String>) -> Result<(), String> {
     let mut wanted = BTreeSet::new();
+    let absolute = root.canonicalize().map_err(|error| about(root, &error))?;
     for name in files(root)? {
-        let content = match name.to_str().and_then(|name| planted.get(name)) {
+        let mut content = match name.to_str().and_then(|name| planted.get(name)) {
             Some(text) => text.clone().into_bytes(),
             None => fs::read(root.join(&name)).map_err(|error| about(&root.join(&name), &error))?,
         };
+        if name.ends_with("Cargo.toml")
+            && let Ok(text) = str::from_utf8(&content)
+        {
+            content = manifest::of_copy(&absolute, &name, text).into_bytes();
+        }
         put(&tree.join(&name), &content)?;
         wanted.insert(name);
     }

@@ -20,6 +20,7 @@ mod copy;
 mod crates;
 #[cfg(feature = "cargo-mutants")]
 pub mod import;
+mod manifest;
 mod module;
 mod plant;
 pub mod table;

@@ -32,7 +32,13 @@ static REPOSITORY: LazyLock<Repository> = LazyLock::new(|| {
 
 #[test]
 fn every_link_and_path_leads_to_what_is_there() {
-    let complaints = REPOSITORY.complaints();
+    let mut complaints = REPOSITORY.complaints();
+    // What the reader makes there.
+    let is_made = |complaint: &str| {
+        let makes = ["src/object.rs", "scenarios/thanks.toml"];
+        complaint.starts_with("sim/QUICKSTART.md:") && makes.iter().any(|file| complaint.contains(file))
+    };
+    complaints.retain(|complaint| !is_made(complaint));
     assert!(complaints.is_empty(), "{} dead references:\n{}", complaints.len(), complaints.join("\n"));
 }
 
