@@ -26,7 +26,7 @@ pub struct Shown {
     pub state: Vec<String>,
 }
 
-/// Any [`Simulation`] that can be copied, for [`main`](super::main).
+/// Any [`Simulation`] that can be copied, whatever its types: for `cli::main` and for tests.
 pub trait AnyWorld: Sync {
     #[doc(hidden)]
     fn name(&self) -> &'static str;
