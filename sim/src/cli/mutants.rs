@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     campaign::{Campaign, Finding, Summary},
+    finding::AnyWorld,
     nearest,
     planter::{self, Build, PlantedCopy, Planter, table::Mutant},
 };
@@ -178,6 +179,9 @@ pub(super) fn mutants(args: &Args<'_>, asked: &MutantsArgs) -> Result<ExitCode, 
         });
     }
     let copy = mutants.build()?;
+    for world in args.tool.worlds {
+        is_sound(&copy, *world, asked.seeds)?;
+    }
     if !asked.json {
         print(
             &format!(
@@ -239,6 +243,24 @@ fn idle<'a>(laws: impl Iterator<Item = &'a str>, found: &[Found]) -> Vec<&'a str
     };
     let of_all = [crate::campaign::REPEATS, "nothing panics", "a run comes to rest"];
     laws.filter(|law| !of_all.contains(law) && !reports(law)).collect()
+}
+
+/// Without a mistake nothing is found: else what is found with one would say nothing.
+fn is_sound(copy: &PlantedCopy, world: &dyn AnyWorld, seeds: u64) -> Result<(), String> {
+    let campaign = vec!["run".to_owned(), "--seeds".into(), seeds.to_string()];
+    let explore = vec!["explore".to_owned(), "--runs".into(), RUNS.to_string()];
+    let looks = [Some(campaign), Some(explore).filter(|_| !world.plan().is_empty())];
+    for look in looks.into_iter().flatten() {
+        let mut command = copy.command(None);
+        let output = command.args(&look).args(["--world", world.name()]).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| format!("the planted copy: {error}"))?;
+        if !output.status.success() {
+            let what =
+                format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+            return Err(format!("without any mistake `{}` fails already:\n{}", look.join(" "), what.trim()));
+        }
+    }
+    Ok(())
 }
 
 /// What a process of the copy finds of this mistake.
