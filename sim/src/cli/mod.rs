@@ -83,8 +83,8 @@ fn done(tool: &Tool<'_>, cli: &Cli) -> Result<ExitCode, String> {
         Command::Mutants(asked) => mutants::mutants(&args, asked),
         Command::Look(asked) => mutants::look(&args, asked),
         Command::Completions { shell } => {
-            let name = tool.command.split(' ').next_back().filter(|name| *name != "--");
-            let name = name.map(str::to_owned).unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
+            let program = env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
+            let name = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), name, &mut text);
             Ok(print(&String::from_utf8_lossy(&text), false))
