@@ -30,6 +30,8 @@ pub struct World {
     pub calls: BTreeMap<Attempt, Outcome>,
     pub held: BTreeSet<Attempt>,
     pub history: Vec<Attempt>,
+    /// What was ever called back.
+    pub called: BTreeSet<Attempt>,
     /// How many instances of the host there were.
     pub incarnation: u32,
     /// No step yet in this incarnation.
@@ -70,6 +72,7 @@ impl World {
             calls: BTreeMap::new(),
             held: BTreeSet::new(),
             history: Vec::new(),
+            called: BTreeSet::new(),
             incarnation: 0,
             fresh: true,
             before: Snapshot::default(),
@@ -258,6 +261,10 @@ impl World {
             }
             Input::StaleAnswer { pick, number, epoch } => {
                 let attempt = self.shifted(pick, number, epoch, alone)?;
+                // Nor does one answer a callback that the turn under way is about to send.
+                if !alone && !self.called.contains(&attempt) {
+                    return None;
+                }
                 self.calls.remove(&attempt);
                 Event::Delivered { attempt, result: CallbackResult::Answered }
             }
@@ -325,6 +332,7 @@ impl World {
                     let held = self.held.remove(attempt);
                     self.require(Law::Held, held || !outcome.has_response(), || format!("{effect}: nothing is held"));
                     self.calls.insert(*attempt, *outcome);
+                    self.called.insert(*attempt);
                     let incarnation = self.incarnation;
                     self.entries.get_mut(&attempt.id).unwrap().delivered.push((incarnation, *outcome));
                 }
