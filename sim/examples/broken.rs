@@ -92,5 +92,5 @@ impl Simulation for Runs {
 }
 
 fn main() -> process::ExitCode {
-    run(&Tool { command: "broken", worlds: &[&Runs], mutants: None })
+    run(&Tool::new("broken", &[&Runs]))
 }

@@ -27,6 +27,7 @@ pub mod planter;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+pub mod verify;
 
 pub use decide::{
     Chance, Choice, Decision, Decisions, Draw, Draws, Field, Flag, Key, Kind, MOST_ITEMS, MOST_TIME, Note, Place,

@@ -5,7 +5,7 @@ pub use insta;
 use crate::{
     campaign::{Campaign, Finding, Listener, Summary, left_running, run},
     engine::Recorder,
-    finding::{AnyWorld, small},
+    finding::{AnyWorld, Origin, small},
     plan::{Simulation, conflict_at, read, write},
 };
 use std::{
@@ -56,7 +56,7 @@ struct Aloud<'a> {
 }
 
 impl Listener for Aloud<'_> {
-    fn found(&self, Finding { seed, breaks }: &Finding) {
+    fn found(&self, Finding { seed, breaks, .. }: &Finding) {
         let repeat = (self.repeat)(*seed);
         say(&format!("seed {seed} breaks \"{}\": {}\n  repeat it with: {repeat}", breaks.law, breaks.what));
     }
@@ -68,13 +68,60 @@ impl Listener for Aloud<'_> {
     }
 }
 
-/// Runs `SIM_SEEDS` seeds from `SIM_START` (0) on, in the way of `SIM_PROFILE`.
+/// A campaign's summary, or that it found something: it was told then.
+pub type Ran = Result<Summary, String>;
+
+/// Runs `SIM_SEEDS` seeds from `SIM_START` (0) on, in the way of `SIM_PROFILE`. If one breaks a law, the first one is made
+/// small and told.
 ///
 /// # Panics
-/// If one breaks a law: the first one is made small.
-#[must_use]
-pub fn campaign<S: Simulation + Clone + Sync>(world: &S, seeds: u64, test: &str, command: Option<&str>) -> Summary {
-    let profile = profile::<S>();
+/// If the environment asks for what cannot be done.
+pub fn campaign<S: Simulation + Clone + Sync>(world: &S, seeds: u64, test: &str, command: Option<&str>) -> Ran {
+    run_profile(world, profile::<S>(), number("SIM_SEEDS", seeds, 1), test, command)
+}
+
+/// Of each of these profiles so many seeds, as many times more as `SIM_SEEDS` is more than `seeds`. With `SIM_PROFILE` none:
+/// the campaign is of that one.
+///
+/// # Panics
+/// If one breaks a law.
+pub fn profiles<S: Simulation + Clone + Sync>(
+    world: &S,
+    profiles: &[(&'static str, u64)],
+    seeds: u64,
+    test: &str,
+    command: Option<&str>,
+) {
+    if env::var_os("SIM_PROFILE").is_some() {
+        return;
+    }
+    let all = number("SIM_SEEDS", seeds, 1);
+    for (profile, share) in profiles {
+        assert!(S::PROFILES.contains(profile), "there is no profile {profile:?}");
+        let share = all.saturating_mul(*share).div_ceil(seeds.max(1));
+        let _ = held(&run_profile(world, profile, share, test, command));
+    }
+}
+
+/// The summary of a campaign that broke no law.
+///
+/// # Panics
+/// If it broke one: it was told.
+pub fn held(ran: &Ran) -> &Summary {
+    match ran {
+        Ok(summary) => summary,
+        // The report has said all: the place in this file would say nothing more.
+        Err(found) => std::panic::resume_unwind(Box::new(found.clone())),
+    }
+}
+
+fn run_profile<S: Simulation + Clone + Sync>(
+    world: &S,
+    profile: &'static str,
+    seeds: u64,
+    test: &str,
+    command: Option<&str>,
+) -> Ran {
     let usual = S::PROFILES.first() == Some(&profile);
     // As it is typed: without the crate, which has a test binary of its own.
     let test = test.split_once("::").map_or(test, |(_, test)| test);
@@ -85,10 +132,10 @@ pub fn campaign<S: Simulation + Clone + Sync>(world: &S, seeds: u64, test: &str,
         None => format!("SIM_START={seed} SIM_SEEDS=1 SIM_PROFILE={profile} cargo test {test}"),
     };
     let aloud = Aloud { repeat: &repeat };
-    let running = running(test);
-    let mut asked = Campaign {
+    let running = running(&format!("{test}-{profile}"));
+    let asked = Campaign {
         start: number("SIM_START", 0, 0),
-        seeds: number("SIM_SEEDS", seeds, 1),
+        seeds,
         slow: Duration::from_secs(number("SIM_SLOW", 60, 1)),
         running: running.clone(),
         ..Campaign::default()
@@ -103,30 +150,36 @@ pub fn campaign<S: Simulation + Clone + Sync>(world: &S, seeds: u64, test: &str,
                 repeat(seed)
             ));
             let alone = Campaign { start: seed, seeds: 1, jobs: 1, ..asked.clone() };
-            found(&world, profile, run(&world, &alone, &aloud), &repeat);
+            found(&world, profile, run(&world, &alone, &aloud), &repeat, command)?;
         }
     }
-    asked.running = running;
-    found(&world, profile, run(&world, &asked, &aloud), &repeat)
+    found(&world, profile, run(&world, &asked, &aloud), &repeat, command)
 }
 
+/// The world's own profile is set already.
 fn found<S: Simulation + Clone + Sync>(
     world: &S,
     profile: &'static str,
     summary: Result<Summary, String>,
     repeat: &dyn Fn(u64) -> String,
-) -> Summary {
+    command: Option<&str>,
+) -> Ran {
     let summary = summary.unwrap_or_else(|error| panic!("{error}"));
-    if let Some(Finding { seed, .. }) = summary.findings.first() {
-        let small = small(world as &dyn AnyWorld, profile, *seed, SHRINK_WITHIN).text;
-        panic!(
-            "{} of {} seeds break a law\n{small}\nrepeat it with: {}",
-            summary.findings.len(),
-            summary.seeds,
-            repeat(*seed)
-        );
-    }
-    summary
+    let Some(Finding { seed, .. }) = summary.findings.first() else { return Ok(summary) };
+    let origin = Origin {
+        run: format!("seed {seed} of \"{profile}\""),
+        name: format!("{}-{profile}-{seed}", S::NAME),
+        ..Origin::default()
+    };
+    let again = format!("repeat the whole seed with: {}", repeat(*seed));
+    let run = command.map(|command| format!("{command} scenario"));
+    let told = match small(world as &dyn AnyWorld, &Simulation::draw(world, *seed), origin, SHRINK_WITHIN) {
+        Ok(small) => small.tell(None, run.as_deref(), Some(&again)).unwrap_or_else(|error| error.to_string()),
+        Err(why) => format!("{why}\n{again}"),
+    };
+    let count = format!("{} of {} seeds break a law", summary.findings.len(), summary.seeds);
+    say(&format!("{count}\n\n{told}"));
+    Err(count)
 }
 
 /// Beside the program, so that it is of this build; each test its own.
@@ -139,7 +192,12 @@ fn running(test: &str) -> Option<PathBuf> {
 ///
 /// # Panics
 /// If there is any, and the campaign had at least so many seeds: a smaller one need not come to all.
-pub fn covered(summary: &Summary, seeds: u64) {
+pub fn covered(ran: &Ran, seeds: u64) {
+    let Ok(summary) = ran else {
+        say("what the campaign comes to says nothing while it breaks a law");
+        let _ = held(ran);
+        return;
+    };
     let missing = summary.coverage.missing();
     if summary.seeds >= seeds {
         assert!(missing.is_empty(), "{} seeds never came to: {}", summary.seeds, missing.join("; "));
@@ -167,14 +225,14 @@ pub fn written_out<S: Simulation + Clone>(world: &S, seeds: u64) {
     }
 }
 
-/// The scenario files of `scenarios` in this package, by their names, each with its trace: none breaks a law, and each does
-/// what it says.
+/// The scenario files of this folder of the package, by their names, each with its trace: none breaks a law, whatever bug
+/// it names, and each does what it says.
 ///
 /// # Panics
 /// If a file is wrong, breaks a law, or says what its run does not do.
 #[must_use]
-pub fn corpus(world: &dyn AnyWorld, package: &str) -> Vec<(String, String)> {
-    let folder = Path::new(package).join("scenarios");
+pub fn corpus(world: &dyn AnyWorld, package: &str, folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(package).join(folder);
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
     let files = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "toml"));
     let mut traces: Vec<(String, String)> = files.map(|path| trace_of(world, &path)).collect();
@@ -191,7 +249,7 @@ fn trace_of(world: &dyn AnyWorld, path: &Path) -> (String, String) {
         panic!("{}: {}", path.display(), conflict_at(world.schema(), &text, &conflict));
     }
     let shown = world.run(&document, None);
-    let (trace, verdict) = (shown.trace(), shown.verdict());
+    let (trace, verdict) = (shown.trace().iter().map(|line| format!("{line}\n")).collect::<String>(), shown.verdict());
     assert!(shown.breaks.is_none(), "{}: {verdict}\n{trace}", path.display());
     assert!(shown.notes.is_empty(), "{}: {}\n{trace}", path.display(), shown.notes.join("; "));
     let about = head.get("about").map_or(String::new(), |about| format!("{about}\n\n"));
@@ -204,28 +262,38 @@ fn trace_of(world: &dyn AnyWorld, path: &Path) -> (String, String) {
 ///
 /// `seeds` is how many seeds the campaign has unless the environment says so, and after which everything must have been come
 /// to; 1,000 unless it is said. `command` is how the program is called whose command line is `cli::main`: a failure says how
-/// it is repeated. With `mutants`, each mistake of its tables must be one that can be planted.
+/// it is repeated. `profiles` are others besides the usual one, each with a number of seeds. `scenarios` and `snapshots` are other folders than those, from the package. With `mutants`, each mistake of
+/// its tables must be one that can be planted.
 ///
 /// ```text
 /// durable_sim::tests! { Counters::default(), command: "cargo run --" }
 /// ```
 #[macro_export]
 macro_rules! tests {
-    ($world:expr $(, seeds: $seeds:expr)? $(, command: $command:expr)? $(, mutants: $mutants:expr)? $(,)?) => {
+    ($world:expr $(, seeds: $seeds:expr)? $(, command: $command:expr)? $(, profiles: $profiles:expr)? $(, scenarios: $scenarios:expr)? $(, snapshots: $snapshots:expr)? $(, mutants: $mutants:expr)? $(,)?) => {
         const SEEDS: u64 = $crate::tests!(@or 1_000 $(, $seeds)?);
 
-        fn the_campaign() -> &'static $crate::campaign::Summary {
-            static SUMMARY: ::std::sync::LazyLock<$crate::campaign::Summary> = ::std::sync::LazyLock::new(|| {
-                let command = $crate::tests!(@or ::std::option::Option::None $(, ::std::option::Option::Some($command))?);
-                $crate::testing::campaign(&$world, SEEDS, concat!(module_path!(), "::campaign"), command)
+        const COMMAND: ::std::option::Option<&str> =
+            $crate::tests!(@or ::std::option::Option::None $(, ::std::option::Option::Some($command))?);
+
+        fn the_campaign() -> &'static $crate::testing::Ran {
+            static RAN: ::std::sync::LazyLock<$crate::testing::Ran> = ::std::sync::LazyLock::new(|| {
+                $crate::testing::campaign(&$world, SEEDS, concat!(module_path!(), "::campaign"), COMMAND)
             });
-            &SUMMARY
+            &RAN
         }
 
         #[test]
         fn campaign() {
-            println!("{}", the_campaign().proves().unwrap_or_default());
+            println!("{}", $crate::testing::held(the_campaign()).proves().unwrap_or_default());
         }
+
+        $(
+            #[test]
+            fn profiles() {
+                $crate::testing::profiles(&$world, &$profiles, SEEDS, concat!(module_path!(), "::profiles"), COMMAND);
+            }
+        )?
 
         #[test]
         fn coverage() {
@@ -240,9 +308,11 @@ macro_rules! tests {
         #[test]
         fn corpus() {
             use $crate::testing::insta;
-            for (name, trace) in $crate::testing::corpus(&$world, env!("CARGO_MANIFEST_DIR")) {
+            let folder = $crate::tests!(@or "scenarios" $(, $scenarios)?);
+            for (name, trace) in $crate::testing::corpus(&$world, env!("CARGO_MANIFEST_DIR"), folder) {
                 insta::with_settings!({
-                    snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
+                    snapshot_path => ::std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                        .join($crate::tests!(@or "snapshots" $(, $snapshots)?)),
                     prepend_module_to_snapshot => false,
                     omit_expression => true,
                 }, {
@@ -261,6 +331,6 @@ macro_rules! tests {
     (@or $default:expr) => { $default };
     (@or $default:expr, $said:expr) => { $said };
     ($($other:tt)*) => {
-        compile_error! { "tests of a world are: `World, seeds: 1_000, command: \"cargo run --\", mutants: MUTANTS`, in this order" }
+        compile_error! { "tests of a world are: `World, seeds: 1_000, command: \"cargo run --\", profiles: [(\"calm\", 100)], scenarios: \"scenarios\", snapshots: \"snapshots\", mutants: MUTANTS`, in this order" }
     };
 }

@@ -52,8 +52,11 @@ fn a_finding_is_told_and_made_small() {
         );
     }
     assert!(stdout.contains("violations   3 seeds: all is right\n"), "{stdout}");
-    assert!(stdout.contains("It promises: Nothing goes wrong."), "{stdout}");
+    assert!(stdout.contains("\"all is right\" promises: Nothing goes wrong.\n"), "{stdout}");
     assert!(stdout.contains("\nmishap0 = {}\n"), "{stdout}");
+    let (code, _, stderr) = output("law", "run --seeds 3000 --steer --fail-fast --start 1");
+    assert_eq!(code, Some(1));
+    says(&stderr, "  repeat it with: broken run --steer --seeds 1 --start 1\n");
     let (code, stdout, _) = output("law", "run --seeds 3000 --fail-fast --jobs 1 --json");
     assert_eq!(code, Some(1));
     assert!(stdout.contains(r#""repeat":"broken replay 1","seed":1,"#) && stdout.contains(r#""seeds":2,"#), "{stdout}");
@@ -120,7 +123,8 @@ fn replay_shrink_scenario_and_explore_show_the_same_run() {
         let (code, stdout, stderr) = output("law", &arguments);
         assert_eq!(code, Some(1), "{stderr}");
         assert!(stdout.contains("mishap0 = {"), "{stdout}");
-        says(&stderr, &format!("run it with: broken scenario {path}\n"));
+        says(&stdout, &format!("\nrun it with: broken scenario {path}\n"));
+        assert_eq!(stderr, "");
         let (code, stdout, _) = output("law", &format!("scenario {path}"));
         assert_eq!(code, Some(1));
         assert!(stdout.starts_with("all is right: it went wrong\n"), "{stdout}");
@@ -138,13 +142,16 @@ fn what_cannot_be_done_is_said_in_a_line() {
         ("run --seeds 0", "error: invalid value '0' for '--seeds <SEEDS>': 0 is not in 1.."),
         ("run --start 18446744073709551615 --seeds 2", "error: there are no 2 seeds from 18446744073709551615 on"),
         ("run --profile calm", "error: --profile: there is no \"calm\"; there are swarm"),
-        ("run --world brocken", "error: --world: there is no \"brocken\"; is `broken` meant?"),
+        ("run --world brocken", "error: --world: there is no world \"brocken\"; is `broken` meant?"),
         ("replay x", "error: invalid value 'x' for '<SEED>': invalid digit found in string"),
         ("replay 1 --at 0", "error: invalid value '0' for '--at <AT>': 0 is not in 1.."),
         ("scenario no.toml", "error: no.toml: No such file"),
         ("mutants", "error: broken has no table of mistakes"),
         ("run --bug It", "error: broken has no table of mistakes"),
-        ("run --steer", "error: unexpected argument '--steer' found"),
+        ("run --sneer", "error: unexpected argument '--sneer' found"),
+        ("laws --bug It", "error: `laws` takes no --bug"),
+        ("completions bash --world broken", "error: `completions` takes no --world"),
+        ("mutants --bug It", "error: say `mutants It`: --bug runs a command with that mistake"),
         ("explore --deviations 0", "error: invalid value '0' for '--deviations <K>': 0 is not in 1..=9"),
     ] {
         let (code, stdout, stderr) = output("", arguments);

@@ -11,8 +11,7 @@ use std::process::ExitCode;
 const MUTANTS: Mutants<'static> =
     Mutants::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."), &["sim/lock/mutants.toml"], "lock");
 
-const TOOL: Tool<'static> =
-    Tool { command: "cargo run --release -p lock --", worlds: &[&plan::LockRuns], mutants: Some(MUTANTS) };
+const TOOL: Tool<'static> = Tool::new("cargo run --release -p lock --", &[&plan::LockRuns]).with_mutants(MUTANTS);
 
 fn main() -> ExitCode {
     run(&TOOL)

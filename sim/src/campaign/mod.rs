@@ -3,19 +3,22 @@
 //! Whatever happens to the process, a seed that broke a law or ended it is known: [`Listener::found`] is told the moment a
 //! law is broken, a run that takes too long is named, and the seeds that run stand in files ([`Campaign::running`]).
 
+mod collected;
+mod corpus;
 mod running;
+mod steer;
 mod watch;
 
 pub use running::{Left, left_running};
 
 use crate::{
     engine::{Breaks, Coverage, Recorder},
-    plan::Simulation,
+    plan::{Document, Feature, Simulation},
     time::Micros,
 };
+use collected::Collected;
 use running::Running;
 use std::{
-    collections::BTreeMap,
     num::NonZero,
     path::PathBuf,
     sync::{
@@ -40,7 +43,10 @@ pub struct Campaign {
     pub seeds: u64,
     /// Threads, 1 or more.
     pub jobs: usize,
-    /// Whether it ends at the first broken law.
+    /// Whether runs that reached something rare are varied, in every second run. What a seed runs then follows from the seeds
+    /// before it.
+    pub steer: bool,
+    /// Whether it ends at the first broken law; if it steers, with the round of runs in which one broke.
     pub fail_fast: bool,
     /// It ends when so many seeds in a row have reached nothing new.
     pub nothing_new: Option<u64>,
@@ -57,6 +63,7 @@ impl Default for Campaign {
             start: 0,
             seeds: 1_000,
             jobs: thread::available_parallelism().map_or(1, NonZero::get),
+            steer: false,
             fail_fast: false,
             nothing_new: None,
             slow: Duration::from_secs(60),
@@ -87,6 +94,8 @@ pub struct Finding {
     pub seed: u64,
     /// The law.
     pub breaks: Breaks,
+    /// What its run was made of, where the seed alone does not say it.
+    pub document: Option<Box<Document>>,
 }
 
 /// The law that a seed's two runs are one. It is of every world.
@@ -127,20 +136,86 @@ struct Ran {
     steps: u64,
     simulated: Micros,
     coverage: Coverage,
+    features: Vec<Feature>,
     finding: Option<Finding>,
 }
 
-fn run_seed<S: Simulation>(world: &S, seed: u64) -> Ran {
-    let document = world.draw(seed);
-    let run = world.run(&document, Recorder::default());
+/// Runs what a seed has drawn, or, if it says so, what a campaign that steers has made of others.
+fn run_seed<S: Simulation>(world: &S, seed: u64, document: &Document, is_drawn: bool) -> Ran {
+    let run = world.run(document, Recorder::default());
     let mut breaks = run.breaks().cloned();
     if breaks.is_none() && seed.is_multiple_of(REPEATED) {
-        let differs = world.differs_at(&document);
+        let differs = world.differs_at(document);
         breaks = differs.map(|differs| Breaks { law: REPEATS, step: differs.step, what: differs.to_string() });
     }
-    let finding = breaks.map(|breaks| Finding { seed, breaks });
-    let (steps, simulated) = (run.sim.recorder.steps, run.sim.now());
-    Ran { steps, simulated, coverage: run.sim.coverage().clone(), finding }
+    if let Some(breaks) = &mut breaks {
+        breaks.what = world.reader(&run)(&breaks.what);
+    }
+    let document = || (!is_drawn).then(|| Box::new(document.clone()));
+    let finding = breaks.map(|breaks| Finding { seed, breaks, document: document() });
+    let (steps, simulated, features) = (run.sim.recorder.steps, run.sim.now(), world.features(&run));
+    Ran { steps, simulated, coverage: run.sim.coverage().clone(), features, finding }
+}
+
+/// What the threads of a campaign share.
+struct Shared<'a> {
+    campaign: &'a Campaign,
+    listener: &'a dyn Listener,
+    watch: &'a Watch,
+    running: Option<Running>,
+    done: AtomicU64,
+}
+
+impl Shared<'_> {
+    /// Runs it on this thread, and tells of it.
+    fn run<S: Simulation>(&self, job: usize, world: &S, seed: u64, document: &Document, is_drawn: bool) -> Ran {
+        self.watch.begin(job, seed);
+        if let Some(running) = &self.running {
+            running.begin(job, seed);
+        }
+        let ran = run_seed(world, seed, document, is_drawn);
+        self.watch.end(job);
+        if let Some(finding) = &ran.finding {
+            self.listener.found(finding);
+        }
+        self.listener.done(self.done.fetch_add(1, Ordering::Relaxed) + 1);
+        ran
+    }
+}
+
+/// Does it on so many threads.
+fn on_threads(jobs: usize, work: impl Fn(usize) + Sync) {
+    thread::scope(|scope| {
+        let work = &work;
+        let workers: Vec<_> = (0..jobs).map(|job| scope.spawn(move || work(job))).collect();
+        let ended: Vec<_> = workers.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        // A panic there is a mistake in how the world is put together.
+        if let Some(panic) = ended.into_iter().find_map(Result::err) {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+/// Each seed's own run.
+fn drawn<S: Simulation + Sync>(world: &S, shared: &Shared<'_>) -> Summary {
+    let Campaign { start, seeds, jobs, fail_fast, nothing_new, .. } = *shared.campaign;
+    let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let all = Mutex::new(Collected::new(S::MARKS, S::GRIDS, start, nothing_new));
+    on_threads(jobs, |job| {
+        while !stop.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= seeds {
+                break;
+            }
+            let seed = start + number;
+            let ran = shared.run(job, world, seed, &world.draw(seed), true);
+            let is_last = fail_fast && ran.finding.is_some();
+            if all.lock().unwrap_or_else(PoisonError::into_inner).add(seed, ran) || is_last {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    });
+    all.into_inner().unwrap_or_else(PoisonError::into_inner).summary()
 }
 
 /// Runs it.
@@ -149,8 +224,12 @@ fn run_seed<S: Simulation>(world: &S, seed: u64) -> Ran {
 ///
 /// # Errors
 /// In one line: no seeds, no threads, or the folder of what runs cannot be written to.
-pub fn run<S: Simulation + Sync>(world: &S, campaign: &Campaign, listener: &dyn Listener) -> Result<Summary, String> {
-    let Campaign { start, seeds, jobs, fail_fast, nothing_new, slow, ref running } = *campaign;
+pub fn run<S: Simulation + Clone + Sync>(
+    world: &S,
+    campaign: &Campaign,
+    listener: &dyn Listener,
+) -> Result<Summary, String> {
+    let Campaign { start, seeds, jobs, slow, ref running, .. } = *campaign;
     if seeds == 0 || jobs == 0 {
         return Err("a campaign of no seeds, or on no threads, finds nothing".into());
     }
@@ -159,97 +238,14 @@ pub fn run<S: Simulation + Sync>(world: &S, campaign: &Campaign, listener: &dyn 
     }
     let running = running.as_ref().map(|folder| Running::new(folder, jobs)).transpose()?;
     let watch = Watch::new(jobs);
-    let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-    let all = Mutex::new(Collected::new(S::MARKS, S::GRIDS, start, nothing_new));
-    let work = |job: usize| {
-        while !stop.load(Ordering::Relaxed) {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= seeds {
-                break;
-            }
-            let seed = start + number;
-            watch.begin(job, seed);
-            if let Some(running) = &running {
-                running.begin(job, seed);
-            }
-            let ran = run_seed(world, seed);
-            watch.end(job);
-            if let Some(finding) = &ran.finding {
-                listener.found(finding);
-            }
-            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_last = fail_fast && ran.finding.is_some();
-            if all.add(seed, ran) || is_last {
-                stop.store(true, Ordering::Relaxed);
-            }
-            drop(all);
-            listener.done(done.fetch_add(1, Ordering::Relaxed) + 1);
-        }
-    };
+    let shared = Shared { campaign, listener, watch: &watch, running, done: AtomicU64::new(0) };
     let (over, is_over) = mpsc::channel::<()>();
-    thread::scope(|scope| {
+    Ok(thread::scope(|scope| {
         scope.spawn(|| watch.until(is_over, slow, |seed| listener.slow(seed)));
-        let workers: Vec<_> = (0..jobs).map(|job| scope.spawn(move || work(job))).collect();
-        let ended: Vec<_> = workers.into_iter().map(thread::ScopedJoinHandle::join).collect();
-        drop(over);
-        // A panic there is a mistake in how the world is put together.
-        if let Some(panic) = ended.into_iter().find_map(Result::err) {
-            std::panic::resume_unwind(panic);
-        }
-    });
-    drop(running);
-    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner).summary())
-}
-
-/// What was found so far, in the order of the seeds.
-struct Collected {
-    summary: Summary,
-    /// Runs that are done before one of a smaller seed is.
-    early: BTreeMap<u64, Ran>,
-    next: u64,
-    most: Option<u64>,
-    /// Seeds in a row that reached nothing new.
-    row: u64,
-}
-
-impl Collected {
-    fn new(marks: &[&'static crate::Mark], grids: &[&'static crate::Grid], start: u64, most: Option<u64>) -> Self {
-        let coverage = Coverage::of(marks, grids);
-        let summary = Summary { seeds: 0, steps: 0, simulated: 0, coverage, findings: Vec::new(), nothing_new: false };
-        Self { summary, early: BTreeMap::new(), next: start, most, row: 0 }
-    }
-
-    /// Adds it; whether it is enough.
-    fn add(&mut self, seed: u64, ran: Ran) -> bool {
-        self.early.insert(seed, ran);
-        while let Some(ran) = self.early.remove(&self.next) {
-            if self.summary.nothing_new {
-                return true;
-            }
-            self.next += 1;
-            self.take(ran);
-        }
-        self.summary.nothing_new
-    }
-
-    fn take(&mut self, ran: Ran) {
-        let Ran { steps, simulated, coverage, finding } = ran;
-        self.summary.seeds += 1;
-        self.summary.steps += steps;
-        self.summary.simulated += simulated;
-        self.row = if self.summary.coverage.add(&coverage) == 0 { self.row + 1 } else { 0 };
-        self.summary.nothing_new |= self.most.is_some_and(|most| self.row >= most);
-        self.summary.findings.extend(finding);
-    }
-
-    fn summary(mut self) -> Summary {
-        // What had an end before its time is part of it too, unless it is over already.
-        while let Some((_, ran)) = self.early.pop_first().filter(|_| !self.summary.nothing_new) {
-            self.take(ran);
-        }
-        self.summary.findings.sort_by_key(|finding| finding.seed);
-        self.summary
-    }
+        // Dropped in a panic too: else the other thread would look for ever.
+        let _over = over;
+        if campaign.steer { steer::steered(world, &shared) } else { drawn(world, &shared) }
+    }))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
     plan::{Document, Schema},
     time::MINUTE,
 };
-use std::{collections::BTreeSet, convert::Infallible};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
 
 crate::marks! {
     MARKS = [EVEN = "an even seed", RARE = "a seed that can be divided by 90"];
@@ -20,10 +20,10 @@ const KEEPS: u64 = 99;
 static SCHEMA: Schema = Schema { has_objects: false, ..Schema::EMPTY };
 
 /// Seeds that can be divided by `fails` break a law; if `counts`, what happens depends on how many runs there were.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Numbers {
     fails: u64,
-    counts: Option<AtomicU64>,
+    counts: Option<Arc<AtomicU64>>,
     /// What is promised within how long, and kept when.
     promise: Option<(Micros, Micros)>,
     pause: Duration,
@@ -143,7 +143,7 @@ fn a_promise_is_kept_in_time_or_broken() {
 
 #[test]
 fn what_decides_without_being_a_decision_is_found() {
-    let world = Numbers { counts: Some(AtomicU64::new(0)), ..Numbers::default() };
+    let world = Numbers { counts: Some(Arc::default()), ..Numbers::default() };
     let summary = found(&world, &Campaign { seeds: 60, jobs: 1, ..Campaign::default() });
     let breaks: Vec<_> = summary.findings.iter().map(|finding| (finding.seed, finding.breaks.law)).collect();
     assert_eq!(breaks, [(0, REPEATS), (50, REPEATS)]);

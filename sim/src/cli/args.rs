@@ -1,6 +1,7 @@
 //! The arguments.
 
 use super::Tool;
+use crate::planter::table::Mutant;
 use clap::{Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 use std::{num::NonZero, path::PathBuf, thread};
@@ -66,7 +67,10 @@ pub(super) struct RunArgs {
     /// Threads; by default one per core.
     #[arg(long, value_parser = value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// End at the first broken law.
+    /// Vary runs that reached something rare, in every second run.
+    #[arg(long)]
+    pub steer: bool,
+    /// End at the first broken law; with --steer, at the end of its round of runs.
     #[arg(long)]
     pub fail_fast: bool,
     /// End when so many seeds in a row have reached nothing new.
@@ -75,6 +79,9 @@ pub(super) struct RunArgs {
     /// A run that takes longer than so many seconds has no end: its seed is told, and the campaign is over.
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
     pub slow: u64,
+    /// Write the first failing run, made small, to this file, as a scenario.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "json")]
+    pub output: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -127,6 +134,9 @@ pub(super) struct ShrinkArgs {
 pub(super) struct ScenarioArgs {
     /// The file.
     pub file: PathBuf,
+    /// Do not plant the mistake that the file names.
+    #[arg(long)]
+    pub without_bug: bool,
     /// Print one JSON object per line.
     #[arg(long)]
     pub json: bool,
@@ -165,9 +175,9 @@ pub(super) struct MutantsArgs {
     /// Only look whether each can be planted.
     #[arg(long, conflicts_with_all = ["names", "seeds", "small", "jobs", "json"])]
     pub check: bool,
-    /// Seeds for each at the most.
-    #[arg(long, default_value_t = 3_000, value_parser = value_parser!(u64).range(1..))]
-    pub seeds: u64,
+    /// What each way to look may cost at the most, in its own unit: seeds, states, ...; then nothing is found too late.
+    #[arg(long, value_parser = value_parser!(u64).range(1..))]
+    pub seeds: Option<u64>,
     /// It is wrong if more than a tenth of the seeds that find a mistake leave more than so many items.
     #[arg(long, value_name = "ITEMS", value_parser = value_parser!(u64).range(1..))]
     pub small: Option<u64>,
@@ -187,13 +197,18 @@ impl MutantsArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LookArgs {
-    /// Seeds at the most.
+    /// What each way to look may cost at the most.
     #[arg(long)]
-    pub seeds: u64,
+    pub seeds: Option<u64>,
+    /// Make failing seeds small.
+    #[arg(long)]
+    pub small: bool,
 }
 
 /// What the program is, and what it was asked for.
 pub(super) struct Args<'a> {
     pub tool: &'a Tool<'a>,
     pub cli: &'a Cli,
+    /// The mistake that is on in this process, if it is one of the tables.
+    pub planted: Option<Mutant>,
 }

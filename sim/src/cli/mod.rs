@@ -4,7 +4,7 @@
 //! # use durable_sim::cli::{AnyWorld, Tool};
 //! # fn worlds() -> &'static [&'static dyn AnyWorld] { &[] }
 //! # fn main() -> std::process::ExitCode {
-//! durable_sim::cli::main(&Tool { command: "cargo run --", worlds: worlds(), mutants: None })
+//! durable_sim::cli::main(&Tool::new("cargo run --", worlds()))
 //! # }
 //! ```
 //!
@@ -17,12 +17,18 @@ mod run;
 mod show;
 
 pub use crate::finding::AnyWorld;
-pub use mutants::Mutants;
+pub use clap;
+pub use mutants::{Checks, Copies, Found, Kill, Lens, Mutants, Ran, each};
+pub use output::{code, print, say};
 
-use crate::{decide::MISUSE, nearest, panic_text, planter};
+use crate::{
+    decide::MISUSE,
+    finding::Origin,
+    nearest, panic_text,
+    planter::{self, table::Mutant},
+};
 use args::{Args, Cli, Command};
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
-use output::{print, say};
 use std::{
     env, fs, io,
     panic::{self, AssertUnwindSafe},
@@ -40,6 +46,48 @@ pub struct Tool<'a> {
     pub worlds: &'a [&'a dyn AnyWorld],
     /// Where its mistakes are and how a copy with them is built, if there are any.
     pub mutants: Option<Mutants<'a>>,
+    /// Commands of its own.
+    pub extras: &'a [Extra],
+}
+
+impl<'a> Tool<'a> {
+    /// A program of these worlds that is called so.
+    #[must_use]
+    pub const fn new(command: &'a str, worlds: &'a [&'a dyn AnyWorld]) -> Self {
+        Self { command, worlds, mutants: None, extras: &[] }
+    }
+
+    /// The same with mistakes.
+    #[must_use]
+    pub const fn with_mutants(self, mutants: Mutants<'a>) -> Self {
+        Self { mutants: Some(mutants), ..self }
+    }
+
+    /// For a command whose input names a mistake: does the same command with it in the planted copy. `None`: this process is
+    /// in one.
+    ///
+    /// # Errors
+    /// In one line: there is no such mistake, or the copy cannot be built.
+    pub fn in_planted_copy(&self, bug: &str) -> Result<Option<ExitCode>, String> {
+        if planter::planted_name().is_some() { Ok(None) } else { mutants::elsewhere(self, bug).map(Some) }
+    }
+
+    /// The same with commands of its own.
+    #[must_use]
+    pub const fn with_extras(self, extras: &'a [Extra]) -> Self {
+        Self { extras, ..self }
+    }
+}
+
+/// A command of a program's own.
+#[derive(Clone, Copy)]
+pub struct Extra {
+    /// Its name and its arguments.
+    pub command: fn() -> clap::Command,
+    /// Does it.
+    pub run: fn(&Tool<'_>, &clap::ArgMatches) -> Result<ExitCode, String>,
+    /// With whose mistakes `--bug` may run it: worlds, as the tables name them. Without any it takes no `--bug`.
+    pub worlds: &'static [&'static str],
 }
 
 /// The environment variable that tells a process that its parent watches it.
@@ -48,13 +96,13 @@ const WATCHED: &str = "DURABLE_SIM_WATCHED";
 /// Parses the command line and does what it says.
 #[must_use]
 pub fn main(tool: &Tool<'_>) -> ExitCode {
-    let matches = Cli::command().bin_name(tool.command).try_get_matches();
-    let cli = match matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)) {
-        Ok(cli) => cli,
+    let command = tool.extras.iter().fold(Cli::command(), |all, extra| all.subcommand((extra.command)()));
+    let matches = match command.bin_name(tool.command).try_get_matches() {
+        Ok(matches) => matches,
         Err(error) => return explain(&error),
     };
     // A panic of what is simulated is a finding; any other is a mistake in how a world is put together.
-    let done = panic::catch_unwind(AssertUnwindSafe(|| done(tool, &cli)));
+    let done = panic::catch_unwind(AssertUnwindSafe(|| done(tool, &matches)));
     let done = done.unwrap_or_else(|panic| Err(panic_text(&*panic).trim_start_matches(MISUSE).to_owned()));
     done.unwrap_or_else(|error| {
         say(&format!("error: {error}"));
@@ -62,15 +110,25 @@ pub fn main(tool: &Tool<'_>) -> ExitCode {
     })
 }
 
-fn done(tool: &Tool<'_>, cli: &Cli) -> Result<ExitCode, String> {
+fn done(tool: &Tool<'_>, matches: &clap::ArgMatches) -> Result<ExitCode, String> {
     if planter::planted_name().is_none() && env::var_os(planter::VARIABLE).is_some() {
         let variable = planter::VARIABLE;
         return Err(format!("{variable} is for planted copies; here `--bug NAME` says which mistake is meant"));
     }
-    if let (Some(bug), None) = (&cli.bug, planter::planted_name()) {
+    if let Some((name, matches)) = matches.subcommand()
+        && let Some(extra) = tool.extras.iter().find(|extra| (extra.command)().get_name() == name)
+    {
+        return extra_done(tool, *extra, name, matches);
+    }
+    let cli = Cli::from_arg_matches(matches).map_err(|error| error.to_string())?;
+    let args = Args { tool, cli: &cli, planted: mutants::planted(tool)? };
+    args.check()?;
+    // The file of a scenario may name another mistake.
+    let is_scenario = matches!(cli.command, Command::Scenario(_));
+    if let Some(bug) = cli.bug.as_ref().filter(|_| !is_scenario && planter::planted_name().is_none()) {
+        args.world()?;
         return mutants::elsewhere(tool, bug);
     }
-    let args = Args { tool, cli };
     match &cli.command {
         Command::Run(asked) => watched(&args, || run::run(&args, asked, run::Wanted::Verdict)),
         Command::Coverage(asked) => watched(&args, || run::run(&args, asked, run::Wanted::Coverage)),
@@ -86,10 +144,29 @@ fn done(tool: &Tool<'_>, cli: &Cli) -> Result<ExitCode, String> {
             let program = env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
             let name = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let mut text = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), name, &mut text);
+            let mut all = tool.extras.iter().fold(Cli::command(), |all, extra| all.subcommand((extra.command)()));
+            clap_complete::generate(*shell, &mut all, name, &mut text);
             Ok(print(&String::from_utf8_lossy(&text), false))
         }
     }
+}
+
+/// A command of the program's own, in the planted copy if a mistake is asked for.
+fn extra_done(tool: &Tool<'_>, extra: Extra, name: &str, matches: &clap::ArgMatches) -> Result<ExitCode, String> {
+    if matches.get_one::<String>("world").is_some() {
+        return Err(format!("`{name}` takes no --world"));
+    }
+    let Some(bug) = matches.get_one::<String>("bug") else { return (extra.run)(tool, matches) };
+    let bug = mutants::of_name(tool, bug)?;
+    match extra.worlds {
+        [] => return Err(format!("`{name}` takes no --bug")),
+        worlds if !worlds.contains(&bug.world.as_str()) => {
+            let worlds = worlds.iter().map(|world| format!("`{world}`")).collect::<Vec<_>>().join(", ");
+            return Err(format!("the bug {} is of `{}`; this runs {worlds}", bug.name, bug.world));
+        }
+        _ => {}
+    }
+    if planter::planted_name().is_some() { (extra.run)(tool, matches) } else { mutants::elsewhere(tool, &bug.name) }
 }
 
 /// Does it in a process that this one watches: when that ends without a word, the seeds that it was busy with are told.
@@ -122,7 +199,7 @@ fn watched(args: &Args<'_>, task: impl FnOnce() -> Result<ExitCode, String>) -> 
     }
     say(&format!("the campaign ended with {status}"));
     for seed in &seeds {
-        say(&format!("it was running seed {seed}: {}", args.replay(*seed)?));
+        say(&format!("it was running seed {seed}: {}", args.repeat(*seed)?));
     }
     Ok(ExitCode::FAILURE)
 }
@@ -150,18 +227,71 @@ fn explain(error: &clap::Error) -> ExitCode {
 }
 
 impl<'a> Args<'a> {
-    /// The world that is meant.
-    fn world(&self) -> Result<&'a dyn AnyWorld, String> {
-        let worlds = self.tool.worlds;
-        match (&self.cli.world, worlds) {
-            (None, [first, ..]) => Ok(*first),
-            (None, []) => Err("there is no world".into()),
-            (Some(name), _) => {
-                let known = worlds.iter().map(|world| world.name());
-                let found = worlds.iter().find(|world| world.name() == name);
-                found.copied().ok_or_else(|| format!("--world: there is no {name:?}{}", nearest(name, known)))
-            }
+    /// What was said and would be without effect.
+    fn check(&self) -> Result<(), String> {
+        let takes_no = |what: &str| match (&self.cli.world, &self.cli.bug) {
+            (_, Some(_)) => Err(format!("`{what}` takes no --bug")),
+            (Some(_), None) if what == "completions" => Err(format!("`{what}` takes no --world")),
+            (Some(_) | None, None) => Ok(()),
+        };
+        match &self.cli.command {
+            Command::Mutants(_) => match &self.cli.bug {
+                Some(bug) => Err(format!("say `mutants {bug}`: --bug runs a command with that mistake")),
+                None => Ok(()),
+            },
+            Command::Laws(_) => takes_no("laws"),
+            Command::Keys => takes_no("keys"),
+            Command::Completions { .. } => takes_no("completions"),
+            Command::Run(_)
+            | Command::Coverage(_)
+            | Command::Replay(_)
+            | Command::Shrink(_)
+            | Command::Scenario(_)
+            | Command::Explore(_)
+            | Command::Look(_) => Ok(()),
         }
+    }
+
+    /// The world of this name.
+    fn world_of(&self, name: &str, said_by: &str) -> Result<&'a dyn AnyWorld, String> {
+        let worlds = self.tool.worlds;
+        let found = worlds.iter().find(|world| world.name() == name);
+        let known = worlds.iter().map(|world| world.name());
+        found.copied().ok_or_else(|| format!("{said_by}: there is no world {name:?}{}", nearest(name, known)))
+    }
+
+    /// The world that is meant: what `--world` says, or that of the mistake, or the first.
+    fn world(&self) -> Result<&'a dyn AnyWorld, String> {
+        let asked = match (&self.planted, &self.cli.bug) {
+            (Some(planted), _) => Some(planted.clone()),
+            (None, Some(bug)) => Some(mutants::of_name(self.tool, bug)?),
+            (None, None) => None,
+        };
+        self.world_with(asked.as_ref(), self.cli.world.as_deref(), "--world")
+    }
+
+    /// The same where this mistake is on, and the world is said to be this one.
+    fn world_with(&self, bug: Option<&Mutant>, said: Option<&str>, said_by: &str) -> Result<&'a dyn AnyWorld, String> {
+        let said = said.map(|name| self.world_of(name, said_by)).transpose()?;
+        let first = self.tool.worlds.first().copied();
+        match (said, bug) {
+            (Some(world), Some(bug)) if world.name() != bug.world => {
+                Err(format!("the bug {} is of `{}`; this runs `{}`", bug.name, bug.world, world.name()))
+            }
+            (Some(world), _) => Ok(world),
+            (None, Some(bug)) => {
+                let of_bug = self.tool.worlds.iter().find(|world| world.name() == bug.world);
+                let no_world = || format!("the bug {} is of `{}`, which this does not run", bug.name, bug.world);
+                of_bug.copied().ok_or_else(no_world)
+            }
+            (None, None) => first.ok_or_else(|| "there is no world".to_owned()),
+        }
+    }
+
+    /// The name of this world, if it must be said.
+    fn name_of(&self, world: &dyn AnyWorld) -> Option<&'static str> {
+        let is_first = self.tool.worlds.first().is_some_and(|first| first.name() == world.name());
+        (!is_first).then(|| world.name())
     }
 
     /// The profile of this name, of the world that is meant; the usual one without a name.
@@ -178,29 +308,60 @@ impl<'a> Args<'a> {
     }
 
     /// The command that does this to the same world, with the same bug.
-    fn command(&self, what: &str) -> String {
-        let world = self.cli.world.as_ref().map_or(String::new(), |world| format!(" --world {world}"));
-        let bug = planter::planted_name().map_or(String::new(), |bug| format!(" --bug {bug}"));
-        format!("{} {what}{world}{bug}", self.tool.command)
+    fn command(&self, what: &str) -> Result<String, String> {
+        let world = self.name_of(self.world()?).map_or(String::new(), |world| format!(" --world {world}"));
+        // A bug says by its table which world it is of.
+        let (world, bug) = match planter::planted_name() {
+            Some(bug) => (String::new(), format!(" --bug {bug}")),
+            None => (world, String::new()),
+        };
+        Ok(format!("{} {what}{world}{bug}", self.tool.command))
     }
 
-    /// The command that runs this seed again.
-    fn replay(&self, seed: u64) -> Result<String, String> {
-        let asked = match &self.cli.command {
-            Command::Run(asked) | Command::Coverage(asked) => asked.profile.as_deref(),
-            Command::Replay(_)
-            | Command::Shrink(_)
-            | Command::Scenario(_)
-            | Command::Explore(_)
-            | Command::Mutants(_)
-            | Command::Laws(_)
-            | Command::Keys
-            | Command::Completions { .. }
-            | Command::Look(_) => None,
+    /// The command that does this to a seed that was drawn in this way.
+    fn with_seed(&self, what: &str, seed: u64, profile: &str) -> Result<String, String> {
+        let is_usual = self.profile(None)? == profile;
+        let profile = if is_usual { String::new() } else { format!(" --profile {profile}") };
+        self.command(&format!("{what} {seed}{profile}"))
+    }
+
+    /// The command that runs this seed of the campaign again.
+    fn repeat(&self, seed: u64) -> Result<String, String> {
+        let (Command::Run(asked) | Command::Coverage(asked)) = &self.cli.command else {
+            return self.with_seed("replay", seed, self.profile(None)?);
         };
-        let usual = self.profile(None)?;
-        let profile = self.profile(asked)?;
-        let profile = if profile == usual { String::new() } else { format!(" --profile {profile}") };
-        Ok(self.command(&format!("replay {seed}{profile}")))
+        let profile = self.profile(asked.profile.as_deref())?;
+        if !asked.steer {
+            return self.with_seed("replay", seed, profile);
+        }
+        // All runs before it, and then it.
+        let start = if asked.start == 0 { String::new() } else { format!(" --start {}", asked.start) };
+        let seeds = seed.saturating_sub(asked.start).saturating_add(1);
+        let is_usual = self.profile(None)? == profile;
+        let profile = if is_usual { String::new() } else { format!(" --profile {profile}") };
+        self.command(&format!("run --steer --seeds {seeds}{start}{profile}"))
+    }
+
+    /// Where the failing run of this seed comes from.
+    fn origin(&self, seed: u64, profile: &str, made_by: Option<String>) -> Result<Origin, String> {
+        let world = self.world()?;
+        Ok(Origin {
+            run: format!("seed {seed} of \"{profile}\""),
+            name: format!("{}-{profile}-{seed}", world.name()),
+            made_by,
+            ..self.origin_of("a run", world)
+        })
+    }
+
+    fn origin_of(&self, run: &str, world: &dyn AnyWorld) -> Origin {
+        let bug = planter::planted_name();
+        let says = self.planted.as_ref().map_or(String::new(), |planted| planted.what.clone());
+        Origin {
+            run: run.to_owned(),
+            name: world.name().to_owned(),
+            world: self.name_of(world),
+            bug: bug.map(|bug| (bug, says)),
+            made_by: None,
+        }
     }
 }

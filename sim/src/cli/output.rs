@@ -7,7 +7,8 @@ use std::{
 };
 
 /// Prints what was found; the exit code is that of what was found, or 2 if it cannot be written.
-pub(super) fn print(text: &str, is_broken: bool) -> ExitCode {
+#[must_use]
+pub fn print(text: &str, is_broken: bool) -> ExitCode {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => code(is_broken),
@@ -20,11 +21,12 @@ pub(super) fn print(text: &str, is_broken: bool) -> ExitCode {
 }
 
 /// Says it on stderr, at once; nobody may listen.
-pub(super) fn say(text: &str) {
+pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// 1 if a law is broken or something differs, 0 otherwise.
-pub(super) const fn code(is_broken: bool) -> ExitCode {
+#[must_use]
+pub const fn code(is_broken: bool) -> ExitCode {
     if is_broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

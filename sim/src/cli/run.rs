@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     campaign::{Campaign, Finding, Listener, Summary},
-    finding::small,
+    finding,
 };
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -22,6 +22,9 @@ use std::{
 const TOLD: usize = 10;
 /// The first of them is made small within this.
 const SHRINK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Columns of the names of rows.
+const WIDE: usize = 58;
 
 /// What a campaign is run for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,10 +41,10 @@ struct Aloud<'a> {
 }
 
 impl Listener for Aloud<'_> {
-    fn found(&self, Finding { seed, breaks }: &Finding) {
+    fn found(&self, Finding { seed, breaks, .. }: &Finding) {
         if self.told.fetch_add(1, Ordering::Relaxed) < TOLD {
             let text = format!("seed {seed} breaks \"{}\" at step {}: {}", breaks.law, breaks.step, breaks.what);
-            let repeat = self.args.replay(*seed).unwrap_or_else(|error| error);
+            let repeat = self.args.repeat(*seed).unwrap_or_else(|error| error);
             self.bar.suspend(|| say(&format!("{text}\n  repeat it with: {repeat}")));
         }
     }
@@ -53,7 +56,7 @@ impl Listener for Aloud<'_> {
     }
 
     fn slow(&self, seed: u64) {
-        let repeat = self.args.replay(seed).unwrap_or_else(|error| error);
+        let repeat = self.args.repeat(seed).unwrap_or_else(|error| error);
         self.bar.finish_and_clear();
         say(&format!("seed {seed} takes too long, and may have no end\n  repeat it with: {repeat} --at STEP"));
         process::exit(1);
@@ -68,6 +71,7 @@ pub(super) fn run(args: &Args<'_>, asked: &RunArgs, wanted: Wanted) -> Result<Ex
         start: asked.start,
         seeds: asked.seeds,
         jobs: asked.jobs(),
+        steer: asked.steer,
         fail_fast: asked.fail_fast,
         nothing_new: asked.nothing_new,
         slow: Duration::from_secs(asked.slow),
@@ -90,12 +94,30 @@ pub(super) fn run(args: &Args<'_>, asked: &RunArgs, wanted: Wanted) -> Result<Ex
     if wanted == Wanted::Coverage {
         text.push_str(&table(&found));
     }
-    text.push_str(&verdict(&found));
-    if let Some(first) = found.findings.first().filter(|_| wanted == Wanted::Verdict) {
-        text.push_str("\nThe first, made small.\n\n");
-        text.push_str(&small(world, profile, first.seed, SHRINK_WITHIN).text);
-        text.push_str(&format!("\nkeep it with: {}\n", args.command(&format!("shrink {} --output FILE", first.seed))));
-    }
+    // The usual profile is there to come to all; another one is drawn for something else.
+    let is_usual = args.profile(None)? == profile;
+    text.push_str(&verdict(&found, is_usual || wanted == Wanted::Coverage));
+    let Some(first) = found.findings.first().filter(|_| wanted == Wanted::Verdict || asked.output.is_some()) else {
+        if let Some(path) = &asked.output {
+            say(&format!("note: --output: there is nothing to write to {}", path.display()));
+        }
+        return Ok(print(&text, is_broken));
+    };
+    // What is known so far, in case the rest takes long.
+    let _ = print(&format!("{text}\nThe first, made small.\n\n"), is_broken);
+    let repeat = args.repeat(first.seed)?;
+    let made_by = if asked.steer { None } else { Some(args.with_seed("shrink", first.seed, profile)?) };
+    let document = first.document.as_ref().map_or_else(|| world.draw(profile, first.seed), |it| (**it).clone());
+    let origin = args.origin(first.seed, profile, made_by)?;
+    let text = match finding::small(world, &document, origin, SHRINK_WITHIN) {
+        Ok(small) => {
+            let scenario = format!("{} scenario", args.tool.command);
+            let repeat = format!("repeat the whole seed with: {repeat}");
+            let told = small.tell(asked.output.as_deref(), Some(&scenario), Some(&repeat));
+            told.map_err(|error| format!("--output: {error}"))?
+        }
+        Err(why) => format!("seed {}: {why}\nrepeat it with: {repeat}\n", first.seed),
+    };
     Ok(print(&text, is_broken))
 }
 
@@ -105,23 +127,31 @@ fn head(profile: &str, campaign: &Campaign, found: &Summary, wall: Duration) -> 
     let (start, jobs) = (campaign.start, campaign.jobs);
     let days = found.simulated as f64 / 1e6 / 86_400.0;
     let speed = found.steps as f64 / seconds / 1e6;
+    let lists: String = found.coverage.lists().map(|(name, list)| format!("{name:<12} {}\n", after(&list))).collect();
+    let how = if campaign.steer { ", steered" } else { "" };
+    let ratio = HumanCount((found.simulated as f64 / 1e6 / seconds) as u64);
     format!(
-        "seeds        {seeds} from {start} on, {profile}\nevents       {steps} in {seconds:.1} s on {jobs} threads: \
-         {speed:.2} million per second\nsimulated    {days:.1} days\n"
+        "seeds        {seeds} from {start} on, {profile}{how}\nevents       {steps} in {seconds:.1} s on {jobs} threads: \
+         {speed:.2} million per second\nsimulated    {days:.1} days, {ratio} : 1 of wall time\n{lists}"
     )
+}
+
+/// What follows the name of a list.
+fn after(list: &str) -> &str {
+    list.split_once(": ").map_or(list, |(_, counts)| counts)
 }
 
 fn table(found: &Summary) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    for (grid, rows) in found.coverage.grids() {
-        let _ = write!(text, "\n{:<46}", grid.name);
+    for (grid, rows) in found.coverage.grids().filter(|(grid, _)| grid.columns.len() > 1) {
+        let _ = write!(text, "\n{:<WIDE$}", grid.name);
         for column in grid.columns {
             let _ = write!(text, " {column:>10}");
         }
         text.push('\n');
         for (row, counts) in rows {
-            let _ = write!(text, "{row:<46}");
+            let _ = write!(text, "{row:<WIDE$}");
             for (column, times) in grid.columns.iter().zip(counts) {
                 let cannot = *times == 0 && (grid.cannot)(row, column).is_some();
                 let shown = if cannot { "·".to_owned() } else { HumanCount(*times).to_string() };
@@ -132,19 +162,20 @@ fn table(found: &Summary) -> String {
     }
     let mut marks = found.coverage.marks().peekable();
     if marks.peek().is_some() {
-        let _ = writeln!(text, "\n{:<70} {:>10}", "now and then", "times");
+        let _ = writeln!(text, "\n{:<WIDE$} {:>10}", "now and then", "times");
     }
     for (mark, times) in marks {
-        let _ = writeln!(text, "{:<70} {:>10}", mark.says, HumanCount(times).to_string());
+        let _ = writeln!(text, "{:<WIDE$} {:>10}", mark.says, HumanCount(times).to_string());
     }
     text.push('\n');
     text
 }
 
-fn verdict(found: &Summary) -> String {
+fn verdict(found: &Summary, with_coverage: bool) -> String {
     let missing = found.coverage.missing();
     let has_any = found.coverage.marks().next().is_some() || found.coverage.grids().next().is_some();
     let mut text = match missing.as_slice() {
+        _ if !with_coverage => String::new(),
         [] if has_any => "covered      all that can occur\n".to_owned(),
         [] => String::new(),
         missing => format!("not covered  {}\n", missing.join(", ")),
@@ -179,8 +210,8 @@ fn to_json(
             }));
         }
     }
-    let violations = found.findings.iter().map(|Finding { seed, breaks }| {
-        let repeat = args.replay(*seed)?;
+    let violations = found.findings.iter().map(|Finding { seed, breaks, .. }| {
+        let repeat = args.repeat(*seed)?;
         Ok(json!({"seed": seed, "step": breaks.step, "law": breaks.law, "what": breaks.what, "repeat": repeat}))
     });
     Ok(json!({

@@ -2,11 +2,13 @@
 
 use super::{
     args::{Args, ExploreArgs, LawsArgs, ReplayArgs, ScenarioArgs, ShrinkArgs},
+    mutants,
     output::{print, say},
 };
 use crate::{
-    finding::{AnyWorld, Shown, folded, small, told},
-    plan::{Document, Searched, conflict_at, read},
+    finding::{self, AnyWorld, Finding, Origin, Shown, folded, told},
+    nearest,
+    plan::{Document, NotMinimised, Searched, conflict_at, head_error, read, text_at},
 };
 use indicatif::HumanCount;
 use serde_json::json;
@@ -20,7 +22,8 @@ pub(super) fn replay(args: &Args<'_>, asked: &ReplayArgs) -> Result<ExitCode, St
     if asked.json {
         return Ok(print(&to_json(&shown), is_broken));
     }
-    let mut text = format!("seed {}, {profile}\n", asked.seed);
+    let about = if shown.about.is_empty() { String::new() } else { format!(": {}", shown.about) };
+    let mut text = format!("seed {}, {profile}{about}\n", asked.seed);
     if asked.all {
         text.extend(shown.lines.iter().map(|line| format!("{line}\n")));
     } else {
@@ -33,6 +36,7 @@ pub(super) fn replay(args: &Args<'_>, asked: &ReplayArgs) -> Result<ExitCode, St
         text.extend(shown.state.iter().map(|line| format!("after step {}: {line}\n", shown.steps)));
     }
     text.push_str(&shown.verdict());
+    text.push_str(&format!("digest {:016x}\n", shown.digest));
     Ok(print(&text, is_broken))
 }
 
@@ -48,6 +52,8 @@ fn to_json(shown: &Shown) -> String {
         "digest": format!("{:016x}", shown.digest),
         "notes": shown.notes,
         "state": shown.state,
+        "about": shown.about,
+        "ends": shown.ends,
         "violation": breaks.map(|breaks| json!({"step": breaks.step, "law": breaks.law, "what": breaks.what})),
     });
     text.push_str(&format!("{end}\n"));
@@ -55,48 +61,124 @@ fn to_json(shown: &Shown) -> String {
 }
 
 pub(super) fn shrink(args: &Args<'_>, asked: &ShrinkArgs) -> Result<ExitCode, String> {
-    let profile = args.profile(asked.profile.as_deref())?;
-    let small = small(args.world()?, profile, asked.seed, Duration::from_secs(asked.within.into()));
-    keep(args, &small.text, &small.file, asked.output.as_deref())
+    let (world, profile) = (args.world()?, args.profile(asked.profile.as_deref())?);
+    let origin = args.origin(asked.seed, profile, Some(args.with_seed("shrink", asked.seed, profile)?))?;
+    let drawn = world.draw(profile, asked.seed);
+    match finding::small(world, &drawn, origin, Duration::from_secs(asked.within.into())) {
+        Ok(small) => {
+            let repeat = format!("repeat the whole seed with: {}", args.with_seed("replay", asked.seed, profile)?);
+            tell(args, "", &small, asked.output.as_deref(), Some(&repeat))
+        }
+        Err(why) => Ok(nothing(&format!("seed {}: {why}\n", asked.seed), asked.output.as_deref(), why)),
+    }
 }
 
-/// Prints it, and writes the file if one is asked for and there is something to write.
-fn keep(args: &Args<'_>, text: &str, file: &str, output: Option<&Path>) -> Result<ExitCode, String> {
-    let is_broken = !file.is_empty();
-    let exit = print(text, is_broken);
-    let Some(path) = output else { return Ok(exit) };
-    if !is_broken {
+/// Prints the finding, and writes it to the file that is asked for.
+fn tell(
+    args: &Args<'_>,
+    before: &str,
+    finding: &Finding,
+    output: Option<&Path>,
+    repeat: Option<&str>,
+) -> Result<ExitCode, String> {
+    let command = format!("{} scenario", args.tool.command);
+    let text = finding.tell(output, Some(&command), repeat);
+    let file = output.map_or(String::new(), |path| path.display().to_string());
+    let text = text.map_err(|error| format!("--output {file}: {error}"))?;
+    Ok(print(&format!("{before}{text}"), true))
+}
+
+/// There is no finding to write.
+fn nothing(text: &str, output: Option<&Path>, why: NotMinimised) -> ExitCode {
+    let exit = print(text, why != NotMinimised::BreaksNoLaw);
+    if let Some(path) = output {
         say(&format!("note: --output: there is nothing to write to {}", path.display()));
-        return Ok(exit);
     }
-    fs::write(path, file).map_err(|error| format!("--output {}: {error}", path.display()))?;
-    say(&format!("run it with: {}", args.command(&format!("scenario {}", path.display()))));
-    Ok(exit)
+    exit
 }
 
-/// The document of a file.
-fn document(world: &dyn AnyWorld, name: &str, text: &str) -> Result<(String, Document), String> {
-    let (head, document) = read(world.schema(), text).map_err(|error| format!("{name}: {error}"))?;
+/// What a file says.
+struct Scenario {
+    about: String,
+    document: Document,
+}
+
+/// The scenario of a file, for this world.
+fn scenario_of(args: &Args<'_>, world: &dyn AnyWorld, text: &str) -> Result<Scenario, String> {
+    let (mut head, document) = read(world.schema(), text).map_err(|error| error.to_string())?;
     if let Some(conflict) = world.conflict(&document) {
-        return Err(format!("{name}: {}", conflict_at(world.schema(), text, &conflict)));
+        return Err(conflict_at(world.schema(), text, &conflict).to_string());
     }
-    Ok((head.get("about").cloned().unwrap_or_default(), document))
+    if let Some(law) = head.get("law") {
+        let laws = world.laws();
+        if !laws.iter().any(|(known, _)| known == law) {
+            let nearest = nearest(law, laws.iter().map(|(known, _)| *known));
+            return Err(head_error(text, "law", &format!("there is no law {law:?}{nearest}")).to_string());
+        }
+    }
+    if let Some(bug) = head.get("bug") {
+        mutants::of_name(args.tool, bug).map_err(|what| head_error(text, "bug", &what).to_string())?;
+    }
+    Ok(Scenario { about: head.remove("about").unwrap_or_default(), document })
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        format!("{}: line {line}: this is not UTF-8", path.display())
+    })
 }
 
+/// Runs a file, with the mistake that is asked for, or that it names.
 pub(super) fn scenario(args: &Args<'_>, asked: &ScenarioArgs) -> Result<ExitCode, String> {
-    let world = args.world()?;
-    let (about, document) = document(world, &asked.file.display().to_string(), &text_of(&asked.file)?)?;
+    let name = asked.file.display().to_string();
+    let text = text_of(&asked.file)?;
+    let in_file = |what: String| format!("{name}: {what}");
+    if let Some(bug) = args.cli.bug.as_ref().filter(|_| asked.without_bug) {
+        return Err(format!("--bug {bug} and --without-bug exclude each other"));
+    }
+    let of_file = text_at(&text, "bug").filter(|_| !asked.without_bug);
+    let bug = match (&args.planted, args.cli.bug.as_ref(), of_file) {
+        (Some(planted), _, _) => Some(planted.clone()),
+        (None, Some(bug), _) => Some(mutants::of_name(args.tool, bug)?),
+        (None, None, Some(bug)) => {
+            let found = mutants::of_name(args.tool, &bug);
+            Some(found.map_err(|what| in_file(head_error(&text, "bug", &what).to_string()))?)
+        }
+        (None, None, None) => None,
+    };
+    let world = match (text_at(&text, "world"), args.cli.world.as_deref()) {
+        (Some(of_file), Some(said)) if of_file != said => {
+            return Err(in_file(format!("world: it is of `{of_file}`, and --world says `{said}`")));
+        }
+        (Some(of_file), _) => {
+            let known = args.world_of(&of_file, "world").map_err(|what| {
+                let what = what.trim_start_matches("world: ");
+                in_file(head_error(&text, "world", what).to_string())
+            })?;
+            args.world_with(bug.as_ref(), Some(known.name()), "world")
+        }
+        // Without a word it is of the first.
+        (None, said) => {
+            args.world_with(bug.as_ref(), said.or(args.tool.worlds.first().map(|world| world.name())), "--world")
+        }
+    };
+    let world = world.map_err(in_file)?;
+    let Scenario { about, document } = scenario_of(args, world, &text).map_err(in_file)?;
+    if let Some(bug) = bug.filter(|_| args.planted.is_none()) {
+        return mutants::elsewhere(args.tool, &bug.name);
+    }
     let shown = world.run(&document, None);
     let is_broken = shown.breaks.is_some();
     if asked.json {
         return Ok(print(&to_json(&shown), is_broken));
     }
+    let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
     let about = if about.is_empty() { String::new() } else { format!("{about}\n") };
-    let exit = print(&format!("{about}{}{}", shown.trace(), shown.verdict()), is_broken);
+    let trace: String = shown.trace().iter().map(|line| format!("{line}\n")).collect();
+    let exit = print(&format!("{about}{trace}{}", shown.verdict()), is_broken);
     for note in &shown.notes {
         say(&format!("note: {note}"));
     }
@@ -104,12 +186,15 @@ pub(super) fn scenario(args: &Args<'_>, asked: &ScenarioArgs) -> Result<ExitCode
 }
 
 pub(super) fn explore(args: &Args<'_>, asked: &ExploreArgs) -> Result<ExitCode, String> {
-    let world = args.world()?;
     let (name, text) = match &asked.plan {
         Some(path) => (path.display().to_string(), text_of(path)?),
-        None => ("the small plan".to_owned(), world.plan().to_owned()),
+        None => ("the small plan".to_owned(), args.world()?.plan().to_owned()),
     };
-    let (_, document) = document(world, &name, &text)?;
+    let world = match text_at(&text, "world") {
+        Some(said) if args.cli.world.is_none() => args.world_with(args.planted.as_ref(), Some(&said), &name)?,
+        Some(_) | None => args.world()?,
+    };
+    let Scenario { document, .. } = scenario_of(args, world, &text).map_err(|what| format!("{name}: {what}"))?;
     if document.seed.is_some() {
         return Err(format!("{name}: seed: nothing is drawn in this search, so it has no meaning here"));
     }
@@ -117,11 +202,17 @@ pub(super) fn explore(args: &Args<'_>, asked: &ExploreArgs) -> Result<ExitCode, 
         return Err(format!("{name} has no items, so nothing would happen: --plan FILE says another one"));
     }
     let (searched, broken) = world.deviations(&document, asked.deviations.into(), asked.runs);
-    let mut text = said(&searched, &name, &document, asked.deviations, broken.is_some());
-    let Some((found, _)) = broken else { return Ok(print(&text, false)) };
-    let small = told(world, &found, "It is the first: no run that differs in fewer decisions breaks a law.");
-    text.push_str(&small.text);
-    keep(args, &text, &small.file, asked.output.as_deref())
+    let text = said(&searched, &name, &document, asked.deviations, broken.is_some());
+    let Some((found, _)) = broken else {
+        if let Some(path) = &asked.output {
+            say(&format!("note: --output: there is nothing to write to {}", path.display()));
+        }
+        return Ok(print(&text, false));
+    };
+    let origin =
+        Origin { name: format!("{}-explored", world.name()), ..args.origin_of("the first of these runs", world) };
+    let small = told(world, &found, origin, "no run that differs in fewer decisions breaks a law".to_owned());
+    tell(args, &text, &small, asked.output.as_deref(), None)
 }
 
 fn said(searched: &Searched, name: &str, document: &Document, most: u8, is_broken: bool) -> String {

@@ -73,6 +73,41 @@ impl Coverage {
         &mut self.grids[at].1
     }
 
+    /// Marks this: it has happened.
+    pub fn sometimes(&mut self, mark: &'static Mark) {
+        *self.mark(mark) += 1;
+    }
+
+    /// Counts the pair of this row and column of a grid, by their numbers.
+    ///
+    /// # Panics
+    /// If the grid has no such row or column.
+    pub fn count(&mut self, grid: &'static Grid, row: usize, column: usize) {
+        assert!(row < grid.rows.len() && column < grid.columns.len(), "{MISUSE}the grid \"{}\" is smaller", grid.name);
+        self.grid(grid)[row * grid.columns.len() + column] += 1;
+    }
+
+    /// How often this mark was come to.
+    #[must_use]
+    pub fn times(&self, mark: &'static Mark) -> u64 {
+        self.marks.iter().find(|(known, _)| ptr::eq(*known, mark)).map_or(0, |(_, times)| *times)
+    }
+
+    /// How often this row of a grid was come to, in all its columns.
+    #[must_use]
+    pub fn of_row(&self, grid: &'static Grid, row: &str) -> u64 {
+        let grids = self.grids().filter(|(known, _)| ptr::eq(*known, grid)).flat_map(|(_, rows)| rows);
+        grids.filter(|(known, _)| *known == row).flat_map(|(_, counts)| counts).sum()
+    }
+
+    /// All counts: of the marks, then of the grids, row by row.
+    pub fn counts(&self) -> impl Iterator<Item = u64> {
+        self.marks
+            .iter()
+            .map(|(_, times)| *times)
+            .chain(self.grids.iter().flat_map(|(_, counts)| counts.iter().copied()))
+    }
+
     /// Adds what another run counted. Says how much of that was not come to before.
     pub fn add(&mut self, other: &Self) -> usize {
         let mut is_new = 0;
@@ -102,6 +137,18 @@ impl Coverage {
             .map(|(grid, counts)| (*grid, grid.rows.iter().copied().zip(counts.chunks(grid.columns.len()))))
     }
 
+    /// Each grid that has a single column, which is a list: its name, and the counts of its rows that are not 0, in words.
+    pub fn lists(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let lists = self.grids().filter(|(grid, _)| grid.columns.len() == 1);
+        lists.map(|(grid, rows)| {
+            let counts = rows.filter_map(|(row, counts)| counts.first().map(|times| (row, *times)));
+            let said: Vec<String> =
+                counts.filter(|(_, times)| *times > 0).map(|(row, times)| format!("{times} {row}")).collect();
+            let said = if said.is_empty() { "none".to_owned() } else { said.join(", ") };
+            (grid.name, format!("{}: {said}", grid.name))
+        })
+    }
+
     /// What can be and was not come to, in words.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
@@ -124,6 +171,11 @@ impl<W: World> Sim<W> {
         *self.coverage.mark(mark) += u64::from(happens);
     }
 
+    /// Adds what the world has counted by itself.
+    pub fn add_coverage(&mut self, counted: &Coverage) {
+        self.coverage.add(counted);
+    }
+
     /// Counts this pair of a grid.
     ///
     /// # Panics
@@ -135,6 +187,14 @@ impl<W: World> Sim<W> {
         };
         let at = find("row", grid.rows, row) * grid.columns.len() + find("column", grid.columns, column);
         self.coverage.grid(grid)[at] += 1;
+    }
+
+    /// The same by the numbers of its row and its column.
+    ///
+    /// # Panics
+    /// If the grid has no such row or column.
+    pub fn count_at(&mut self, grid: &'static Grid, row: usize, column: usize) {
+        self.coverage.count(grid, row, column);
     }
 
     /// What the run has counted so far.

@@ -24,6 +24,10 @@ pub struct Shown {
     pub notes: Vec<String>,
     /// The state at its end: [`Simulation::state`].
     pub state: Vec<String>,
+    /// What it is made of, in a line: [`Simulation::about`].
+    pub about: String,
+    /// What it counted in each grid of a single column, in a line each.
+    pub ends: Vec<String>,
 }
 
 /// Any [`Simulation`] that can be copied, whatever its types: for `cli::main` and for tests.
@@ -95,14 +99,20 @@ impl<S: Simulation + Clone + Sync> AnyWorld for S {
         let recorder = Recorder::default().with_lines();
         let run: Run<S::World> =
             self.run_until(document, document.decisions(), recorder, until.unwrap_or(S::MAX_STEPS));
+        let read = self.reader(&run);
+        let lines = run.sim.recorder.lines().iter().map(|line| Line { what: read(&line.what), ..line.clone() });
+        let breaks = run.breaks().map(|breaks| Breaks { what: read(&breaks.what), ..breaks.clone() });
+        let state = self.state(&run).iter().map(|line| read(line)).collect();
         Shown {
-            breaks: run.breaks().cloned(),
+            breaks,
             steps: run.sim.recorder.steps,
             simulated: run.sim.now(),
             digest: run.sim.recorder.digest(),
-            lines: run.sim.recorder.lines().to_vec(),
+            lines: lines.collect(),
             notes: run.sim.notes(),
-            state: self.state(&run),
+            state,
+            about: self.about(document),
+            ends: run.sim.coverage().lists().map(|(_, ends)| ends).collect(),
         }
     }
 

@@ -41,6 +41,8 @@ pub struct Tried {
 pub struct Minimised {
     /// The small document.
     pub document: Document,
+    /// The items of what it was made of, as [`Document::items`] counts them.
+    pub of: usize,
     /// Runs that it took.
     pub runs: u64,
     /// Time that it took.
@@ -72,6 +74,7 @@ pub fn minimise(
     if !fails(&document) {
         return None;
     }
+    let of = document.items();
     let happened = Happened::of(&document.script);
     let small = Minimiser::new(document, began + most, fails);
     let mut work =
@@ -82,7 +85,7 @@ pub fn minimise(
     let runs = 1 + work.small.runs();
     let mut document = work.small.into_plan();
     document.lists.retain(|_, items| !items.is_empty());
-    Some(Minimised { document, runs, took: began.elapsed(), is_complete })
+    Some(Minimised { document, of, runs, took: began.elapsed(), is_complete })
 }
 
 /// A document that is being made small.

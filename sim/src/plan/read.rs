@@ -1,6 +1,6 @@
 //! From a text to a document. Every bound is checked where its value stands, so that an error has its line.
 
-use super::{Conflict, Document, DocumentError, List, Schema};
+use super::{Conflict, Document, DocumentError, List, Schema, schema::HEAD};
 use crate::{
     decide::{Field, Kind, MOST_ITEMS, Table, Value},
     nearest::nearest,
@@ -54,6 +54,13 @@ pub fn conflict_at(schema: &Schema, text: &str, conflict: &Conflict) -> Document
     DocumentError::at(text, span, what)
 }
 
+/// What is wrong with the text at this key of a document's head, with its line.
+#[must_use]
+pub fn head_error(text: &str, key: &str, what: &str) -> DocumentError {
+    let span = DeTable::parse(text).ok().and_then(|file| Some(entry_of(file.get_ref(), key)?.span()));
+    DocumentError::at(text, span, what)
+}
+
 /// The text at this key of a document's head, whatever world it is of; `None`: there is none, or it cannot be read.
 #[must_use]
 pub fn text_at(text: &str, key: &str) -> Option<String> {
@@ -81,14 +88,8 @@ type Entry<'a> = Spanned<DeValue<'a>>;
 
 impl Reader<'_> {
     fn entry(&mut self, key: &str, span: Range<usize>, value: &Entry<'_>) -> Result<(), Wrong> {
-        if key == "about" {
-            self.head.insert("about", text_of(value)?);
-            return Ok(());
-        }
-        if let Some(head) = self.schema.head.iter().find(|head| head.name == key) {
-            let text = text_of(value)?;
-            (head.check)(&text).map_err(|what| wrong(value.span(), what))?;
-            self.head.insert(head.name, text);
+        if let Some((name, _)) = HEAD.iter().find(|(name, _)| *name == key) {
+            self.head.insert(name, text_of(value)?);
             return Ok(());
         }
         if key == "seed" {
@@ -121,7 +122,7 @@ impl Reader<'_> {
             return self.decisions(value);
         }
         let known = ["about", "seed", "decisions", "rates"].into_iter();
-        let known = known.chain(self.schema.head.iter().map(|head| head.name));
+        let known = known.chain(HEAD.iter().map(|(name, _)| *name));
         let known = known.chain(self.schema.settings.iter().flat_map(|fields| fields.iter()).map(|field| field.name));
         let known = known.chain(self.schema.lists.iter().map(|list| list.name));
         let hint = match key {

@@ -10,8 +10,6 @@ use std::{collections::BTreeSet, fmt::Write as _};
 /// What the documents of a world can have.
 #[derive(Debug)]
 pub struct Schema {
-    /// Keys of the head besides `about`: texts that the world checks.
-    pub head: &'static [HeadKey],
     /// Settings, in the order in which they are written.
     pub settings: &'static [&'static [Field]],
     /// How often what goes wrong in a run that is drawn from a seed.
@@ -26,16 +24,13 @@ pub struct Schema {
     pub subjects: &'static [&'static Subject],
 }
 
-/// A key of a document's head.
-#[derive(Debug)]
-pub struct HeadKey {
-    /// The key.
-    pub name: &'static str,
-    /// Why a text is none of its values, if it is none.
-    pub check: fn(&str) -> Result<(), String>,
-    /// What it means, in a sentence.
-    pub says: &'static str,
-}
+/// The texts of a document's head, with their meanings.
+pub(super) const HEAD: [(&str, &str); 4] = [
+    ("about", "What the file shows."),
+    ("world", "The world, where a program has several and it is not the first."),
+    ("law", "The law that it breaks, if the bug is on."),
+    ("bug", "The mistake of the tables that is to be on; without it no law is broken."),
+];
 
 /// A list of a plan.
 #[derive(Debug)]
@@ -54,7 +49,7 @@ pub struct List {
 impl Schema {
     /// Of a world of objects that adds nothing of its own: what the engine decides, and nothing else.
     pub const EMPTY: Self =
-        Self { head: &[], settings: &[], rates: &[], lists: &[], has_objects: true, points: &[], subjects: &[] };
+        Self { settings: &[], rates: &[], lists: &[], has_objects: true, points: &[], subjects: &[] };
 
     /// The setting of this name.
     #[must_use]
@@ -226,11 +221,8 @@ impl Schema {
     fn head_documentation(&self) -> String {
         let mut text = format!("### The head\n\nAt the beginning of the file.\n\n{TABLE}\n");
         let seed = "What the file does not say is drawn from it; without it that is plain.";
-        let about = ("about", "a text", "What the file shows.");
-        let head = self.head.iter().map(|head| (head.name, "a text", head.says));
-        for (key, value, says) in
-            [about].into_iter().chain(head).chain([("seed", "a whole number from 0 to 2^64 - 1", seed)])
-        {
+        let head = HEAD.iter().map(|(key, says)| (*key, "a text", *says));
+        for (key, value, says) in head.chain([("seed", "a whole number from 0 to 2^64 - 1", seed)]) {
             let _ = writeln!(text, "| `{key}` | {value} | {says} |");
         }
         text.push('\n');

@@ -1,6 +1,6 @@
 //! A world whose runs are documents: what is the same for all of them.
 
-use super::{Document, Fields, Minimised, Schema, Tried, decision_lines, minimise};
+use super::{Document, Feature, Fields, Minimised, Schema, Tried, decision_lines, minimise};
 use crate::{
     decide::{Decisions, MISUSE},
     engine::{Breaks, Faults, Grid, Law, Line, Mark, Recorder, Sim, Sizes, World, caught},
@@ -69,9 +69,36 @@ pub trait Simulation {
     /// come to rest: that it does is a law of every world.
     fn end(&self, _sim: &mut Sim<Self::World>, _world: &mut Self::World, _at_rest: bool) {}
 
+    /// When the run is over, however it ended: for what is counted then.
+    fn over(&self, _sim: &mut Sim<Self::World>, _world: &mut Self::World) {}
+
+    /// What the run of this document is made of, in a line, for people; empty if there is nothing to say.
+    fn about(&self, _document: &Document) -> String {
+        String::new()
+    }
+
     /// The state at the end of a run that was cut off, in lines, for people.
     fn state(&self, _run: &Run<Self::World>) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How a text of this run is read to people: with names in the place of ids, say. A text is a line of the trace, what a
+    /// law says that is broken, or a line of [`Simulation::state`].
+    fn reader(&self, _run: &Run<Self::World>) -> Box<dyn Fn(&str) -> String> {
+        Box::new(str::to_owned)
+    }
+
+    /// From now on runs leave [`Simulation::features`], if they do at all.
+    fn leave_features(&mut self) {}
+
+    /// What a campaign that steers tells this run from others by, besides its coverage.
+    fn features(&self, _run: &Run<Self::World>) -> Vec<Feature> {
+        Vec::new()
+    }
+
+    /// Whether a campaign that steers may make up what no seed draws, and not only mix what seeds have drawn.
+    fn may_make_up(&self) -> bool {
+        true
     }
 
     /// Runs a document.
@@ -106,6 +133,7 @@ pub trait Simulation {
         if let Err(panic) = caught(|| self.go(&mut sim, &mut world, most)) {
             sim.break_law(Self::NEVER_PANICS, format!("panic: {panic}"));
         }
+        self.over(&mut sim, &mut world);
         #[cfg(debug_assertions)]
         if let Some(what) = Self::undeclared(&sim) {
             panic!("{MISUSE}{what}");

@@ -1,6 +1,6 @@
 //! For the tests of this folder: a schema with every kind of value, and documents of it at random.
 
-use super::{Document, Fields, HeadKey, List, Schema};
+use super::{Document, Fields, List, Schema};
 use crate::{Chance, Draw, Draws, Faults, Field, Key, Kind, MINUTE, Place, Subject, Table, Value, points, words};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,7 +103,6 @@ pub static THING: Subject = Subject::new("thing {}#{}");
 pub static ASKS: List = List { name: "asks", prefix: "ask", fields: Ask::FIELDS, says: "What is asked." };
 
 pub static SCHEMA: Schema = Schema {
-    head: &[HeadKey { name: "world", check: is_test, says: "Which world." }],
     settings: &[Settings::FIELDS],
     rates: &[Faults::FIELDS],
     lists: &[&ASKS, &List { name: "drops", prefix: "", fields: Drop::FIELDS, says: "What falls." }],
@@ -111,10 +110,6 @@ pub static SCHEMA: Schema = Schema {
     subjects: &[&ASK, &THING],
     ..Schema::EMPTY
 };
-
-fn is_test(text: &str) -> Result<(), String> {
-    if text == "test" { Ok(()) } else { Err(format!("{text:?} is no world")) }
-}
 
 /// Any value of the field.
 fn value(field: &Field, draw: &mut Draw) -> Value {

@@ -36,6 +36,18 @@ pub struct Moment {
     pub item: Option<(Item, &'static str)>,
 }
 
+/// A small fact of a run, by which a campaign that steers tells a new kind of run from one more of the same: the word is
+/// libFuzzer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// What it is about. Kinds that have few features have as large a share of the campaign as those with many.
+    pub kind: u8,
+    /// Which one of its kind.
+    pub number: u64,
+    /// Where in its run it was left first.
+    pub moment: Moment,
+}
+
 /// The parent with so many changes.
 #[must_use]
 pub fn vary(schema: &Schema, parent: &Document, with: &Material<'_>, changes: u64, draw: &mut Draw) -> Document {

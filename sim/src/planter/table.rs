@@ -16,8 +16,10 @@ pub struct Mutant {
     pub name: String,
     /// What is wrong with it on, in a line.
     pub what: String,
-    /// What it is planted in, as its table says.
-    pub machine: String,
+    /// The world whose runs it shows itself in, as its table says.
+    pub world: String,
+    /// Within how many seeds of the usual campaign it must be found, if it or its table says so.
+    pub soon: Option<u64>,
     /// The texts that it stands in for.
     pub edits: Vec<Edit>,
     /// What it needs besides.
@@ -57,7 +59,9 @@ pub struct Item {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    machine: String,
+    world: String,
+    /// Of those that do not say it themselves.
+    soon: Option<u64>,
     #[serde(default)]
     mutant: Vec<Entry>,
 }
@@ -67,6 +71,7 @@ struct Table {
 struct Entry {
     name: String,
     what: String,
+    soon: Option<u64>,
     #[serde(default)]
     edit: Vec<Edit>,
     #[serde(default)]
@@ -98,9 +103,10 @@ fn parse(text: &str) -> Result<Vec<Mutant>, String> {
         let place = line.map_or(String::new(), |line| format!("line {line}: "));
         format!("{place}{}", error.message().trim().replace('\n', "; "))
     })?;
-    let machine = table.machine;
-    let mutant = |Entry { name, what, edit, item }| {
-        let mutant = Mutant { name, what, machine: machine.clone(), edits: edit, items: item, always: vec![] };
+    let world = table.world;
+    let mutant = |Entry { name, what, soon, edit, item }| {
+        let soon = soon.or(table.soon);
+        let mutant = Mutant { name, what, world: world.clone(), soon, edits: edit, items: item, always: vec![] };
         check(&mutant).map_err(|wrong| format!("{}: {wrong}", mutant.name))?;
         Ok(mutant)
     };
@@ -140,7 +146,7 @@ fn check(mutant: &Mutant) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "machine = \"counter\"\n[[mutant]]\nname = \"Twice\"\nwhat = \"it counts twice\"\n";
+    const HEAD: &str = "world = \"counter\"\n[[mutant]]\nname = \"Twice\"\nwhat = \"it counts twice\"\n";
     const EDIT: &str = "[[mutant.edit]]\nfile = \"src/lib.rs\"\nfind = '''1'''\nreplace = '''2'''\n";
 
     fn wrong(text: &str) -> String {
@@ -154,16 +160,16 @@ mod tests {
     fn a_table_is_read() {
         let item = "[[mutant.item]]\nfile = \"src/lib.rs\"\ncode = '''fn two() {}'''\n";
         let Ok(mutants) = parse(&format!("{HEAD}{EDIT}{item}")) else { panic!("it is right") };
-        let [Mutant { name, what, machine, edits, items, .. }] = mutants.as_slice() else { panic!("{mutants:?}") };
-        assert_eq!((name.as_str(), what.as_str(), machine.as_str()), ("Twice", "it counts twice", "counter"));
+        let [Mutant { name, what, world, edits, items, .. }] = mutants.as_slice() else { panic!("{mutants:?}") };
+        assert_eq!((name.as_str(), what.as_str(), world.as_str()), ("Twice", "it counts twice", "counter"));
         assert_eq!((edits[0].find.as_str(), edits[0].replace.as_str(), &edits[0].within), ("1", "2", &None));
         assert_eq!(items[0].code, "fn two() {}");
-        assert_eq!(parse("machine = \"none\""), Ok(vec![]));
+        assert_eq!(parse("world = \"none\""), Ok(vec![]));
     }
 
     #[test]
     fn what_is_wrong_is_said_in_a_line() {
-        assert_eq!(wrong("mutant = []"), "line 1: missing field `machine`");
+        assert_eq!(wrong("mutant = []"), "line 1: missing field `world`");
         assert!(wrong(&format!("{HEAD}why = \"\"\n")).starts_with("line 5: unknown field `why`"));
         assert!(wrong(&format!("{HEAD}{EDIT}whithin = \"\"\n")).starts_with("line 9: unknown field `whithin`"));
         assert_eq!(wrong(HEAD), "Twice: it has no edit, so it would be the same with and without it");

@@ -3,8 +3,8 @@
 #![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use proxy_fetch_sim::{
-    laws::Laws,
-    proxy::{Profile, Watch, run_seed},
+    laws::LAWS,
+    proxy::{ProxyRuns, run_seed},
 };
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ const NONE: &str = "none";
 fn measure(round: u64, only: Option<&'static str>) -> f64 {
     let began = Instant::now();
     let seeds = round * SEEDS..(round + 1) * SEEDS;
-    let steps: u64 = seeds.map(|seed| run_seed(seed, Profile::Swarm, Watch { only, ..Watch::default() }).steps).sum();
+    let steps: u64 = seeds.map(|seed| run_seed(seed, ProxyRuns { only, ..ProxyRuns::SWARM }).sim.recorder.steps).sum();
     began.elapsed().as_secs_f64() * 1e9 / steps as f64
 }
 
@@ -27,7 +27,7 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 fn main() {
-    let ids = Laws::ids();
+    let ids: Vec<&str> = LAWS.iter().map(|law| law.name).collect();
     // What each costs more than none does in the same round; the last: all of them.
     let mut costs = vec![Vec::new(); ids.len() + 1];
     let mut bases = Vec::new();

@@ -1,10 +1,10 @@
 //! How small failing runs of planted bugs become, and how fast: `cargo bench -p proxy-fetch-sim --bench shrink`.
 #![allow(missing_docs, reason = "a benchmark")]
 
+use durable_sim::{plan::Simulation, planter::planted_name};
 use proxy_fetch_sim::{
-    bugs::{self, planted},
-    proxy::{Plan, Profile, Watch, run_seed},
-    scenario::shrink_run,
+    bugs,
+    proxy::{ProxyRuns, run_seed},
 };
 use std::{panic, time::Duration};
 
@@ -34,15 +34,15 @@ fn median<T: Copy + Ord>(values: &[T]) -> T {
 /// In a process of the planted copy: its bug's failing seeds, a line for each: items before, items left, runs, ms.
 fn shrink() {
     panic::set_hook(Box::new(|_| {}));
-    let failing = (0..).filter(|seed| run_seed(*seed, Profile::Swarm, Watch::default()).violation.is_some());
-    let small = failing.take(SEEDS).filter_map(|seed| shrink_run(&Plan::draw(seed, Profile::Swarm), MOST));
-    for shrunk in small {
-        println!("{} {} {} {}", shrunk.items_before, shrunk.items, shrunk.runs, shrunk.took.as_millis());
+    let runs = ProxyRuns::SWARM;
+    let failing = (0..).filter(|seed| run_seed(*seed, runs).breaks().is_some());
+    for small in failing.take(SEEDS).filter_map(|seed| runs.minimise(&runs.draw(seed), MOST).ok()) {
+        println!("{} {} {} {}", small.of, small.document.items(), small.runs, small.took.as_millis());
     }
 }
 
 fn main() {
-    if planted().is_some() {
+    if planted_name().is_some() {
         return shrink();
     }
     let copy = bugs::build("--bench", "shrink", "bench").unwrap_or_else(|error| panic!("{error}"));

@@ -2,13 +2,14 @@
 //! `cargo bench -p proxy-fetch-sim --bench steer`; `STEER_STARTS` says how many starts.
 #![allow(missing_docs, reason = "a benchmark")]
 
-use durable_sim::planter::PlantedCopy;
+use durable_sim::{
+    campaign::{Campaign, Summary, run},
+    planter::{PlantedCopy, planted_name},
+};
 use proxy_fetch_sim::{
-    bugs::{self, planted},
-    campaign::{self, Campaign},
-    laws::Laws,
-    proxy::{Profile, Watch, run_seed},
-    steer,
+    bugs,
+    laws::LAWS,
+    proxy::{ProxyRuns, run_seed},
 };
 use std::{env, panic, time::Instant};
 
@@ -69,27 +70,31 @@ impl Searches {
 fn drawn(start: u64, only: Option<&'static str>, searches: &mut Searches) {
     let mut steps = 0;
     let found = (0..MOST).find(|number| {
-        let report = run_seed(start + number, Profile::Swarm, Watch { only, ..Watch::default() });
-        steps += report.steps;
-        report.violation.is_some()
+        let run = run_seed(start + number, ProxyRuns { only, ..ProxyRuns::SWARM });
+        steps += run.sim.recorder.steps;
+        run.breaks().is_some()
     });
     searches.add(found.map(|number| number + 1), steps);
 }
 
 fn steered(start: u64, only: Option<&'static str>, searches: &mut Searches) {
-    let campaign = Campaign { start, seeds: MOST, profile: Profile::Swarm, jobs: 1, fail_fast: true };
-    let (found, first) = steer::run(campaign, only, |_| {});
-    let count = first.map(|first| first.seed - start + 1);
+    let campaign = Campaign { start, seeds: MOST, jobs: 1, steer: true, fail_fast: true, ..Campaign::default() };
+    let found = campaign_of(only, &campaign);
+    let count = found.findings.first().map(|first| first.seed - start + 1);
     // The round is run to its end: its steps are shared out.
     searches.add(count, found.steps * count.unwrap_or(found.seeds) / found.seeds);
 }
 
+fn campaign_of(only: Option<&'static str>, campaign: &Campaign) -> Summary {
+    run(&ProxyRuns { only, ..ProxyRuns::SWARM }, campaign, &()).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// ms per run without a bug, and steps per run.
 #[expect(clippy::disallowed_methods, reason = "a benchmark")]
-fn cost(run: impl FnOnce() -> campaign::Summary) -> (f64, u64) {
+fn cost(campaign: &Campaign) -> (f64, u64) {
     let began = Instant::now();
-    let found = run();
-    assert!(found.failures.is_empty(), "a law is broken without a bug: {:?}", found.failures[0].violation);
+    let found = campaign_of(None, campaign);
+    assert!(found.findings.is_empty(), "a law is broken without a bug: {:?}", found.findings[0]);
     (began.elapsed().as_secs_f64() * 1e3 / found.seeds as f64, found.steps / found.seeds)
 }
 
@@ -107,7 +112,7 @@ fn starts() -> u64 {
 /// In a process of the planted copy: both searches for its bug, by all laws or by one alone; of each a line.
 fn search_here() {
     panic::set_hook(Box::new(|_| {}));
-    let only = env::args().find_map(|word| Laws::ids().iter().copied().find(|law| *law == word));
+    let only = env::args().find_map(|word| LAWS.iter().map(|law| law.name).find(|law| *law == word));
     for search in [drawn, steered] {
         let mut searches = Searches::default();
         (0..starts()).for_each(|start| search(start * 1_000_000, only, &mut searches));
@@ -128,7 +133,7 @@ fn search(copy: &PlantedCopy, bug: &str, only: Option<&str>) -> (Searches, Searc
 }
 
 fn main() {
-    if planted().is_some() {
+    if planted_name().is_some() {
         return search_here();
     }
     let starts = starts();
@@ -176,9 +181,9 @@ fn main() {
             ratios.iter().filter(|row| is_in(row)).map(|row| (row.ratio, row.in_steps)).unzip();
         println!("{name:<25} {:.2} {:.2} ({} bugs)", geometric_mean(&runs), geometric_mean(&steps), runs.len());
     }
-    let campaign = Campaign { start: 0, seeds: GREEN, profile: Profile::Swarm, jobs: 1, fail_fast: false };
-    let drawn = cost(|| campaign::run(campaign, |_| {}));
-    let steered = cost(|| steer::run(campaign, None, |_| {}).0);
+    let campaign = Campaign { seeds: GREEN, jobs: 1, ..Campaign::default() };
+    let drawn = cost(&campaign);
+    let steered = cost(&Campaign { steer: true, ..campaign });
     println!(
         "\na steered run without a bug takes {:.2} times as long as a drawn one, and {:.2} times as many steps",
         steered.0 / drawn.0,

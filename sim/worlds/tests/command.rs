@@ -35,10 +35,10 @@ const STORY: &str = "sim/worlds/scenarios/row_of_a_newer_version.toml";
 const PRINTING: [&[&str]; 6] = [
     &["replay", "7"],
     &["replay", "7", "--json"],
-    &["replay", "--machine", "queue", "7"],
+    &["replay", "--world", "queue", "7"],
     &["scenario", "--without-bug", STORY],
     &["run", "--seeds", "5"],
-    &["explore", "--requests", "1"],
+    &["search", "--requests", "1"],
 ];
 
 #[cfg(target_os = "linux")]
@@ -77,7 +77,9 @@ fn a_seed_that_breaks_no_law_has_nothing_to_write() {
     let output = run(&["shrink", "7", "-o", &file.to_string_lossy()]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.starts_with("seed 7 breaks no law, so there is nothing to write to "), "{said}");
+    assert_eq!(said, "seed 7: its run breaks no law\n");
+    let note = format!("note: --output: there is nothing to write to {}\n", file.display());
+    assert_eq!(text(&output.stderr), note);
     assert!(!file.exists());
 }
 
@@ -87,8 +89,9 @@ fn wrong_input_is_one_line_and_exit_code_2() {
         (&["run", "--seeds", "0"] as &[&str], "--seeds"),
         (&["run", "--seeds", "x"], "--seeds"),
         (&["run", "--profile", "wild"], "--profile"),
-        (&["run", "--machine", "queue", "--steer"], "--steer"),
-        (&["run", "--seeds", "2", "--start", "18446744073709551615"], "--start"),
+        (&["run", "--world", "quue"], "is `queue` meant?"),
+        (&["run", "--seeds", "2", "--start", "18446744073709551615"], "2 seeds from 18446744073709551615 on"),
+        (&["verify", "--world", "object", "-"], "`verify` takes no --world"),
         (&["replay"], "SEED"),
         (&["scenario", "none.toml"], "none.toml"),
     ] {
@@ -103,21 +106,20 @@ fn wrong_input_is_one_line_and_exit_code_2() {
 /// Every run of a small plan that differs from its plain one in a decision.
 #[test]
 fn a_search_of_deviations_says_whether_it_is_complete() {
-    let whole = run(&["explore", "--deviations", "1"]);
-    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
-    assert!(text(&whole.stdout).ends_with("complete: every such run was made, and no law is broken\n"));
-    let few = run(&["explore", "--deviations", "1", "--runs", "20"]);
-    assert_eq!(few.status.code(), Some(0));
-    assert!(text(&few.stdout).contains("NOT complete: there are more runs"), "{}", text(&few.stdout));
-
+    for world in ["object", "queue"] {
+        let whole = run(&["explore", "--deviations", "1", "--world", world]);
+        assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+        assert!(text(&whole.stdout).contains("complete: every such run was made, and no law is broken\n"));
+        let few = run(&["explore", "--deviations", "1", "--runs", "20", "--world", world]);
+        assert_eq!(few.status.code(), Some(0));
+        assert!(text(&few.stdout).contains("NOT complete: there are more runs"), "{}", text(&few.stdout));
+    }
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("drawn.toml");
     assert!(fs::write(&file, "seed = 1\n").is_ok());
     let file = file.display().to_string();
     for (arguments, why) in [
-        (&["--deviations", "1", "--requests", "2"][..], "cannot be used with '--requests <REQUESTS>'"),
-        (&["--plan", &file], "were not provided: --deviations <K>"),
-        (&["--deviations", "1", "--plan", &file], "seed: nothing is drawn in this search, so it has no meaning here"),
-        (&["--deviations", "1", "--plan", "no such file"], "no such file: "),
+        (&["--plan", &file][..], "seed: nothing is drawn in this search, so it has no meaning here"),
+        (&["--plan", "no such file"], "no such file: "),
     ] {
         let refused = run(&[&["explore"], arguments].concat());
         assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(2), ""), "{arguments:?}");

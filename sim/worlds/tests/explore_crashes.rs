@@ -7,7 +7,7 @@ use durable_sim::{
     plan::{Run, Simulation},
 };
 use proxy_fetch::Options;
-use proxy_fetch_sim::proxy::{Plan, Profile, ProxyRuns, ProxyWorld};
+use proxy_fetch_sim::proxy::{Plan, Profile, ProxyRuns, ProxyWorld, coverage::REQUESTS};
 use std::env;
 
 /// A run of up to 8 requests without faults, but for upstreams that fail now and then. Nothing is strict: a crash comes.
@@ -48,7 +48,7 @@ fn a_crash_at_every_step_of_a_run() {
                 "crash" => {
                     let run = crashed(seed, place, name, Value::Flag(true));
                     runs += 1;
-                    interrupted += run.world.outcomes().get("interrupted").copied().unwrap_or_default();
+                    interrupted += run.sim.coverage().of_row(&REQUESTS, "interrupted");
                 }
                 "crash_after_effects" => {
                     commits += 1;
@@ -59,7 +59,7 @@ fn a_crash_at_every_step_of_a_run() {
                             break;
                         }
                         runs += 1;
-                        interrupted += run.world.outcomes().get("interrupted").copied().unwrap_or_default();
+                        interrupted += run.sim.coverage().of_row(&REQUESTS, "interrupted");
                     }
                 }
                 _ => {}

@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 use proxy_fetch_sim::proxy::{
-    Profile, Watch,
+    ProxyRuns,
     coverage::State::{self, Delivering, Finished, Idle, InFlight},
     run_seed,
 };
@@ -43,9 +43,9 @@ fn the_diagram_has_the_steps_that_requests_take_and_no_others() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(PAGE);
     let page = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let drawn = arrows(&page);
-    let watch = Watch { features: true, ..Watch::default() };
+    let runs = ProxyRuns { features: true, ..ProxyRuns::SWARM };
     let seen: BTreeSet<Arrow> = (0..SEEDS)
-        .flat_map(|seed| run_seed(seed, Profile::Swarm, watch).features)
+        .flat_map(|seed| run_seed(seed, runs).world.features())
         .filter_map(|feature| feature.transition())
         .filter(|(from, to)| from != to)
         .collect();

@@ -5,12 +5,12 @@
 mod documents;
 
 use documents::Repository;
+use durable_sim::plan::{Simulation, read};
 use proxy_fetch_sim::{
-    bugs,
-    laws::Laws,
-    proxy::coverage::FAULTS,
-    queue::{coverage::Fault, law_ids},
-    scenario::{Scenario, law_says},
+    bugs::MUTANTS,
+    laws::LAWS as PROMISED,
+    proxy::{ProxyRuns, coverage::FAULTS_HIT},
+    queue::{self, QueueRuns},
 };
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use std::{collections::BTreeSet, path::Path, sync::LazyLock};
@@ -51,10 +51,13 @@ fn the_failure_that_readme_shows_is_of_a_law_and_a_bug() {
     let is_trace = |line: &&str| line.starts_with("    ");
     let file = shown.lines().skip_while(|line| !line.starts_with('#'));
     let file: Vec<&str> = file.take_while(|line| !is_trace(line)).collect();
-    let scenario = Scenario::parse(&file.join("\n")).unwrap_or_else(|error| panic!("README's scenario: {error}"));
-    let (law, bug) = (scenario.law.unwrap_or_default(), scenario.bug.unwrap_or_default());
-    let bug = bugs::bug(&bug).unwrap_or_else(|error| panic!("README's scenario: {error}"));
-    let head = [format!("# {law}: {}.", law_says(&law).unwrap_or_default()), format!("# {bug}: {}.", bug.what)];
+    let scenario = read(ProxyRuns::SCHEMA, &file.join("\n"));
+    let (keys, _) = scenario.unwrap_or_else(|error| panic!("README's scenario: {error}"));
+    let law = PROMISED.iter().find(|law| law.name == keys["law"]);
+    let mutants = MUTANTS.planter().mutants().unwrap_or_else(|error| panic!("{error}"));
+    let bug = mutants.iter().find(|mutant| mutant.name == keys["bug"]);
+    let (Some(law), Some(bug)) = (law, bug) else { panic!("README's scenario names {keys:?}") };
+    let head = [format!("# {}: {}.", law.name, law.promises), format!("# {}: {}.", bug.name, bug.what)];
     assert_eq!(file[..2], head, "README's scenario begins so");
 }
 
@@ -101,11 +104,11 @@ fn differences(rows: &[Row], heading: &str, should: &BTreeSet<String>) -> Vec<St
 #[test]
 fn the_page_of_the_laws_has_each_law_and_fault_of_the_code_once() {
     let rows = rows(REPOSITORY.text(LAWS));
-    let object = Laws::ids().iter().map(ToString::to_string).collect();
-    let queue = law_ids().map(str::to_owned).collect();
-    let of_queue = Fault::ALL.iter().filter_map(|fault| fault.name().split(' ').next());
-    let faults = FAULTS.iter().map(|(fault, _)| fault.to_string()).chain(of_queue.map(str::to_owned));
-    let faults = faults.chain([OF_THE_SERVER.to_owned()]).collect();
+    let names = |laws: &[&durable_sim::Law]| laws.iter().map(|law| law.name.to_owned()).collect();
+    let (object, queue) = (names(ProxyRuns::LAWS), names(QueueRuns::LAWS));
+    let faults = FAULTS_HIT.rows.iter().chain(queue::coverage::FAULTS_HIT.rows);
+    let faults = faults.filter_map(|fault| fault.split(' ').next()).chain([OF_THE_SERVER]);
+    let faults = faults.map(str::to_owned).collect();
     let pages = [("The object's laws", object), ("The queue's laws", queue), ("The faults", faults)];
     let mut wrong: Vec<String> =
         pages.iter().flat_map(|(heading, should)| differences(&rows, heading, should)).collect();

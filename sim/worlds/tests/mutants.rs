@@ -2,88 +2,31 @@
 //! That every bug is found, `cargo sim mutants` shows: it builds the planted copy first, which no test here needs.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
+use durable_sim::plan::Simulation;
 use proxy_fetch_sim::{
-    bugs::{self, Bug, Machine},
+    bugs::MUTANTS,
     mutants::{
-        self, Board, Found, Kill, LENSES,
+        LENSES,
         generic::{self, Survivor},
-        lenses,
     },
+    proxy::ProxyRuns,
+    queue::QueueRuns,
 };
 use std::{path::Path, process::Command};
 
-/// Each text is found, and exactly once.
+/// Each mistake is of a world, or of something else that there is a way to look at; and so is each way.
 #[test]
-fn each_bug_can_be_planted() {
-    match bugs::planter().plant() {
-        Ok(planted) => assert_eq!(planted.mutants, bugs::bugs().unwrap().len()),
-        Err(problems) => panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+fn each_mistake_can_be_looked_for() {
+    let worlds = [ProxyRuns::NAME, QueueRuns::NAME];
+    let mutants = MUTANTS.planter().mutants().unwrap();
+    for mutant in &mutants {
+        let is_seen = worlds.contains(&mutant.world.as_str()) || LENSES.iter().any(|lens| lens.world == mutant.world);
+        assert!(is_seen, "{} is of {}", mutant.name, mutant.world);
     }
-}
-
-#[test]
-fn each_machine_has_bugs_laws_and_a_lens() {
-    let bugs = bugs::bugs().unwrap();
-    for machine in Machine::ALL {
-        assert!(lenses(machine).next().is_some());
-        assert!(bugs.iter().any(|bug| bug.machine == machine));
-        assert!(!mutants::law_ids(machine).is_empty());
+    for lens in &LENSES {
+        assert!(mutants.iter().any(|mutant| mutant.world == lens.world), "{} has nothing to find", lens.name);
+        assert!(lens.soon <= lens.budget, "{}", lens.name);
     }
-    let seen: usize = Machine::ALL.into_iter().map(|machine| lenses(machine).count()).sum();
-    assert_eq!(seen, LENSES.len(), "a lens is for one machine");
-}
-
-/// What a lens found: the law and the cost.
-fn kill(law: &str, cost: u64) -> Kill {
-    Kill { law: law.into(), what: "so it was".into(), cost, repeat: "cargo sim".into() }
-}
-
-/// A bug of which one lens alone found something.
-fn found(name: &str, lens: &str, kill: &Kill) -> Found {
-    let bug: &'static Bug = bugs::bug(name).unwrap();
-    Found { bug, kills: lenses(bug.machine).map(|each| (each.name == lens).then(|| kill.clone())).collect() }
-}
-
-#[test]
-fn a_board_says_what_survives_and_which_laws_find_nothing() {
-    let found = vec![
-        found("RetryEarly", "swarm", &kill("S7", 3)),
-        found("SixthSlot", "explore", &kill("S3", 1)),
-        found("UnreadPayloadDeleted", "reference", &kill("model", 2)),
-        found("DeadLetterFetched", "queue", &kill("Q4", 5)),
-        found("RetriesBeforeCommit", "shell", &kill("S4", 1)),
-        found("DueOneLate", "no lens", &kill("S3", 1)),
-    ];
-    let board = Board { found };
-    let names = |bugs: Vec<&'static Bug>| bugs.into_iter().map(|bug| bug.name.as_str()).collect::<Vec<_>>();
-    assert_eq!(names(board.survivors()), ["DueOneLate"]);
-    let of = |machine| {
-        let laws = board.laws(machine).into_iter().filter(|(_, bugs)| !bugs.is_empty());
-        laws.map(|(law, bugs)| (law, names(bugs))).collect::<Vec<_>>()
-    };
-    // What the reference model alone sees is a verdict, and of no law.
-    let of_object = [("S3", vec!["SixthSlot"]), ("S7", vec!["RetryEarly"]), ("model", vec!["UnreadPayloadDeleted"])];
-    assert_eq!(of(Machine::Object), of_object);
-    assert_eq!(of(Machine::Queue), [("Q4", vec!["DeadLetterFetched"])]);
-    assert_eq!(of(Machine::Shell), [("S4", vec!["RetriesBeforeCommit"])]);
-    assert_eq!(board.idle_laws(Machine::Object).len(), mutants::law_ids(Machine::Object).len() - 2);
-    assert_eq!(board.idle_laws(Machine::Queue).len(), mutants::law_ids(Machine::Queue).len() - 1);
-    assert_eq!(board.idle_laws(Machine::Shell), [""; 0], "its laws are the object's");
-}
-
-/// A law that sees less than it did finds its bugs later.
-#[test]
-fn what_is_found_late_is_told_apart() {
-    let found = vec![
-        found("RetryEarly", "swarm", &kill("S7", 60)),
-        found("SixthSlot", "swarm", &kill("S3", 61)),
-        // One that is rare may take longer.
-        found("StartsAtExpiry", "swarm", &kill("S9", 800)),
-        // What a slow lens finds, however soon, some quick one must find too.
-        found("SlotLostAtCancel", "explore", &kill("L8", 1)),
-    ];
-    let soon = Board { found }.soon();
-    assert_eq!(soon.survivors(), [bugs::bug("SixthSlot").unwrap(), bugs::bug("SlotLostAtCancel").unwrap()]);
 }
 
 /// What `cargo sim` prints, says, and ends with.
@@ -97,11 +40,11 @@ fn command(arguments: &[&str], variable: Option<&str>) -> (String, String, Optio
 #[test]
 fn the_command_lists_and_checks_without_a_build() {
     let (list, _, code) = command(&["mutants", "--list"], None);
-    assert_eq!((list.lines().count(), code), (bugs::bugs().unwrap().len(), Some(0)));
-    assert!(list.contains("SixthSlot                   object  six requests may be in flight\n"), "{list}");
+    assert_eq!((list.lines().count(), code), (MUTANTS.planter().mutants().unwrap().len(), Some(0)));
+    assert!(list.contains("SixthSlot                    object     six requests may be in flight\n"), "{list}");
     let (out, _, code) = command(&["mutants", "--check"], None);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.starts_with(&format!("each of {} bugs can be planted, in ", list.lines().count())), "{out}");
+    assert!(out.starts_with(&format!("each of {} mistakes can be planted, in ", list.lines().count())), "{out}");
 }
 
 /// What cannot be meant is said before anything is built.
@@ -114,14 +57,18 @@ fn a_bug_that_cannot_be_meant_is_refused() {
             "{arguments:?}"
         );
     };
-    let nearest = "invalid value 'SixtSlot' for '--bug <NAME>': there is no bug \"SixtSlot\"; is `SixthSlot` meant?";
+    let nearest = "there is no mistake \"SixtSlot\"; is `SixthSlot` meant?";
     refused(&["replay", "7", "--bug", "SixtSlot"], None, nearest);
-    let of_queue = "the bug SixthMessage is in the machine `queue`; this runs `object`";
-    refused(&["run", "--bug", "SixthMessage"], None, of_queue);
-    let of_shell = "the bug SixthSlot is in the machine `object`; this runs `shell`";
-    refused(&["shell", "7", "--bug", "SixthSlot"], None, of_shell);
+    refused(&["mutants", "SixtSlot"], None, nearest);
+    let of_queue = "the bug SixthMessage is of `queue`; this runs `object`";
+    refused(&["run", "--world", "object", "--bug", "SixthMessage"], None, of_queue);
+    refused(&["story", "x.json", "--bug", "SixthMessage"], None, of_queue);
+    let of_object = "the bug SixthSlot is of `object`; this runs `shell`";
+    refused(&["shell", "7", "--bug", "SixthSlot"], None, of_object);
+    let of_shell = "the bug EndsBeforeStop is of `shell`, which this does not run";
+    refused(&["run", "--bug", "EndsBeforeStop"], None, of_shell);
     // It would be without effect.
-    let stray = "SIM_MUTANT is for planted copies; here `--bug NAME` says which bug is meant";
+    let stray = "SIM_MUTANT is for planted copies; here `--bug NAME` says which mistake is meant";
     refused(&["replay", "7"], Some("SixthSlot"), stray);
 }
 
@@ -129,7 +76,7 @@ fn a_bug_that_cannot_be_meant_is_refused() {
 #[test]
 fn a_list_that_is_none_is_refused() {
     let refused = |arguments: &[&str]| {
-        let (out, error, code) = command(&[&["mutants", "--cargo-mutants"], arguments].concat(), None);
+        let (out, error, code) = command(&[&["survey"], arguments].concat(), None);
         assert_eq!((out.as_str(), code, error.lines().count()), ("", Some(2), 1), "{error}");
         error
     };
@@ -137,10 +84,10 @@ fn a_list_that_is_none_is_refused() {
     assert!(refused(&["gone.json"]).starts_with("error: gone.json: "));
     // The standard input is empty here.
     assert!(refused(&["-"]).starts_with("error: -: it is no list of "));
-    assert!(refused(&["-", "--bug", "SixthSlot"]).contains("names one of a table"));
+    assert_eq!(refused(&["-", "--bug", "SixthSlot"]), "error: `survey` takes no --bug\n");
 }
 
-/// What is explained is there: whether it still survives, `cargo sim mutants --cargo-mutants` sees.
+/// What is explained is there: whether it still survives, `cargo sim survey` sees.
 #[test]
 fn each_explained_survivor_is_of_a_function_that_there_is() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

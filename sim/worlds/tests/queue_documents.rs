@@ -1,56 +1,25 @@
-//! Runs of the queue as documents: a seed written out as text and read again is the same run, what is wrong in a file is
-//! an error with its line, a failing run becomes a small document, and the scenario files keep every law. `SIM_SEEDS` says
-//! how many seeds.
+//! Runs of the queue as documents: what is wrong in a file is an error with its line, and a failing run becomes a small
+//! document.
 #![allow(missing_docs, reason = "a test")]
 
-#[path = "../../tests/settings/mod.rs"]
-mod settings;
+mod files;
 
 use durable_sim::{
     Breaks, Recorder,
-    plan::{Document, Run, Simulation, Tried, minimise},
+    plan::{Document, Run, Simulation, Tried, minimise, read, write},
 };
+use files::{read_text, run_text};
 use proxy_fetch::Outcome;
 use proxy_fetch_sim::{
-    bugs::Machine,
     proxy::Profile,
-    queue::{Plan, QueueRuns, Watch, law_ids, run_seed},
-    scenario::Scenario,
+    queue::{Plan, QueueRuns},
 };
-use std::{fs, path::Path, time::Duration};
+use std::time::Duration;
 
-const SWARM: QueueRuns = QueueRuns { profile: Profile::Swarm, laws: true };
+const SWARM: QueueRuns = QueueRuns::SWARM;
 
-fn text_of(document: Document) -> String {
-    Scenario { about: String::new(), machine: Machine::Queue, law: None, bug: None, document }.to_text()
-}
-
-fn parsed(text: &str) -> Scenario {
-    Scenario::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
-}
-
-/// Whatever a run decides can be written, and nothing else decides.
-#[test]
-fn a_seed_written_out_is_the_same_run() {
-    let same = |runs: QueueRuns, seed: u64| {
-        let name = runs.profile.name();
-        let (document, run) = runs.written_out(&runs.draw(seed));
-        let scenario = parsed(&text_of(document.clone()));
-        assert_eq!(scenario.document, document, "seed {seed} of {name}: what is written is read");
-        let again = scenario.run();
-        assert_eq!(again.digest, run.sim.recorder.digest(), "seed {seed} of {name}");
-        assert_eq!(again.notes, [""; 0], "seed {seed} of {name}: all is played as it is said");
-        assert_eq!(run_seed(seed, runs.profile, Watch::default()).digest, again.digest, "recording changes nothing");
-    };
-    for seed in 0..settings::number("SIM_SEEDS", 300) {
-        same(SWARM, seed);
-    }
-    for seed in 0..20 {
-        same(QueueRuns { profile: Profile::Calm, laws: true }, seed);
-    }
-    for seed in 0..3 {
-        same(QueueRuns { profile: Profile::Soak, laws: true }, seed);
-    }
+fn text_of(document: &Document) -> String {
+    write(QueueRuns::SCHEMA, &[], &[], document)
 }
 
 #[test]
@@ -59,7 +28,8 @@ fn a_drawn_document_is_a_file_too() {
         for profile in [Profile::Calm, Profile::Swarm, Profile::Soak] {
             let plan = Plan::draw(seed, profile);
             let document = plan.document(seed);
-            assert_eq!(parsed(&text_of(document.clone())).document, document, "seed {seed} of {}", profile.name());
+            let again = read(QueueRuns::SCHEMA, &text_of(&document)).map(|(_, document)| document);
+            assert_eq!(again.as_ref(), Ok(&document), "seed {seed} of {}", profile.name());
             assert_eq!(Plan::of(&document), plan, "seed {seed} of {}", profile.name());
         }
     }
@@ -69,57 +39,45 @@ fn a_drawn_document_is_a_file_too() {
 #[test]
 fn nothing_fails_in_a_calm_run() {
     for seed in 0..100 {
-        let report = run_seed(seed, Profile::Calm, Watch { lines: true, ..Watch::default() });
-        assert_eq!(report.violation, None, "seed {seed}");
-        let fault = report.lines.iter().find(|line| line.who == "fault");
+        let runs = QueueRuns { profile: Profile::Calm, laws: true };
+        let run = runs.run(&runs.draw(seed), Recorder::default().with_lines());
+        assert_eq!(run.breaks(), None, "seed {seed}");
+        let fault = run.sim.recorder.lines().iter().find(|line| line.who == "fault");
         assert_eq!(fault, None, "seed {seed}");
     }
 }
 
 #[test]
 fn what_is_wrong_has_a_line_a_key_and_a_bound() {
-    let laws: Vec<&str> = law_ids().collect();
-    let unknown_law = format!("line 2: law: \"S99\" is none of the queue's laws: {}", laws.join(", "));
     for (text, error) in [
-        ("machine = \"quue\"", "line 1: machine: \"quue\" is neither object nor queue"),
-        ("machine = \"queue\"\nlaw = \"S99\"", unknown_law.as_str()),
+        ("world = \"queue\"\nredeliveries = 101", "line 2: redeliveries: 101 is not a whole number from 0 to 100"),
         (
-            "machine = \"queue\"\nbug = \"SixtMessage\"",
-            "line 2: bug: there is no bug \"SixtMessage\"; is `SixthMessage` meant?",
-        ),
-        (
-            "machine = \"queue\"\nbug = \"SixthSlot\"",
-            "line 2: bug: the bug SixthSlot is in the durable object, not in the queue's consumer",
-        ),
-        ("machine = \"queue\"\nredeliveries = 101", "line 2: redeliveries: 101 is not a whole number from 0 to 100"),
-        (
-            "machine = \"queue\"\n\n[requests]\nr0 = { max_retries = 11 }",
+            "world = \"queue\"\n\n[requests]\nr0 = { max_retries = 11 }",
             "line 4: max_retries: 11 is not a whole number from 0 to 10",
         ),
         (
-            "machine = \"queue\"\n[decisions]\n\"fetch r0#1\" = { status = 600 }",
+            "world = \"queue\"\n[decisions]\n\"fetch r0#1\" = { status = 600 }",
             "line 3: status: 600 is not a whole number from 100 to 599",
         ),
         (
-            "machine = \"queue\"\n[decisions]\n\"fetch r0#1\" = { retry_after = \"soon\" }",
+            "world = \"queue\"\n[decisions]\n\"fetch r0#1\" = { retry_after = \"soon\" }",
             "line 3: retry_after: \"soon\" is not one of nothing, at_once, in_seven_seconds, in_an_hour, date, past_date, \
              negative, endless, garbage",
         ),
         (
-            "machine = \"queue\"\nisolates = 3\ncrashes = [\n  { at_ms = 5, isolate = 2 },\n  { isolate = 3 },\n]",
+            "world = \"queue\"\nisolates = 3\ncrashes = [\n  { at_ms = 5, isolate = 2 },\n  { isolate = 3 },\n]",
             "line 5: isolate: 3 is not a whole number from 0 to 2, since `isolates` is 3",
         ),
     ] {
-        let read = Scenario::parse(text).map_err(|error| error.to_string());
-        assert_eq!(read, Err(error.to_owned()), "{text}");
+        assert_eq!(read_text(&SWARM, text), Err(error.to_owned()), "{text}");
     }
 }
 
 /// The run of a file, which breaks no law; and what its trace says.
 fn trace_of(text: &str) -> String {
-    let shown = parsed(&format!("machine = \"queue\"\n{text}")).run();
+    let shown = run_text(&SWARM, text);
     let lines: Vec<String> = shown.lines.iter().map(ToString::to_string).collect();
-    assert_eq!(shown.violation, None, "{text}\n{}", lines.join("\n"));
+    assert_eq!(shown.breaks, None, "{text}\n{}", lines.join("\n"));
     assert_eq!(shown.notes, [""; 0], "{text}");
     lines.join("\n")
 }
@@ -175,8 +133,8 @@ fn delays_of_the_queue_break_no_law() {
         decisions += &format!("\"batch r{number}#1\" = {{ returns_ms = 60000 }}\n");
     }
     let text =
-        format!("machine = \"queue\"\nmax_batch = 1\nheal_at_ms = 0\n[requests]\n{requests}[decisions]\n{decisions}");
-    assert_eq!(parsed(&text).run().violation, None);
+        format!("world = \"queue\"\nmax_batch = 1\nheal_at_ms = 0\n[requests]\n{requests}[decisions]\n{decisions}");
+    assert_eq!(run_text(&SWARM, &text).breaks, None);
 }
 
 /// What came of a run, if it were a law that no request fails.
@@ -202,7 +160,7 @@ fn what_fails_becomes_small() {
         );
         let Some(small) = small else { continue };
         left.push(small.document.items());
-        let text = text_of(small.document.clone());
+        let text = text_of(&small.document);
         assert!(small.is_complete, "seed {seed} of {} items:\n{text}", whole.items());
         // A request with an answer that is not tried again; or, if none was, four that are.
         assert!(small.document.items() <= 5, "seed {seed} of {} items in {} runs:\n{text}", whole.items(), small.runs);
@@ -213,23 +171,4 @@ fn what_fails_becomes_small() {
     }
     assert!(left.len() >= 10, "only {} seeds have a request that fails", left.len());
     assert!(left.iter().filter(|items| **items == 2).count() > left.len() / 2, "few are as small as can be: {left:?}");
-}
-
-#[test]
-fn the_scenario_files_keep_every_law() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/queue");
-    let mut files: Vec<_> = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    assert!(files.len() >= 3, "{} files in {}", files.len(), folder.display());
-    for file in files {
-        let name = file.display();
-        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let scenario = Scenario::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(!scenario.about.is_empty(), "{name} has no `about`");
-        let again = Scenario::parse(&scenario.to_text());
-        assert_eq!(again.as_ref(), Ok(&scenario), "{name}");
-        let report = scenario.run();
-        assert_eq!(report.violation, None, "{name}");
-        assert_eq!(report.notes, [""; 0], "{name}");
-    }
 }

@@ -6,15 +6,16 @@
 
 mod support;
 
+use durable_sim::finding::shortened;
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{TestError, TestRunner},
 };
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use proxy_fetch_sim::{
-    finding::{MAX_LINES, shortened, tell_once},
+    readable::readable,
     reference::{Judge, Reference, refused_calls, run_sequence},
-    scenario::readable,
+    told::{MAX_LINES, tell_once},
 };
 use std::collections::BTreeMap;
 

@@ -264,8 +264,8 @@ const CARRIERS: [&str; 9] = [
     "retry_delay_ms",
     "timeout_ms",
 ];
-/// Methods of collections that something in the core has too.
-const COLLECTIONS: [&str; 3] = ["clear", "first", "remove"];
+/// Methods of collections and of texts that something in the core has too.
+const COLLECTIONS: [&str; 4] = ["clear", "first", "parse", "remove"];
 /// S25 alone is about the machine's memory, which it must ask for.
 const ABOUT_MEMORY: &str = "s25_shadow.rs";
 

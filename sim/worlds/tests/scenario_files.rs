@@ -1,25 +1,25 @@
-//! Scenario files: what is written is what is run. `sim/worlds/scenarios` is the corpus: each plan (`.toml`) and each path
-//! (`.path`) in it breaks no law, and its trace is a snapshot. That with the bug that it names it breaks its law is for
-//! `cargo sim mutants` to see.
+//! Scenario files: what is written is what is run. `sim/worlds/scenarios` is the corpus: that each plan (`.toml`) in it
+//! breaks no law is a test of `campaigns`; each path (`.path`) breaks none here. That with the bug that it names it breaks
+//! its law is for `cargo sim mutants` to see.
 #![allow(missing_docs, reason = "a test")]
 
+mod files;
 mod reviewed;
-#[path = "../../tests/settings/mod.rs"]
-mod settings;
 
-use durable_sim::{Recorder, plan::Simulation};
-use proxy_fetch_sim::{
-    bugs::Machine,
-    laws::Laws,
-    proxy::{Profile, ProxyRuns},
-    scenario::{Scenario, Shown, told},
+use durable_sim::{
+    finding::Shown,
+    plan::{Simulation, read, text_at, write},
 };
+use files::{read_text, run_text};
+use proxy_fetch_sim::{laws::LAWS, proxy::ProxyRuns};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
+
+const RUNS: ProxyRuns = ProxyRuns::SWARM;
 
 /// The files of the corpus with this extension.
 fn files(extension: &str) -> Vec<PathBuf> {
@@ -41,14 +41,6 @@ fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn corpus() -> BTreeMap<String, Scenario> {
-    let read = |path: PathBuf| {
-        let scenario = Scenario::parse(&text(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        (name(&path), scenario)
-    };
-    files("toml").into_iter().map(read).collect()
-}
-
 /// The law that a path of the corpus breaks: its second line says so.
 fn law_of_path(text: &str) -> Option<&str> {
     Some(text.lines().nth(1)?.strip_prefix("# ")?.split_once(':')?.0)
@@ -58,45 +50,37 @@ fn snapshot(name: &str, lines: &str) {
     reviewed::snapshot(&format!("scenario_{name}"), lines);
 }
 
-/// What `cargo sim scenario` prints and says, and how it ends.
-fn command(file: &Path, options: &[&str]) -> (String, String, Option<i32>) {
+/// What `cargo sim` prints and says of this file, and how it ends.
+fn command(what: &[&str], file: &Path, options: &[&str]) -> (String, String, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-fetch-sim"));
-    let output = command.arg("scenario").arg(file).args(options).output().unwrap_or_else(|error| panic!("{error}"));
+    let output = command.args(what).arg(file).args(options).output().unwrap_or_else(|error| panic!("{error}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr), output.status.code())
-}
-
-#[test]
-fn each_scenario_of_the_corpus_keeps_the_laws() {
-    for (name, scenario) in corpus() {
-        let shown = scenario.run();
-        assert_eq!(shown.violation, None, "{name}");
-        assert_eq!(shown.notes, [""; 0], "{name}");
-        assert!(scenario.bug.is_some(), "{name}: no bug shows that it finds anything");
-        let lines = [scenario.about].into_iter().chain(told(&shown)).collect::<Vec<_>>().join("\n");
-        snapshot(&name, &lines);
-    }
 }
 
 /// Every law is shown by a scenario or a path: what breaks it, and what keeps it.
 #[test]
 fn each_law_has_its_scenario() {
-    let by_plan = corpus().into_values().filter_map(|scenario| scenario.law);
+    let by_plan = files("toml").into_iter().map(|path| {
+        let (text, name) = (text(&path), name(&path));
+        assert!(text_at(&text, "bug").is_some(), "{name}: no bug shows that it finds anything");
+        text_at(&text, "law").unwrap_or_else(|| panic!("{name} names no law"))
+    });
     let by_path = files("path").into_iter().filter_map(|path| law_of_path(&text(&path)).map(str::to_owned));
     let shown: BTreeSet<String> = by_plan.chain(by_path).collect();
-    let laws = Laws::ids().iter().copied();
+    let laws = LAWS.iter().map(|law| law.name);
     let missing: Vec<&str> = laws.filter(|law| *law != "calm" && !shown.contains(*law)).collect();
     assert_eq!(missing, [] as [&str; 0]);
 }
 
-/// What `cargo sim explore -o FILE` writes, `cargo sim scenario FILE` runs: without the bug of its first line it breaks
+/// What `cargo sim search -o FILE` writes, `cargo sim search --path FILE` runs: without the bug of its first line it breaks
 /// no law.
 #[test]
 fn each_path_of_the_corpus_keeps_the_laws() {
     for path in files("path") {
         let (name, text) = (name(&path), text(&path));
         assert!(law_of_path(&text).is_some(), "{name} names no law");
-        let (out, error, code) = command(&path, &["--without-bug"]);
+        let (out, error, code) = command(&["search", "--path"], &path, &["--without-bug"]);
         assert_eq!((error.as_str(), code), ("", Some(0)), "{name}");
         snapshot(&name, &out);
     }
@@ -109,7 +93,7 @@ fn a_decision_that_never_comes_is_told() {
     let decisions = ["\"turn of enqueue r9\" = { crash = true }", "\"fetch r0#1\" = { head_ms = 7 }"].join("\n");
     fs::write(&file, format!("about = \"a\"\n\n[requests]\nr0 = {{}}\n\n[decisions]\n{decisions}\n"))
         .unwrap_or_else(|error| panic!("{error}"));
-    let (_, error, code) = command(&file, &[]);
+    let (_, error, code) = command(&["scenario"], &file, &[]);
     assert_eq!(
         (error.as_str(), code),
         ("note: the run did not come to \"turn of enqueue r9\" = { crash = true }\n", Some(0))
@@ -119,47 +103,49 @@ fn a_decision_that_never_comes_is_told() {
 #[test]
 fn a_file_that_cannot_be_run_is_named() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no_scenario");
-    for (bytes, why) in [
-        (&b"about = \"a\"\n# \xff\n"[..], "line 2: this is not UTF-8"),
-        (b"heal_at_ms = -1\n[requests]\n", "line 1: heal_at_ms: -1 is not a time of the run from 0 to 31536000000 ms"),
+    const PLAN: &[&str] = &["scenario"];
+    const PATH: &[&str] = &["search", "--path"];
+    const R: &str = "[requests]\nr0 = {}\n";
+    for (what, text, why) in [
         (
-            b"# cargo sim explore --slots 9\nenqueue\n",
+            PLAN,
+            "heal_at_ms = -1\n[requests]\n".to_owned(),
+            "line 1: heal_at_ms: -1 is not a time of the run from 0 to 31536000000 ms",
+        ),
+        (
+            PATH,
+            "# cargo sim search --slots 9\nenqueue\n".to_owned(),
             "line 1: invalid value '9' for '--slots <SLOTS>': 9 is not in 1..=5",
         ),
+        (PATH, "# cargo sim search --slots 1\nenqueu\n".to_owned(), "line 2: \"enqueu\" is no action"),
+        (PATH, "enqueue\n".to_owned(), "line 1: a path begins with `# cargo sim search`"),
         (
-            b"machine = \"queue\"\ncrashes = [ { isolate = 1 } ]\n",
+            PLAN,
+            "world = \"queue\"\ncrashes = [ { isolate = 1 } ]\n".to_owned(),
             "line 2: isolate: 1 is not a whole number from 0 to 0, since `isolates` is 1",
         ),
-        (b"# cargo sim explore --slots 1\nenqueu\n", "line 2: \"enqueu\" is no action"),
+        // Names that there are not.
+        (PLAN, format!("law = \"S99\"\n{R}"), "line 1: law: there is no law \"S99\"; is `S9` meant?"),
+        (PLAN, format!("world = \"quue\"\n{R}"), "line 1: world: there is no world \"quue\"; is `queue` meant?"),
+        (
+            PLAN,
+            format!("bug = \"SixtSlot\"\n{R}"),
+            "line 1: bug: there is no mistake \"SixtSlot\"; is `SixthSlot` meant?",
+        ),
+        (
+            PLAN,
+            format!("bug = \"DeadLetterFetched\"\n{R}"),
+            "the bug DeadLetterFetched is of `queue`; this runs `object`",
+        ),
+        (PLAN, format!("bug = \"EndsBeforeStop\"\n{R}"), "the bug EndsBeforeStop is of `shell`; this runs `object`"),
     ] {
-        fs::write(&file, bytes).unwrap_or_else(|error| panic!("{error}"));
+        fs::write(&file, text).unwrap_or_else(|error| panic!("{error}"));
         let error = format!("error: {}: {why}\n", file.display());
-        assert_eq!(command(&file, &[]), (String::new(), error, Some(2)));
+        assert_eq!(command(what, &file, &[]), (String::new(), error, Some(2)));
     }
-}
-
-/// A seed's plan with its decisions written out is the same run, step by step, without the seed.
-#[test]
-fn what_a_seed_decided_can_be_written_and_read_and_is_the_same_run() {
-    for profile in [Profile::Swarm, Profile::Calm] {
-        for seed in 0..settings::number("SIM_SEEDS", 60) {
-            let runs = ProxyRuns { profile, ..ProxyRuns::default() };
-            let (document, drawn) = runs.written_out(&runs.draw(seed));
-            let (about, bug) = ("a \"seed\"".into(), Some("SixthSlot".into()));
-            let scenario = Scenario { about, machine: Machine::Object, law: None, bug, document };
-            let text = scenario.to_text();
-            let read = Scenario::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
-            assert_eq!(read, scenario, "seed {seed}");
-            let played = runs.run(&read.document, Recorder::default()).sim.recorder;
-            let drawn = drawn.sim.recorder;
-            assert_eq!(
-                (played.digest(), played.steps),
-                (drawn.digest(), drawn.steps),
-                "seed {seed}, {}",
-                profile.name()
-            );
-        }
-    }
+    fs::write(&file, b"about = \"a\"\n# \xff\n").unwrap_or_else(|error| panic!("{error}"));
+    let error = format!("error: {}: line 2: this is not UTF-8\n", file.display());
+    assert_eq!(command(PLAN, &file, &[]), (String::new(), error, Some(2)));
 }
 
 /// Each message is one line, with the line of the text, the key, and what would be right.
@@ -215,18 +201,6 @@ fn what_is_no_scenario_is_refused_with_its_place() {
             "line 4: slow_commit_ms: -5 is not a time from 0 to 30000 ms",
         ),
         // Names that there are not.
-        (format!("law = \"S26\"\n{R}"), "line 1: law: \"S26\" is no law: S1 to S25, L1 to L8, calm"),
-        (format!("machine = \"quue\"\n{R}"), "line 1: machine: \"quue\" is neither object nor queue"),
-        (format!("bug = \"SixtSlot\"\n{R}"), "line 1: bug: there is no bug \"SixtSlot\"; is `SixthSlot` meant?"),
-        (
-            format!("bug = \"DeadLetterFetched\"\n{R}"),
-            "line 1: bug: DeadLetterFetched is a bug of the queue's consumer, and this scenario is of the object; one of the \
-             queue says `machine = \"queue\"`",
-        ),
-        (
-            format!("bug = \"EndsBeforeStop\"\n{R}"),
-            "line 1: bug: EndsBeforeStop is a bug of the native host's shell, and this scenario is of the object",
-        ),
         ("[requests]\nx = {}\n".into(), "line 2: \"x\" is not r0 to r9999"),
         ("[requests]\nr10000 = {}\n".into(), "line 2: \"r10000\" is not r0 to r9999"),
         (
@@ -255,17 +229,14 @@ fn what_is_no_scenario_is_refused_with_its_place() {
         ),
     ];
     for (text, why) in wrong {
-        match Scenario::parse(&text) {
-            Ok(_) => panic!("{text} is read"),
-            Err(error) => assert_eq!(error.to_string(), why, "{text}"),
-        }
+        assert_eq!(read_text(&RUNS, &text), Err(why.to_owned()), "{text}");
     }
 }
 
 /// What a scenario says is what happens, whatever a seed would have drawn; and what only the run knows is noted.
 #[test]
 fn what_is_said_is_done_or_noted() {
-    let run = |text: &str| Scenario::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}")).run();
+    let run = |text: &str| run_text(&RUNS, text);
     let at = |shown: &Shown, what: &str| {
         let line = shown.lines.iter().find(|line| line.what.contains(what));
         line.unwrap_or_else(|| panic!("no line says {what}: {:#?}", shown.lines)).at
@@ -328,8 +299,8 @@ fn a_decision_that_another_one_excludes_gives_a_note() {
             r#""rows after reset 0": foreign = true is without effect: the row becomes unreadable"#,
         ),
     ] {
-        let scenario = Scenario::parse(&format!("{R}{decisions}\n")).unwrap_or_else(|error| panic!("{error}"));
-        assert!(scenario.run().notes.iter().any(|said| said == note), "{decisions}: {:?}", scenario.run().notes);
+        let notes = run_text(&RUNS, &format!("{R}{decisions}\n")).notes;
+        assert!(notes.iter().any(|said| said == note), "{decisions}: {notes:?}");
     }
 }
 
@@ -338,7 +309,7 @@ fn a_decision_that_another_one_excludes_gives_a_note() {
 fn times_of_full_storage_may_overlap() {
     let fails = |windows: &str| {
         let text = format!("storage_full = [ {windows} ]\n[requests]\nr0 = {{ at_ms = 7000 }}\n");
-        let shown = Scenario::parse(&text).unwrap_or_else(|error| panic!("{error}")).run();
+        let shown = run_text(&RUNS, &text);
         shown.lines.iter().any(|line| line.what == "LOST: the commit failed" && line.at < 8_000_000)
     };
     for windows in [
@@ -354,8 +325,7 @@ fn times_of_full_storage_may_overlap() {
 /// What a person writes by hand comes back with the same words, and in the order of a story.
 #[test]
 fn a_scenario_is_written_as_a_person_would() {
-    let text = r#"# S7: no attempt starts before its delay is over, and the delay is no shorter than backoff and Retry-After.
-# RetryAfterIgnored: Retry-After is not heeded.
+    let text = r#"# A comment.
 about = "A destination asks for patience."
 law = "S7"
 bug = "RetryAfterIgnored"
@@ -380,6 +350,7 @@ r2 = {}
 "idle after report of r2#1 again 1" = { evicted = "idle" }
 "turn of enqueue r2 (2)" = { exception = "before_commit" }
 "#;
-    let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(scenario.to_text(), text);
+    let (head, document) = read(ProxyRuns::SCHEMA, text).unwrap_or_else(|error| panic!("{error}"));
+    let head: Vec<(&str, &str)> = ["about", "law", "bug"].into_iter().map(|key| (key, head[key].as_str())).collect();
+    assert_eq!(write(ProxyRuns::SCHEMA, &["A comment.".into()], &head, &document), text);
 }

@@ -1,5 +1,4 @@
-//! `cargo sim scenario` runs each of the three kinds of files in `sim/worlds/scenarios`, and says which one it is; of a
-//! story it says what did not come as it should.
+//! `cargo sim story` plays the stories of `sim/worlds/scenarios`, and says what did not come as it should.
 #![allow(missing_docs, reason = "a test")]
 
 use std::{
@@ -17,7 +16,7 @@ struct Ran {
 
 fn run(file: &Path, options: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-fetch-sim"));
-    let output = command.arg("scenario").arg(file).args(options).output().unwrap_or_else(|error| panic!("{error}"));
+    let output = command.arg("story").arg(file).args(options).output().unwrap_or_else(|error| panic!("{error}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ran { out: text(&output.stdout), said: text(&output.stderr), code: output.status.code() }
 }
@@ -49,27 +48,6 @@ fn story(name: &str, from: &str, to: &str) -> PathBuf {
     written(name, &STORY.replacen(from, to, 1))
 }
 
-#[test]
-fn each_kind_is_run_and_named() {
-    let plan = corpus("oldest_first.toml");
-    let path = corpus("start_at_the_expiry.path");
-    let queue = corpus("queue/crash_then_redelivery.toml");
-    for (file, options, kind, end) in [
-        (plan, &["--without-bug"] as &[&str], "a plan of the object: ", "no law is broken in "),
-        (queue, &[], "a plan of the queue: ", "no law is broken in "),
-        (path, &["--without-bug"], "a path of the search: One request holds the only slot and ", "no law is broken"),
-        (corpus("retries.json"), &[], "a story: ", "everything came as the story says, with each of 20 seeds; "),
-    ] {
-        let Ran { out, said, code } = run(&file, options);
-        let name = file.display();
-        assert_eq!((said.as_str(), code), ("", Some(0)), "{name}");
-        let (first, last) = (out.lines().next().unwrap_or_default(), out.lines().last().unwrap_or_default());
-        assert!(first.starts_with(kind) && first.len() > kind.len(), "{name}: {first}");
-        assert!(last.starts_with(end), "{name}: {last}");
-        assert!(out.lines().count() > 10, "{name} has no trace");
-    }
-}
-
 /// All that the simulator can play, and that alone.
 #[test]
 fn each_story_of_the_corpus_is_played() {
@@ -90,7 +68,7 @@ fn each_story_of_the_corpus_is_played() {
 }
 
 #[test]
-fn a_story_is_known_by_what_it_begins_with_and_told_line_by_line() {
+fn a_story_is_told_line_by_line() {
     let Ran { out, said, code } = run(&story("a_story.toml", "", ""), &[]);
     assert_eq!((said.as_str(), code), ("", Some(0)), "{out}");
     let lines: Vec<&str> = out.lines().collect();
@@ -155,26 +133,10 @@ fn what_is_no_story_is_one_line_with_its_place() {
     for (name, text, why) in [
         ("no_story.json", "", "line 1, column 0: EOF while parsing a value"),
         ("no_story.json", "\n[1]", "line 2: [1] is not an object"),
-        ("no_path.path", "enqueue\n", "line 1: a path begins with `# cargo sim explore`"),
     ] {
         let file = written(name, text);
         let Ran { out, said, code } = run(&file, &[]);
         assert_eq!((out, code), (String::new(), Some(2)), "{name}: {said}");
         assert_eq!(said, format!("error: {}: {why}\n", file.display()));
-    }
-}
-
-/// No flag is ignored. That a bug that can be on is on, is for `cargo sim mutants` to see.
-#[test]
-fn a_story_names_no_bug() {
-    let file = story("names_no_bug", "", "");
-    for (options, why) in [
-        (&["--without-bug"] as &[&str], "--without-bug is for a file that names a bug, and a story names none"),
-        (&["--bug", "SixthMessage"], "the bug SixthMessage is in the machine `queue`; this runs `object`"),
-        (&["--bug", "SixthSlot", "--without-bug"], "--bug SixthSlot and --without-bug exclude each other"),
-    ] {
-        let Ran { out, said, code } = run(&file, options);
-        assert_eq!((out, code), (String::new(), Some(2)), "{options:?}: {said}");
-        assert_eq!(said, format!("error: {}: {why}\n", file.display()), "{options:?}");
     }
 }

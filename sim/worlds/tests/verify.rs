@@ -3,7 +3,7 @@
 
 mod reviewed;
 
-use durable_sim::{Chance, Faults, Recorder};
+use durable_sim::{Chance, Faults, Recorder, verify::Findings};
 use proxy_fetch::{Event, Options, Recorded, Timestamp};
 use proxy_fetch_sim::{
     story::{
@@ -12,7 +12,7 @@ use proxy_fetch_sim::{
         play,
         recording::OBJECT_NAME,
     },
-    verify::{Findings, Verified, verify},
+    verify::{Seen, Verified, verify},
 };
 use std::{
     io::Write as _,
@@ -23,13 +23,17 @@ fn check(lines: &[String]) -> Result<Verified, String> {
     verify(lines.join("\n").as_bytes()).map_err(|error| error.to_string())
 }
 
-fn findings(lines: &[String]) -> Findings {
+fn seen(lines: &[String]) -> Seen {
     check(lines).unwrap_or_else(|problem| panic!("{problem}")).objects.remove(OBJECT_NAME).expect("an object")
 }
 
 fn recording_of(name: &str) -> Vec<String> {
     let stories = all().unwrap_or_else(|problem| panic!("{problem}"));
     play(3, &stories[name], Faults::default(), Recorder::default()).recording
+}
+
+fn findings(lines: &[String]) -> Findings {
+    seen(lines).findings
 }
 
 /// Many requests in a second, whose upstreams and origins do all that they can.
@@ -145,9 +149,8 @@ fn each_is_found(what: &str, recording: &[String], tamper: Tamper, is_here: bool
             continue;
         }
         tampered += 1;
-        let found = findings(&lines);
-        let Some(difference) = found.difference else { panic!("{what}, line {}: not found", at + 1) };
-        assert!(difference.line > at && (!is_here || difference.line == at + 1), "{what}: {difference}");
+        let Some(line) = seen(&lines).line else { panic!("{what}, line {}: not found", at + 1) };
+        assert!(line > at && (!is_here || line == at + 1), "{what}: line {line}");
     }
     assert!(tampered > 0, "{what}: nothing to tamper with");
 }
@@ -185,10 +188,11 @@ fn a_disk_that_went_back_too_far_is_found() {
     let mut recording = recording_of("crash_in_callback");
     let second = (1..recording.len()).find(|at| is_incarnation(&recording[*at])).expect("a second incarnation");
     recording[second] = recording[0].clone();
-    let difference = findings(&recording).difference.expect("a difference");
-    assert_eq!((difference.line, difference.turn), (second + 1, 0));
+    let Seen { findings, line } = seen(&recording);
+    let difference = findings.difference.expect("a difference");
+    assert_eq!((line, difference.turn), (Some(second + 1), 0));
     assert!(
-        difference.what[0].starts_with("the rows are as after turn 0 of the incarnation before, though"),
+        difference.what[0].starts_with("it is stored as after turn 0 of the incarnation before, though"),
         "{difference}"
     );
 }
@@ -231,13 +235,13 @@ fn objects_are_told_apart_and_other_lines_passed_over() {
     }
     let found = check(&log).expect("a log");
     assert!(found.is_identical(), "{found}");
-    assert_eq!(found.objects[OBJECT_NAME], findings(&one));
-    assert!(found.objects["another"].turns > 3, "{found}");
+    assert_eq!(found.objects[OBJECT_NAME].findings, findings(&one));
+    assert!(found.objects["another"].findings.turns > 3, "{found}");
     // A difference of one does not hide the other.
     log.retain(|line| *line != one[2]);
     let found = check(&log).expect("a log");
     assert!(!found.is_identical());
-    assert_eq!(found.objects["another"].difference, None);
+    assert_eq!(found.objects["another"].line, None);
 }
 
 #[test]
@@ -292,7 +296,12 @@ fn the_exit_code_says_what_was_found() {
     );
     recording.remove(2);
     let (code, text) = run(&["verify", "-"], &recording.join("\n"));
-    assert!(code == Some(1) && text.contains("DIFFERENT at line 3, turn 2 of incarnation 1:"), "{code:?} {text}");
+    assert!(
+        code == Some(1)
+            && text.contains("(line 3 of the log): ")
+            && text.contains("DIFFERENT in turn 2 of incarnation 1:"),
+        "{code:?} {text}"
+    );
     let (code, text) = run(&["verify", "-"], &recording[1..].join("\n"));
     assert!(code == Some(2) && text.starts_with("error: standard input: line 1: a turn is"), "{code:?} {text}");
     let (code, text) = run(&["verify", "no such file"], "");

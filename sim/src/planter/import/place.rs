@@ -121,7 +121,8 @@ impl Source {
             None => Ok(Mutant {
                 name: name.to_owned(),
                 what: listed.name.clone(),
-                machine: String::new(),
+                world: String::new(),
+                soon: None,
                 edits: vec![edit(&site, &replace)],
                 items: Vec::new(),
                 // All of the file, since one may call another.

@@ -11,7 +11,15 @@ fn edit(find: &str, within: Option<&str>, replace: &str) -> Edit {
 
 fn mutant(name: &str, edits: &[Edit]) -> Mutant {
     let (name, edits) = (name.to_owned(), edits.to_vec());
-    Mutant { name, what: "wrong".into(), machine: "counter".into(), edits, items: Vec::new(), always: Vec::new() }
+    Mutant {
+        name,
+        what: "wrong".into(),
+        world: "counter".into(),
+        soon: None,
+        edits,
+        items: Vec::new(),
+        always: Vec::new(),
+    }
 }
 
 /// What becomes of the file, without white space.

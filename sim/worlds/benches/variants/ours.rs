@@ -1,8 +1,8 @@
 //! The engine with the real machine: the whole platform, storage and commits included.
 
 use super::{Done, NETWORK, REQUESTS, Rng, SERVICE, SPREAD};
-use durable_sim::Sizes;
-use proxy_fetch_sim::proxy::{Plan, Profile, Watch, plan::PlannedRequest, run_plan, run_seed};
+use durable_sim::{Recorder, Sizes, plan::Simulation};
+use proxy_fetch_sim::proxy::{Plan, Profile, ProxyRuns, coverage::REQUESTS as ENDS, plan::PlannedRequest, run_seed};
 
 pub fn run_with_laws(seed: u64) -> Done {
     run(seed, true)
@@ -13,17 +13,21 @@ pub fn run_without_laws(seed: u64) -> Done {
 }
 
 fn run(seed: u64, laws: bool) -> Done {
-    let report = run_plan(plan(seed), Watch { laws, ..Watch::default() });
-    assert_eq!(report.violation, None);
-    assert_eq!(report.outcomes.get("response"), Some(&REQUESTS));
-    Done { events: report.steps, requests: REQUESTS, simulated_us: report.simulated }
+    let run = ProxyRuns { laws, ..ProxyRuns::of(Profile::Calm) }.run(&plan(seed).to_document(), Recorder::default());
+    assert_eq!(run.breaks(), None);
+    assert_eq!(run.sim.coverage().of_row(&ENDS, "response"), REQUESTS);
+    Done { events: run.sim.recorder.steps, requests: REQUESTS, simulated_us: run.sim.now() }
 }
 
 /// Another workload: what `cargo sim run` does.
 pub fn run_default(seed: u64) -> Done {
-    let report = run_seed(seed, Profile::Swarm, Watch::default());
-    assert_eq!(report.violation, None);
-    Done { events: report.steps, requests: report.outcomes.values().sum(), simulated_us: report.simulated }
+    let run = run_seed(seed, ProxyRuns::SWARM);
+    assert_eq!(run.breaks(), None);
+    Done {
+        events: run.sim.recorder.steps,
+        requests: ENDS.rows.iter().map(|end| run.sim.coverage().of_row(&ENDS, end)).sum(),
+        simulated_us: run.sim.now(),
+    }
 }
 
 fn plan(seed: u64) -> Plan {

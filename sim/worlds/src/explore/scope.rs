@@ -149,7 +149,7 @@ impl Scope {
             + super::space::LATE_MS * u64::from(faults)
     }
 
-    /// The options of `cargo sim explore` that name this scope.
+    /// The options of `cargo sim search` that name this scope.
     #[must_use]
     pub fn options(&self) -> String {
         let Self { requests, slots, attempts, crashes, faults, kinds, timeout_ms, at_most_once, exact } = *self;

@@ -31,10 +31,10 @@ pub fn write_row(rows: &mut Rows, write: &Write) {
 
 /// The rows of one object. Most of what is written is replaced or deleted before anybody reads it, so a row becomes bytes
 /// when somebody reads.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Storage(RefCell<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Inner {
     rows: Rows,
     /// What was written since, in the place of those rows.

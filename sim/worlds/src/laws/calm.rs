@@ -15,7 +15,8 @@ pub struct Calm {
 }
 
 impl Law for Calm {
-    const ID: &'static str = "calm";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("calm", "without faults: one fetch, one callback, no waiting while a slot is free");
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         if !turn.ledger.calm {

@@ -7,7 +7,8 @@ use super::{Law, Turn, Verdict, ensure};
 pub struct AlarmStored;
 
 impl Law for AlarmStored {
-    const ID: &'static str = "L1";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("L1", "while a request is live, an alarm is stored no later than what is due next");
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         if turn.live.is_empty() || turn.ledger.alarm_lost {

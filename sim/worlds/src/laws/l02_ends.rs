@@ -24,7 +24,7 @@ pub struct Ends {
 }
 
 impl Law for Ends {
-    const ID: &'static str = "L2";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new("L2", "each accepted request ends");
 
     fn healed(&mut self, now: Timestamp, recovery_ms: u64) -> Verdict {
         self.healed = Some((now, recovery_ms));

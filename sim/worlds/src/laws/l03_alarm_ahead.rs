@@ -7,7 +7,10 @@ use super::{Law, Turn, Verdict, ensure};
 pub struct AlarmAhead;
 
 impl Law for AlarmAhead {
-    const ID: &'static str = "L3";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "L3",
+        "each turn repairs the alarm: while a request is live it is never in the past, nor at the present",
+    );
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         let now = turn.commit.now;

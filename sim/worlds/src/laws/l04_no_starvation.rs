@@ -13,7 +13,8 @@ pub struct NoStarvation {
 }
 
 impl Law for NoStarvation {
-    const ID: &'static str = "L4";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("L4", "nobody waits for ever: neither for a slot nor to be called back");
 
     fn moved(&mut self, _: &Turn<'_>, step: &Move<'_>) -> Verdict {
         self.passed_by += usize::from(step.starts());

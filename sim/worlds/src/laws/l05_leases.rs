@@ -9,7 +9,8 @@ use proxy_fetch::Phase;
 pub struct Leases;
 
 impl Law for Leases {
-    const ID: &'static str = "L5";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("L5", "a slot is free by the end of its lease, whatever the remote does");
 
     /// The ends themselves are what they should be: the host's time and the grace.
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {

@@ -7,7 +7,7 @@ use super::{Law, Turn, Verdict, ensure};
 pub struct NextAlarm;
 
 impl Law for NextAlarm {
-    const ID: &'static str = "L6";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new("L6", "the turn of an alarm stores the next one");
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         ensure!(

@@ -14,7 +14,10 @@ use proxy_fetch::{Outcome, Phase};
 pub struct CrashLoops;
 
 impl Law for CrashLoops {
-    const ID: &'static str = "L7";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "L7",
+        "a request that kills the instance ends after its last attempt, and a new incarnation takes back every slot",
+    );
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         if step.chosen() != Some(Outcome::Interrupted) {

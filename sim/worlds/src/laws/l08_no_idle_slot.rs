@@ -9,7 +9,7 @@ use super::{Law, Turn, Verdict, ensure, view::Who};
 pub struct NoIdleSlot;
 
 impl Law for NoIdleSlot {
-    const ID: &'static str = "L8";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new("L8", "no slot is idle while a request may start");
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         // The youngest expires last.

@@ -31,25 +31,23 @@ macro_rules! laws {
         }
 
         impl Watch<All> {
-            /// One law alone, by its id; with an id that is none of [`Self::ids`] none is looked at. For measuring.
+            /// One law alone, by its id; with an id that is none of [`LAWS`] none is looked at. For measuring.
             #[must_use]
             pub fn only(id: &str) -> Self {
                 let mut watch = Self::new();
-                $(if <$law as Law>::ID != id {
+                $(if <$law as Law>::LAW.name != id {
                     watch.law.off |= 1 << Number::$field as u64;
                 })+
                 watch
             }
 
-            /// The names of all laws.
-            #[must_use]
-            pub const fn ids() -> &'static [&'static str] {
-                &[$(<$law as Law>::ID),+]
-            }
         }
 
+        /// All laws, with what each promises.
+        pub const LAWS: &[&durable_sim::Law] = &[$(<$law as Law>::LAW),+];
+
         impl Law for All {
-            const ID: &'static str = "all";
+            const LAW: &'static durable_sim::Law = &durable_sim::Law::new("all", "all of them hold");
 
             #[inline]
             fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
@@ -187,12 +185,19 @@ mod tests {
     use crate::laws::testing::{Story, response};
 
     #[test]
-    fn each_law_has_a_name_of_its_own() {
-        let mut ids = Laws::ids().to_vec();
-        assert_eq!(ids.len(), 34);
-        ids.sort_unstable();
-        ids.dedup();
-        assert_eq!(ids.len(), 34);
+    fn each_law_has_a_name_of_its_own_and_says_what_it_promises_in_a_line() {
+        let mut names: Vec<&str> = LAWS.iter().map(|law| law.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!((LAWS.len(), names.len()), (34, 34));
+        for law in LAWS {
+            let promises = law.promises;
+            assert!(
+                !promises.is_empty() && promises.len() <= 110 && !promises.ends_with('.'),
+                "{}: {promises}",
+                law.name
+            );
+        }
     }
 
     #[test]

@@ -295,7 +295,7 @@ mod tests {
     struct Nothing;
 
     impl Law for Nothing {
-        const ID: &'static str = "nothing";
+        const LAW: &'static durable_sim::Law = &durable_sim::Law::new("nothing", "nothing is promised");
     }
 
     fn story() -> Story<Nothing> {

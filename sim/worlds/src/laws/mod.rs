@@ -45,7 +45,7 @@ mod testing;
 mod view;
 
 use crate::history::ledger::{Ask, Callback, Change, Commit, Entry, Fetch, Ledger, Observation};
-pub use list::{All, Laws};
+pub use list::{All, LAWS, Laws};
 pub use live::Live;
 use proxy_fetch::{Key, Reply, Timestamp};
 use std::{
@@ -76,7 +76,7 @@ impl fmt::Display for Violation {
 macro_rules! ensure {
     ($holds:expr, $($what:tt)+) => {
         if !$holds {
-            return Err($crate::laws::Violation { law: Self::ID, what: format!($($what)+) });
+            return Err($crate::laws::Violation { law: Self::LAW.name, what: format!($($what)+) });
         }
     };
 }
@@ -85,8 +85,8 @@ use ensure;
 /// A law that can be broken. Each method looks at one kind of observation; those that a law leaves out cost nothing.
 #[expect(unused_variables, reason = "an implementation names what it uses")]
 pub trait Law {
-    /// Its name in the list of laws: `S3`.
-    const ID: &'static str;
+    /// Its name in the list of laws, `S3`, and what it promises.
+    const LAW: &'static durable_sim::Law;
 
     /// A commit changed the row of one request; called for each of them, before [`Law::committed`].
     ///

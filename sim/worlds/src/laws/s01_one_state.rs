@@ -15,7 +15,10 @@ use proxy_fetch::{Key, Table};
 pub struct OneState;
 
 impl Law for OneState {
-    const ID: &'static str = "S1";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S1",
+        "each accepted request is in exactly one state, and none disappears without an outcome",
+    );
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let entry = step.entry;

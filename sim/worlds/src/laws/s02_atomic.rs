@@ -14,7 +14,8 @@ use proxy_fetch::{Key, Table, Write};
 pub struct Atomic;
 
 impl Law for Atomic {
-    const ID: &'static str = "S2";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S2", "nothing is deleted whose successor is not in the same commit");
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let entry = step.entry;

@@ -9,7 +9,8 @@ use crate::history::ledger::{Entry, Fetch, Ledger};
 pub struct Slots;
 
 impl Law for Slots {
-    const ID: &'static str = "S3";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S3", "at most 5 requests are in flight, and at most 5 fetches run");
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         let in_flight = turn.live.in_flight().len();

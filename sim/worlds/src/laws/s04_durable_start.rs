@@ -13,7 +13,8 @@ pub struct DurableStart {
 }
 
 impl Law for DurableStart {
-    const ID: &'static str = "S4";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S4", "a fetch leaves only after its attempt is stored as started");
 
     fn moved(&mut self, _: &Turn<'_>, step: &Move<'_>) -> Verdict {
         if let Some(row) = step.entry.row()

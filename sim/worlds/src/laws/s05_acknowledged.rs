@@ -12,7 +12,8 @@ use proxy_fetch::{Outcome, Reply};
 pub struct Acknowledged;
 
 impl Law for Acknowledged {
-    const ID: &'static str = "S5";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S5", "a caller is told only what is stored for good");
 
     fn replied(&mut self, ledger: &Ledger, ask: Ask, reply: &Reply) -> Verdict {
         let (Ask::Enqueue { planned, .. }

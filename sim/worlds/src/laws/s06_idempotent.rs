@@ -21,7 +21,10 @@ pub struct Idempotent {
 }
 
 impl Law for Idempotent {
-    const ID: &'static str = "S6";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S6",
+        "a repeated request gets the same answer and starts nothing; another one under its id is refused",
+    );
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         self.now = turn.commit.now;

@@ -14,7 +14,10 @@ use proxy_fetch::{FetchResult, Phase};
 pub struct NotBefore;
 
 impl Law for NotBefore {
-    const ID: &'static str = "S7";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S7",
+        "no attempt starts before its delay is over, and the delay is no shorter than backoff and Retry-After",
+    );
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let Some(row) = step.entry.row() else { return Ok(()) };

@@ -11,7 +11,10 @@ use proxy_fetch::{Outcome, Phase};
 pub struct Attempts;
 
 impl Law for Attempts {
-    const ID: &'static str = "S8";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S8",
+        "attempts are counted as they start, and are at most the retries asked for and one more",
+    );
 
     fn moved(&mut self, _: &Turn<'_>, step: &Move<'_>) -> Verdict {
         if step.is_replaced() {

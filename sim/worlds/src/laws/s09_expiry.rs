@@ -9,7 +9,10 @@ use proxy_fetch::{Outcome, Phase};
 pub struct Expiry;
 
 impl Law for Expiry {
-    const ID: &'static str = "S9";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S9",
+        "a request expires 30 minutes after it was accepted: nothing starts after that, and it ends as expired",
+    );
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let expires = expires_at(step.entry.id);

@@ -14,7 +14,8 @@ use proxy_fetch::{Failure, FetchResult, Outcome, Phase, RequestRow, Timestamp};
 pub struct Completions;
 
 impl Law for Completions {
-    const ID: &'static str = "S10";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S10", "only a report of the stored attempt of this incarnation counts");
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let Some(row) = step.row_before() else { return Ok(()) };

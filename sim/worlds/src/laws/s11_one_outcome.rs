@@ -14,7 +14,10 @@ use proxy_fetch::{Outcome, Phase};
 pub struct OneOutcome;
 
 impl Law for OneOutcome {
-    const ID: &'static str = "S11";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S11",
+        "a request has one outcome, which never changes; it is told once, or with crashes at least once",
+    );
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let entry = step.entry;

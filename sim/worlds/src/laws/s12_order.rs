@@ -8,7 +8,8 @@ use super::{Law, Move, Turn, Verdict, ensure, view::Who};
 pub struct Order;
 
 impl Law for Order {
-    const ID: &'static str = "S12";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S12", "of those that may start the smallest ULID, which is the oldest, starts first");
 
     /// Who is eligible after the commit was so before it, or is younger than all others: no delay ends within a turn.
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {

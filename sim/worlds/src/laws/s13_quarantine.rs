@@ -14,7 +14,10 @@ pub struct Quarantine {
 }
 
 impl Law for Quarantine {
-    const ID: &'static str = "S13";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S13",
+        "nothing makes the machine panic or stick, and the bytes of an unreadable row are kept",
+    );
 
     fn tampered(&mut self, key: Key, bytes: &[u8]) -> Verdict {
         // One of an unknown version is another law's (S24), and nobody reads a payload at a restart.

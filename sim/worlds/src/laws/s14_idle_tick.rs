@@ -10,7 +10,8 @@ use proxy_fetch::Timestamp;
 pub struct IdleTick;
 
 impl Law for IdleTick {
-    const ID: &'static str = "S14";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S14", "an alarm that finds nothing due changes nothing");
 
     fn committed(&mut self, turn: &Turn<'_>) -> Verdict {
         let writes = turn.commit.writes.len();

@@ -21,7 +21,8 @@ pub struct Bounded {
 }
 
 impl Law for Bounded {
-    const ID: &'static str = "S15";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S15", "what is stored, held and done in a step is bounded");
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         self.expired += usize::from(step.chosen() == Some(Outcome::Expired));

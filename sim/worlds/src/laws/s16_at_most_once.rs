@@ -27,7 +27,10 @@ impl Hash for Seen {
 }
 
 impl Law for AtMostOnce {
-    const ID: &'static str = "S16";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S16",
+        "an at-most-once request is never sent twice; any other keeps its Idempotency-Key",
+    );
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let Some(row) = step.row_before().or(step.entry.row()) else { return Ok(()) };

@@ -11,7 +11,8 @@ pub struct Time {
 }
 
 impl Law for Time {
-    const ID: &'static str = "S17";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S17", "time and ULIDs never go back, even if the clock does");
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         if step.was.is_some() {

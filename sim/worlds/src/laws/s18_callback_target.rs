@@ -9,7 +9,10 @@ use proxy_fetch::Reply;
 pub struct CallbackTarget;
 
 impl Law for CallbackTarget {
-    const ID: &'static str = "S18";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S18",
+        "what a host does not allow, such as a foreign callback target, is never accepted",
+    );
 
     fn replied(&mut self, _: &Ledger, ask: Ask, reply: &Reply) -> Verdict {
         if let (Ask::Enqueue { planned, valid: false }, Reply::Accepted { id }) = (ask, reply) {

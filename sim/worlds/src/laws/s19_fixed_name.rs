@@ -11,7 +11,8 @@ use crate::history::ledger::Stored;
 pub struct FixedName;
 
 impl Law for FixedName {
-    const ID: &'static str = "S19";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S19", "a request keeps the id that its caller gave it");
 
     fn moved(&mut self, _: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let name = match &step.entry.stored {

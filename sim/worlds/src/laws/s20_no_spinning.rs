@@ -20,7 +20,8 @@ pub struct NoSpinning {
 }
 
 impl Law for NoSpinning {
-    const ID: &'static str = "S20";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S20", "wake-ups that follow each other do work in between, and every retry waits");
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let waits_again = matches!(step.phase_before(), Some(Phase::InFlight { .. } | Phase::Delivering { .. }));

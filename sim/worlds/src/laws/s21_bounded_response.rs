@@ -13,7 +13,10 @@ use proxy_fetch::{Failure, FetchResult, Outcome, Phase};
 pub struct BoundedResponse;
 
 impl Law for BoundedResponse {
-    const ID: &'static str = "S21";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S21",
+        "a response over its bounds ends its request with a name for it, and frees the slot",
+    );
 
     fn moved(&mut self, turn: &Turn<'_>, step: &Move<'_>) -> Verdict {
         let Some(row) = step.row_before() else { return Ok(()) };

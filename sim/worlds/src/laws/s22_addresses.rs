@@ -11,7 +11,10 @@ const SECRET: &str = "secret for ";
 pub struct Addresses;
 
 impl Law for Addresses {
-    const ID: &'static str = "S22";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new(
+        "S22",
+        "no fetch reaches a private address, and no secret another host, by a redirect either",
+    );
 
     fn executed(&mut self, entry: &Entry, reached: &Reached<'_>) -> Verdict {
         let Reached { host, number, .. } = *reached;

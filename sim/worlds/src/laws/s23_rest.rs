@@ -13,7 +13,8 @@ use proxy_fetch::Table;
 pub struct Rest;
 
 impl Law for Rest {
-    const ID: &'static str = "S23";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S23", "at rest nothing is left but what is remembered for a while");
 
     fn ended(&mut self, ledger: &Ledger, end: &End<'_>) -> Verdict {
         if !end.live.is_empty() {

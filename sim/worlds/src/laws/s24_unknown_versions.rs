@@ -11,7 +11,7 @@ pub struct UnknownVersions {
 }
 
 impl Law for UnknownVersions {
-    const ID: &'static str = "S24";
+    const LAW: &'static durable_sim::Law = &durable_sim::Law::new("S24", "a row of an unknown version stays as it is");
 
     /// The first turn of the next incarnation is the one that may destroy it.
     fn tampered(&mut self, key: Key, bytes: &[u8]) -> Verdict {

@@ -15,7 +15,8 @@ pub struct Shadow {
 }
 
 impl Law for Shadow {
-    const ID: &'static str = "S25";
+    const LAW: &'static durable_sim::Law =
+        &durable_sim::Law::new("S25", "memory is a shadow of storage: restored from its rows the machine is the same");
 
     fn moved(&mut self, _: &Turn<'_>, step: &Move<'_>) -> Verdict {
         self.changed.push(step.at);

@@ -2,7 +2,7 @@
 
 use super::{
     callers::Callers,
-    coverage::{Fault, Sometimes},
+    coverage::{CALLBACK_OVERTAKES, Fault},
     decisions::{ANSWER, ATTEMPT, CALLBACK},
     host::{Host, Task},
     message::Message,
@@ -108,7 +108,7 @@ impl Host {
         stage.observe(&Observation::Told { entry });
         let planned = stage.seen.ledger.entries[entry].planned;
         if callers.is_enqueuing(planned) {
-            stage.seen.coverage.sometimes(Sometimes::CallbackOvertakes);
+            stage.seen.coverage.sometimes(&CALLBACK_OVERTAKES);
         }
         let mut decide = stage.sim.decide_at(self.tasks[number as usize].place);
         if !stage.healthy && decide.happens(&CALLBACK.enqueues, stage.plan.world.callback_enqueues) {

@@ -1,7 +1,7 @@
 //! Callers: they hand in requests, repeat what got no answer, ask, cancel, and some are hostile (F25, F28, F32).
 
 use super::{
-    coverage::{Fault, Sometimes},
+    coverage::{Fault, QUEUE_FULL},
     decisions::{CALL, CANCEL, CONFLICT, ENQUEUE, STATUS},
     message::Message,
     plan::Plan,
@@ -110,7 +110,7 @@ impl Callers {
         let delay = stage.network(&mut decide, &CALL.reply);
         let is_full = matches!(reply, Reply::Refused(refusal) if refusal.kind == RefusalKind::QueueFull);
         if is_full {
-            stage.seen.coverage.sometimes(Sometimes::QueueFull);
+            stage.seen.coverage.sometimes(&QUEUE_FULL);
         }
         let answer = if is_full { Message::CallFails(number) } else { Message::ReplyArrives(number) };
         stage.sim.after(delay, answer);

@@ -1,10 +1,9 @@
 //! How often each fault hit each state of a request: a green run that reached little proves little.
 
-use durable_sim::Fault as Named;
+use crate::history::ledger::{Entry, Stored};
+use durable_sim::{Coverage, Fault as Named, Grid};
 use proxy_fetch::Phase;
 use std::fmt;
-
-use crate::history::ledger::{Entry, Stored};
 
 /// A fault by its number in the list of faults: F1, F2, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,17 +77,11 @@ impl State {
     pub const ALL: [Self; 6] =
         [Self::Idle, Self::Queued, Self::Waiting, Self::InFlight, Self::Delivering, Self::Finished];
 
-    /// The column's heading.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Queued => "queued",
-            Self::Waiting => "waiting",
-            Self::InFlight => "in-flight",
-            Self::Delivering => "delivering",
-            Self::Finished => "finished",
-        }
+    /// The columns' headings, in that order.
+    const NAMES: [&'static str; 6] = ["idle", "queued", "waiting", "in-flight", "delivering", "finished"];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().zip(Self::NAMES).find(|(_, known)| *known == name).map(|(state, _)| state)
     }
 
     /// The state of this request.
@@ -106,43 +99,58 @@ impl State {
     }
 }
 
-/// The faults of this world, with what each is.
-pub const FAULTS: [(Fault, &str); 30] = [
-    (Fault(1), "crash after a commit, or at an await"),
-    (Fault(2), "crash before the commit"),
-    (Fault(3), "commit fails"),
-    (Fault(4), "commit slow, 0-30 s"),
-    (Fault(5), "exception in mid-turn"),
-    (Fault(6), "eviction"),
-    (Fault(7), "timers and work vanish"),
-    (Fault(8), "deploy: proxy and origins reset"),
-    (Fault(9), "zombie: a replaced instance's fetches go out"),
-    (Fault(10), "ghost restart: the machine's memory alone is lost"),
-    (Fault(11), "constructor throws, isolate killed"),
-    (Fault(12), "alarm late, 0-60 s"),
-    (Fault(13), "alarm twice"),
-    (Fault(14), "alarm for an old time"),
-    (Fault(15), "alarm handler fails"),
-    (Fault(16), "alarm handler killed at 15 min"),
-    (Fault(17), "alarm stuck in the past"),
-    (Fault(18), "alarm interleaved"),
-    (Fault(19), "clock goes back"),
-    (Fault(20), "connection slots full"),
-    (Fault(21), "fetch fails: DNS, connect, before or after executing"),
-    (Fault(22), "body hangs, trickles, truncates, too large"),
-    (Fault(23), "response after abort, time-out or lease end"),
-    (Fault(24), "odd status, Retry-After, redirects"),
-    (Fault(25), "call lost, reply lost, repeated, reordered"),
-    (Fault(26), "callback target fails"),
-    (Fault(27), "storage full, unreadable row"),
-    (Fault(28), "overloaded, quota exceeded"),
-    (Fault(32), "hostile caller"),
-    (Fault(33), "row of another version"),
+/// The faults of this world and what each is, by their numbers.
+#[rustfmt::skip]
+const FAULTS: [&str; 30] = [
+    "F1   crash after a commit, or at an await",
+    "F2   crash before the commit",
+    "F3   commit fails",
+    "F4   commit slow, 0-30 s",
+    "F5   exception in mid-turn",
+    "F6   eviction",
+    "F7   timers and work vanish",
+    "F8   deploy: proxy and origins reset",
+    "F9   zombie: a replaced instance's fetches go out",
+    "F10  ghost restart: the machine's memory alone is lost",
+    "F11  constructor throws, isolate killed",
+    "F12  alarm late, 0-60 s",
+    "F13  alarm twice",
+    "F14  alarm for an old time",
+    "F15  alarm handler fails",
+    "F16  alarm handler killed at 15 min",
+    "F17  alarm stuck in the past",
+    "F18  alarm interleaved",
+    "F19  clock goes back",
+    "F20  connection slots full",
+    "F21  fetch fails: DNS, connect, before or after executing",
+    "F22  body hangs, trickles, truncates, too large",
+    "F23  response after abort, time-out or lease end",
+    "F24  odd status, Retry-After, redirects",
+    "F25  call lost, reply lost, repeated, reordered",
+    "F26  callback target fails",
+    "F27  storage full, unreadable row",
+    "F28  overloaded, quota exceeded",
+    "F32  hostile caller",
+    "F33  row of another version",
 ];
 
+/// The numbers of [`FAULTS`], in their order.
+const LISTED: [u8; FAULTS.len()] =
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 32, 33];
+
+/// Faults, and the states of requests that they hit.
+pub static FAULTS_HIT: Grid = Grid {
+    name: "faults, and the states of requests that they hit",
+    rows: &FAULTS,
+    columns: &State::NAMES,
+    cannot: |fault, state| {
+        let row = FAULTS.iter().position(|known| *known == fault)?;
+        impossible(Fault(LISTED[row]), State::named(state)?)
+    },
+};
+
 /// Why a pair cannot occur; `None` if it can.
-#[must_use]
-pub fn impossible(fault: Fault, state: State) -> Option<&'static str> {
+fn impossible(fault: Fault, state: State) -> Option<&'static str> {
     use State::{Delivering, Finished, Idle, InFlight, Queued, Waiting};
     match (fault.0, state) {
         (7, Idle | Queued | Waiting | Finished) => Some("nothing of it runs in memory"),
@@ -183,7 +191,7 @@ pub enum Entering {
 
 impl Entering {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    const ALL: [Self; 9] = [
         Self::Start,
         Self::Tick,
         Self::Enqueue,
@@ -195,26 +203,22 @@ impl Entering {
         Self::Delivered,
     ];
 
-    /// The row's heading.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start of an incarnation",
-            Self::Tick => "alarm",
-            Self::Enqueue => "enqueue",
-            Self::Conflict => "enqueue of another request under its id",
-            Self::Cancel => "cancel",
-            Self::Status => "status",
-            Self::Fetched => "end of the attempt",
-            Self::FetchedLate => "end of an earlier attempt, or of an earlier incarnation's",
-            Self::Delivered => "end of the callback",
-        }
-    }
+    /// The rows' headings, in that order.
+    const NAMES: [&'static str; 9] = [
+        "start of an incarnation",
+        "alarm",
+        "enqueue",
+        "enqueue of another request under its id",
+        "cancel",
+        "status",
+        "end of the attempt",
+        "end of an earlier attempt, or of an earlier incarnation's",
+        "end of the callback",
+    ];
 
     /// Why it cannot reach a request in this state; `None` if it can. Of a call and its request, "idle" is that there
     /// is no such request.
-    #[must_use]
-    pub const fn impossible(self, state: State) -> Option<&'static str> {
+    const fn impossible(self, state: State) -> Option<&'static str> {
         use State::{Delivering, Finished, Idle, InFlight, Queued, Waiting};
         match (self, state) {
             (Self::Fetched | Self::FetchedLate | Self::Delivered, Idle) => Some("the request was stored before"),
@@ -226,150 +230,54 @@ impl Entering {
     }
 }
 
-/// What must happen now and then, or the campaign is too tame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sometimes {
-    /// Five fetches run at once.
-    AllSlotsBusy,
-    /// A callback overtakes the reply to its enqueue (S19).
-    CallbackOvertakes,
-    /// A request expires that was never started.
-    ExpiresQueued,
-    /// One expires that waits for a retry.
-    ExpiresWaiting,
-    /// One expires in flight.
-    ExpiresInFlight,
-    /// An attempt follows one that a crash cut off.
-    RetryAfterCrash,
-    /// The tenth attempt or a later one starts.
-    ManyAttempts,
-    /// A full queue refuses a request.
-    QueueFull,
-    /// A finished request is forgotten before its window ends.
-    ForgottenEarly,
-    /// A commit that nobody was told of survives a crash.
-    UnconfirmedSurvives,
-}
+/// What reaches the machine, and the states of requests that it finds.
+pub static EVENTS: Grid = Grid {
+    name: "events, and the states of requests that they find",
+    rows: &Entering::NAMES,
+    columns: &State::NAMES,
+    cannot: |event, state| {
+        let row = Entering::NAMES.iter().position(|known| *known == event)?;
+        Entering::ALL[row].impossible(State::named(state)?)
+    },
+};
 
-impl Sometimes {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::AllSlotsBusy,
-        Self::CallbackOvertakes,
-        Self::ExpiresQueued,
-        Self::ExpiresWaiting,
-        Self::ExpiresInFlight,
-        Self::RetryAfterCrash,
-        Self::ManyAttempts,
-        Self::QueueFull,
-        Self::ForgottenEarly,
-        Self::UnconfirmedSurvives,
+/// How accepted requests ended.
+pub static REQUESTS: Grid = Grid {
+    name: "requests",
+    rows: &["response", "failed", "expired", "cancelled", "interrupted", "unknown", "unreadable", "live"],
+    columns: &["times"],
+    cannot: |end, _| (end == "live").then_some("each ends"),
+};
+
+durable_sim::marks! {
+    /// What must happen now and then, or the campaign is too tame.
+    pub MARKS = [
+        ALL_SLOTS_BUSY = "five fetches run at once",
+        CALLBACK_OVERTAKES = "a callback overtakes the reply to its enqueue",
+        EXPIRES_QUEUED = "a request expires that was never started",
+        EXPIRES_WAITING = "one expires that waits for a retry",
+        EXPIRES_IN_FLIGHT = "one expires in flight",
+        RETRY_AFTER_CRASH = "an attempt follows one that a crash cut off",
+        MANY_ATTEMPTS = "a tenth attempt starts",
+        QUEUE_FULL = "a full queue refuses a request",
+        FORGOTTEN_EARLY = "a finished request is forgotten before its window ends",
+        UNCONFIRMED_SURVIVES = "a commit survives whose effects were lost",
     ];
-
-    /// What happens.
-    #[must_use]
-    pub const fn what(self) -> &'static str {
-        match self {
-            Self::AllSlotsBusy => "five fetches run at once",
-            Self::CallbackOvertakes => "a callback overtakes the reply to its enqueue",
-            Self::ExpiresQueued => "a request expires that was never started",
-            Self::ExpiresWaiting => "one expires that waits for a retry",
-            Self::ExpiresInFlight => "one expires in flight",
-            Self::RetryAfterCrash => "an attempt follows one that a crash cut off",
-            Self::ManyAttempts => "a tenth attempt starts",
-            Self::QueueFull => "a full queue refuses a request",
-            Self::ForgottenEarly => "a finished request is forgotten before its window ends",
-            Self::UnconfirmedSurvives => "a commit survives whose effects were lost",
-        }
-    }
 }
 
-const EVENTS: usize = Entering::ALL.len();
-const SOMETIMES: usize = Sometimes::ALL.len();
-const STATES: usize = State::ALL.len();
+/// All grids of this world.
+pub static GRIDS: [&Grid; 3] = [&REQUESTS, &FAULTS_HIT, &EVENTS];
 
-/// Counts of what was reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Coverage {
-    faults: [[u64; STATES]; 34],
-    events: [[u64; STATES]; EVENTS],
-    sometimes: [u64; SOMETIMES],
+/// A fault hit a request, or the idle object, in this state.
+///
+/// # Panics
+/// If the list of faults does not have it.
+pub(super) fn hit(coverage: &mut Coverage, fault: Fault, state: State) {
+    let row = LISTED.iter().position(|listed| *listed == fault.0);
+    coverage.count(&FAULTS_HIT, row.unwrap_or(usize::MAX), state as usize);
 }
 
-impl Default for Coverage {
-    fn default() -> Self {
-        Self { faults: [[0; STATES]; 34], events: [[0; STATES]; EVENTS], sometimes: [0; SOMETIMES] }
-    }
-}
-
-impl Coverage {
-    /// A fault hit a request, or the idle object, in this state.
-    pub fn hit(&mut self, fault: Fault, state: State) {
-        self.faults[fault.0 as usize][state as usize] += 1;
-    }
-
-    /// An event reached a request in this state.
-    pub fn entered(&mut self, event: Entering, state: State) {
-        self.events[event as usize][state as usize] += 1;
-    }
-
-    /// It happened.
-    pub fn sometimes(&mut self, what: Sometimes) {
-        self.sometimes[what as usize] += 1;
-    }
-
-    /// How often the fault hit.
-    #[must_use]
-    pub fn hits(&self, fault: Fault, state: State) -> u64 {
-        self.faults[fault.0 as usize][state as usize]
-    }
-
-    /// How often the event came.
-    #[must_use]
-    pub fn entries(&self, event: Entering, state: State) -> u64 {
-        self.events[event as usize][state as usize]
-    }
-
-    /// How often it happened.
-    #[must_use]
-    pub fn times(&self, what: Sometimes) -> u64 {
-        self.sometimes[what as usize]
-    }
-
-    /// Adds another run's counts.
-    pub fn add(&mut self, other: &Self) {
-        for (count, more) in self.counts_mut().zip(other.counts()) {
-            *count += more;
-        }
-    }
-
-    fn counts_mut(&mut self) -> impl Iterator<Item = &mut u64> {
-        let pairs = self.faults.iter_mut().chain(&mut self.events).flatten();
-        pairs.chain(&mut self.sometimes)
-    }
-
-    /// All counts, in one order.
-    pub fn counts(&self) -> impl Iterator<Item = u64> {
-        self.faults.iter().chain(&self.events).flatten().chain(&self.sometimes).copied()
-    }
-
-    /// The pairs that can occur and were never reached.
-    #[must_use]
-    pub fn missing(&self) -> Vec<(Fault, State)> {
-        let pairs = FAULTS.iter().flat_map(|(fault, _)| State::ALL.map(|state| (*fault, state)));
-        pairs.filter(|(fault, state)| impossible(*fault, *state).is_none() && self.hits(*fault, *state) == 0).collect()
-    }
-
-    /// Events that can come in a state and never did.
-    #[must_use]
-    pub fn missing_events(&self) -> Vec<(Entering, State)> {
-        let pairs = Entering::ALL.into_iter().flat_map(|event| State::ALL.map(|state| (event, state)));
-        pairs.filter(|(event, state)| event.impossible(*state).is_none() && self.entries(*event, *state) == 0).collect()
-    }
-
-    /// What should have happened and never did.
-    #[must_use]
-    pub fn missing_sometimes(&self) -> Vec<Sometimes> {
-        Sometimes::ALL.into_iter().filter(|what| self.times(*what) == 0).collect()
-    }
+/// An event reached a request in this state.
+pub(super) fn entered(coverage: &mut Coverage, event: Entering, state: State) {
+    coverage.count(&EVENTS, event as usize, state as usize);
 }

@@ -5,13 +5,9 @@ use super::{
     plan::{Full, Plan, PlannedRequest, Reset, WorldFaults},
     profile::Profile,
 };
-use crate::{
-    bugs::{Machine, bug},
-    laws::Laws,
-};
 use durable_sim::{
     Faults, Sizes, Valued,
-    plan::{Conflict, Document, Fields, HeadKey, List, Schema},
+    plan::{Conflict, Document, Fields, List, Schema},
 };
 
 static RESETS: List =
@@ -29,11 +25,6 @@ static REQUESTS: List = List {
 
 /// What a document of the object's world can have.
 pub static SCHEMA: Schema = Schema {
-    head: &[
-        HeadKey { name: "machine", check: check_machine, says: "`object`, or `queue` for the Queue variant." },
-        HeadKey { name: "law", check: check_law, says: "The law that it breaks, if the bug is on." },
-        HeadKey { name: "bug", check: check_bug, says: "The bug that `cargo sim mutants` finds with it." },
-    ],
     settings: &[Plan::FIELDS, Sizes::FIELDS],
     rates: &[Faults::FIELDS, WorldFaults::FIELDS],
     lists: &[&RESETS, &STORAGE_FULL, &REQUESTS],
@@ -41,28 +32,6 @@ pub static SCHEMA: Schema = Schema {
     points: &POINTS,
     subjects: SUBJECTS,
 };
-
-fn check_machine(name: &str) -> Result<(), String> {
-    if name == Machine::Object.key() { Ok(()) } else { Err(format!("{name:?} is neither object nor queue")) }
-}
-
-fn check_law(id: &str) -> Result<(), String> {
-    let is_known = Laws::ids().contains(&id);
-    if is_known { Ok(()) } else { Err(format!("{id:?} is no law: S1 to S25, L1 to L8, calm")) }
-}
-
-/// Whether a document can show this bug.
-fn check_bug(name: &str) -> Result<(), String> {
-    let bug = bug(name)?;
-    match bug.machine {
-        Machine::Object => Ok(()),
-        Machine::Queue | Machine::Shell => {
-            let of_queue =
-                if bug.machine == Machine::Queue { "; one of the queue says `machine = \"queue\"`" } else { "" };
-            Err(format!("{name} is a bug of {}, and this scenario is of the object{of_queue}", bug.machine.name()))
-        }
-    }
-}
 
 impl Plan {
     /// The plan as a document.

@@ -2,12 +2,12 @@
 //! one more of the same.
 //!
 //! Each commit leaves some: which states its requests came from and went to, what the turn had taken in, and how far
-//! that was from each deadline. They are collected only where [`super::Watch::features`] asks for it, and no law reads
+//! that was from each deadline. They are collected only where [`super::ProxyRuns::features`] asks for it, and no law reads
 //! them.
 
 use super::{coverage::State, seen::Seen};
 use crate::history::ledger::{Ask, Change, Commit, Entry, Ledger, Note, Stored};
-use durable_sim::Micros;
+use durable_sim::{Micros, plan::Moment};
 use hashbrown::HashTable;
 use proxy_fetch::{Attempt, FetchResult, Outcome, Phase, RequestRow, Timestamp, limits};
 
@@ -49,13 +49,17 @@ pub struct Feature {
 }
 
 impl Feature {
-    /// How many kinds of features there are.
-    pub const KINDS: usize = About::Many as usize + 1;
-
-    /// What it is about, from 0 on.
-    #[must_use]
-    pub const fn kind(&self) -> usize {
-        (self.number >> 40) as usize
+    /// As the framework has it.
+    pub(super) const fn to_framework(self) -> durable_sim::plan::Feature {
+        let item = match self.ask {
+            None => None,
+            Some(Ask::Enqueue { planned, .. }) => Some((("requests", planned), "at_ms")),
+            Some(Ask::Conflicting { planned }) => Some((("requests", planned), "conflict_at_ms")),
+            Some(Ask::Cancel { planned }) => Some((("requests", planned), "cancel_at_ms")),
+            Some(Ask::Status { planned }) => Some((("requests", planned), "status_at_ms")),
+        };
+        let moment = Moment { at: self.at, late_ms: self.late_ms, item };
+        durable_sim::plan::Feature { kind: (self.number >> 40) as u8, number: self.number, moment }
     }
 
     /// From which state to which a commit brought a request, if it is about that: [`State::Idle`] before a request is
@@ -64,12 +68,6 @@ impl Feature {
     pub const fn transition(&self) -> Option<(State, State)> {
         let [_, _, about, from, to, ..] = self.number.to_be_bytes();
         if about == About::Way as u8 { Some((state_of(from), state_of(to))) } else { None }
-    }
-
-    /// The smallest number that a feature of this kind may have.
-    #[must_use]
-    pub const fn first_of_kind(kind: usize) -> u64 {
-        (kind as u64) << 40
     }
 }
 
@@ -88,8 +86,8 @@ pub(super) struct Features {
 
 impl Features {
     /// All that were left, by number.
-    pub(super) fn list(self) -> Vec<Feature> {
-        let mut features: Vec<Feature> = self.left.into_iter().collect();
+    pub(super) fn list(&self) -> Vec<Feature> {
+        let mut features: Vec<Feature> = self.left.iter().copied().collect();
         features.sort_unstable_by_key(|feature| feature.number);
         features
     }
@@ -312,7 +310,7 @@ const fn hash(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::{Profile, Watch, run_seed};
+    use crate::proxy::{ProxyRuns, run_seed};
 
     #[test]
     fn near_a_deadline_each_ms_counts() {
@@ -321,15 +319,14 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_kept_where_they_are_asked_for_and_change_nothing() {
+    fn features_are_kept_where_they_are_asked_for() {
         for seed in 0..20 {
-            let plain = run_seed(seed, Profile::Swarm, Watch::default());
-            let watched = run_seed(seed, Profile::Swarm, Watch { features: true, ..Watch::default() });
-            assert_eq!(plain.features, []);
-            assert_eq!((plain.digest, plain.coverage), (watched.digest, watched.coverage));
-            assert_eq!(watched.features.is_empty(), watched.outcomes.is_empty(), "seed {seed}");
-            assert!(watched.features.iter().all(|feature| feature.number < 1 << 48 && feature.at <= watched.simulated));
-            assert!(watched.features.is_sorted_by(|one, next| one.number < next.number));
+            assert_eq!(run_seed(seed, ProxyRuns::SWARM).world.features(), []);
+            let watched = run_seed(seed, ProxyRuns { features: true, ..ProxyRuns::SWARM });
+            let features = watched.world.features();
+            assert_eq!(features.is_empty(), watched.world.seen.ledger.entries.is_empty(), "seed {seed}");
+            assert!(features.iter().all(|feature| feature.number < 1 << 48 && feature.at <= watched.sim.now()));
+            assert!(features.is_sorted_by(|one, next| one.number < next.number));
         }
     }
 }

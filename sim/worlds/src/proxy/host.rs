@@ -4,7 +4,7 @@
 //! finds nobody.
 
 use super::{
-    coverage::{Fault, Sometimes},
+    coverage::{ALL_SLOTS_BUSY, Fault},
     decisions::{ATTEMPT, FETCH, HOP, REPORT},
     message::Message,
     stage::Stage,
@@ -106,7 +106,7 @@ impl Host {
         });
         stage.observe(&Observation::FetchLeft { entry });
         if stage.seen.ledger.running == limits::MAX_IN_FLIGHT {
-            stage.seen.coverage.sometimes(Sometimes::AllSlotsBusy);
+            stage.seen.coverage.sometimes(&ALL_SLOTS_BUSY);
         }
         let planned = stage.seen.ledger.entries[entry].planned;
         let place = stage.sim.place(&FETCH, ATTEMPT.key2(planned, attempt.number.into()));

@@ -24,5 +24,5 @@ mod world;
 pub use message::Message;
 pub use plan::Plan;
 pub use profile::Profile;
-pub use run::{ProxyRuns, Report, Watch, run_plan, run_seed};
+pub use run::{ProxyRuns, run_plan, run_seed};
 pub use world::ProxyWorld;

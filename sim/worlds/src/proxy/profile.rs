@@ -1,7 +1,6 @@
 //! The kinds of campaign.
 
 use durable_sim::words;
-use std::str::FromStr;
 
 /// The kinds of campaign.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,27 +15,22 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// The names of all of them, the usual one first.
+    pub const NAMES: [&'static str; 3] = ["swarm", "calm", "soak"];
+
     /// The profile's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Calm => "calm",
-            Self::Swarm => "swarm",
-            Self::Soak => "soak",
+            Self::Swarm => Self::NAMES[0],
+            Self::Calm => Self::NAMES[1],
+            Self::Soak => Self::NAMES[2],
         }
     }
-}
 
-impl FromStr for Profile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "calm" => Ok(Self::Calm),
-            "swarm" => Ok(Self::Swarm),
-            "soak" => Ok(Self::Soak),
-            other => Err(format!("{other:?} is none of calm, swarm, soak")),
-        }
+    /// The profile of this name; the usual one, if it is of none.
+    pub(crate) fn named(name: &str) -> Self {
+        [Self::Calm, Self::Soak].into_iter().find(|profile| profile.name() == name).unwrap_or_default()
     }
 }
 

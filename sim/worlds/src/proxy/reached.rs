@@ -2,24 +2,28 @@
 
 use super::{
     callers::planned_of,
-    coverage::{Entering, Fault, Sometimes, State},
+    coverage::{
+        self, EXPIRES_IN_FLIGHT, EXPIRES_QUEUED, EXPIRES_WAITING, Entering, FORGOTTEN_EARLY, Fault, MANY_ATTEMPTS,
+        RETRY_AFTER_CRASH, State,
+    },
     seen::Seen,
 };
 use crate::history::ledger::{Ask, Change, Ledger, Note, Stored};
 use crate::laws::promised;
+use durable_sim::Mark;
 use proxy_fetch::{Outcome, Phase, RequestRow, Timestamp};
 
 impl Seen {
     /// A fault hits one request.
     pub fn hit(&mut self, fault: Fault, entry: usize) {
         let state = State::of(&self.ledger.entries[entry]);
-        self.coverage.hit(fault, state);
+        coverage::hit(&mut self.coverage, fault, state);
     }
 
     /// A fault hits the object: each state that a live request is in.
     pub fn hit_object(&mut self, fault: Fault) {
         for state in self.present() {
-            self.coverage.hit(fault, state);
+            coverage::hit(&mut self.coverage, fault, state);
         }
     }
 
@@ -77,7 +81,7 @@ impl Seen {
                 Note::Start | Note::Tick => {
                     let event = if *note == Note::Start { Entering::Start } else { Entering::Tick };
                     for state in self.present() {
-                        self.coverage.entered(event, state);
+                        coverage::entered(&mut self.coverage, event, state);
                     }
                     continue;
                 }
@@ -99,7 +103,7 @@ impl Seen {
                     }
             });
             let late = event == Entering::Fetched && !is_last;
-            self.coverage.entered(if late { Entering::FetchedLate } else { event }, State::of(entry));
+            coverage::entered(&mut self.coverage, if late { Entering::FetchedLate } else { event }, State::of(entry));
         }
     }
 
@@ -111,7 +115,7 @@ impl Seen {
             Ask::Status { planned } => (Entering::Status, planned),
         };
         let entry = self.ledger.latest_of(planned).map(|at| &self.ledger.entries[at]);
-        self.coverage.entered(event, entry.map_or(State::Idle, State::of));
+        coverage::entered(&mut self.coverage, event, entry.map_or(State::Idle, State::of));
     }
 
     /// What happens in a commit now and then.
@@ -123,16 +127,14 @@ impl Seen {
             let what = match &entry.stored {
                 Stored::Live(row) => match row.phase {
                     Phase::Delivering { outcome: Outcome::Expired, .. } => row_before.and_then(expires_from),
-                    Phase::InFlight { .. } if row.attempts >= 10 => Some(Sometimes::ManyAttempts),
-                    Phase::InFlight { .. } if row.attempts > 1 && entry.restarts > 0 => {
-                        Some(Sometimes::RetryAfterCrash)
-                    }
+                    Phase::InFlight { .. } if row.attempts >= 10 => Some(&MANY_ATTEMPTS),
+                    Phase::InFlight { .. } if row.attempts > 1 && entry.restarts > 0 => Some(&RETRY_AFTER_CRASH),
                     Phase::InFlight { .. } | Phase::Queued { .. } | Phase::Delivering { .. } => None,
                 },
                 Stored::Finished(row) if row.outcome == Outcome::Expired => row_before.and_then(expires_from),
                 Stored::Forgotten => match before {
                     Some(Stored::Finished(row)) if now < row.finished_at.plus_ms(promised::DEDUPE_WINDOW_MS) => {
-                        Some(Sometimes::ForgottenEarly)
+                        Some(&FORGOTTEN_EARLY)
                     }
                     Some(Stored::Finished(_) | Stored::Live(_) | Stored::Forgotten) | None => None,
                 },
@@ -146,11 +148,11 @@ impl Seen {
 }
 
 /// From what a request expires.
-const fn expires_from(row: &RequestRow) -> Option<Sometimes> {
+fn expires_from(row: &RequestRow) -> Option<&'static Mark> {
     match row.phase {
-        Phase::Queued { .. } if row.attempts == 0 => Some(Sometimes::ExpiresQueued),
-        Phase::Queued { .. } => Some(Sometimes::ExpiresWaiting),
-        Phase::InFlight { .. } => Some(Sometimes::ExpiresInFlight),
+        Phase::Queued { .. } if row.attempts == 0 => Some(&EXPIRES_QUEUED),
+        Phase::Queued { .. } => Some(&EXPIRES_WAITING),
+        Phase::InFlight { .. } => Some(&EXPIRES_IN_FLIGHT),
         Phase::Delivering { .. } => None,
     }
 }

@@ -55,7 +55,8 @@ impl Rows {
         } else {
             let entry = stage.seen.ledger.entry_of(key.id);
             let Some(entry) = entry.filter(|entry| !stage.seen.ledger.entries[*entry].tampered) else {
-                return without_effect(&decide, "that row is damaged already");
+                decide.without_effect(ROWS.row.field(), ALREADY);
+                return without_effect(&decide, ALREADY);
             };
             stage.seen.hit(fault, entry);
             stage.seen.ledger.entries[entry].tampered = true;
@@ -103,6 +104,8 @@ impl Rows {
         }
     }
 }
+
+const ALREADY: &str = "that row is damaged already";
 
 /// Nothing happens to a row, whatever a script says.
 fn without_effect(decide: &Decision, why: &str) {

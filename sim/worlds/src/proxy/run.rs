@@ -1,22 +1,24 @@
-//! One run: from a seed to a verdict.
+//! Runs of the object, as the framework has them.
 
 use super::{
-    coverage::Coverage,
+    coverage::{GRIDS, MARKS},
     document::SCHEMA,
-    features::{Feature, Features},
+    features::Features,
     names::Names,
     object::ProxyObject,
     plan::Plan,
     profile::Profile,
     world::{OBJECT, ProxyWorld},
 };
-use crate::history::storage::Storage;
-use crate::laws::{Laws, Violation};
-use durable_sim::{
-    Breaks, Decisions, Line, Micros, Recorder, START_MS, Sim,
-    plan::{Conflict, Document, Run, Schema, Simulation},
+use crate::{
+    history::storage::Storage,
+    laws::{LAWS, Laws},
+    readable::readable,
 };
-use std::collections::BTreeMap;
+use durable_sim::{
+    Decisions, Grid, Law, Mark, Recorder, START_MS, Sim,
+    plan::{Conflict, Document, Feature, Run, Schema, Simulation},
+};
 
 /// Runs of the object.
 #[derive(Clone, Copy, Debug)]
@@ -25,37 +27,46 @@ pub struct ProxyRuns {
     pub profile: Profile,
     /// Whether the laws are checked.
     pub laws: bool,
-    /// Of the laws only this one, by its id; see [`Laws::only`](crate::laws::Laws).
+    /// Of the laws only this one, by its name; see [`Laws::only`](crate::laws::Laws).
     pub only: Option<&'static str>,
     /// Whether features are kept.
     pub features: bool,
 }
 
-impl Default for ProxyRuns {
-    fn default() -> Self {
-        Self { profile: Profile::default(), laws: true, only: None, features: false }
-    }
-}
-
 impl ProxyRuns {
-    fn begin_plan(&self, plan: Plan, decisions: Decisions, recorder: Recorder) -> (Sim<ProxyWorld>, ProxyWorld) {
-        let mut sim = Sim::new(decisions, START_MS, plan.faults.clone(), plan.sizes.clone(), recorder);
-        sim.add_object(plan.config.clone(), Storage::default());
-        let laws = self.laws.then(|| self.only.map_or_else(Laws::new, Laws::only));
-        let mut world = ProxyWorld::new(plan, laws);
-        world.seen.features = self.features.then(Features::default);
-        world.begin(&mut sim);
-        (sim, world)
+    /// Of what a swarm draws, with all laws.
+    pub const SWARM: Self = Self { profile: Profile::Swarm, laws: true, only: None, features: false };
+
+    /// The same of what this profile draws.
+    #[must_use]
+    pub const fn of(profile: Profile) -> Self {
+        Self { profile, ..Self::SWARM }
     }
 }
 
 impl Simulation for ProxyRuns {
     type World = ProxyWorld;
 
+    const NAME: &'static str = "object";
+    const LAWS: &'static [&'static Law] = LAWS;
+    const MARKS: &'static [&'static Mark] = &MARKS;
+    const GRIDS: &'static [&'static Grid] = &GRIDS;
+    const PROFILES: &'static [&'static str] = &Profile::NAMES;
     const SCHEMA: &'static Schema = &SCHEMA;
     const MAX_STEPS: u64 = 5_000_000;
     const COMES_TO_REST: &'static str = "L2";
     const NEVER_PANICS: &'static str = "S13";
+    const PLAN: &'static str = "\
+about = \"Two requests, one of them tried once more and cancelled, and one whose status is asked for.\"
+
+[requests]
+r0 = { max_retries = 1, cancel_at_ms = 2000 }
+r1 = { at_ms = 1, status_at_ms = 100 }
+";
+
+    fn set_profile(&mut self, profile: &'static str) {
+        self.profile = Profile::named(profile);
+    }
 
     fn draw(&self, seed: u64) -> Document {
         Plan::draw(seed, self.profile).to_document()
@@ -66,7 +77,14 @@ impl Simulation for ProxyRuns {
     }
 
     fn begin(&self, document: &Document, decisions: Decisions, recorder: Recorder) -> (Sim<ProxyWorld>, ProxyWorld) {
-        self.begin_plan(Plan::of_document(document), decisions, recorder)
+        let plan = Plan::of_document(document);
+        let mut sim = Sim::new(decisions, START_MS, plan.faults.clone(), plan.sizes.clone(), recorder);
+        sim.add_object(plan.config.clone(), Storage::default());
+        let laws = self.laws.then(|| self.only.map_or_else(Laws::new, Laws::only));
+        let mut world = ProxyWorld::new(plan, laws);
+        world.seen.features = self.features.then(Features::default);
+        world.begin(&mut sim);
+        (sim, world)
     }
 
     fn end(&self, sim: &mut Sim<ProxyWorld>, world: &mut ProxyWorld, at_rest: bool) {
@@ -74,107 +92,47 @@ impl Simulation for ProxyRuns {
             world.end(sim);
         }
     }
-}
 
-/// What to keep of a run besides its verdict.
-#[derive(Clone, Copy, Debug)]
-pub struct Watch {
-    /// Check the laws.
-    pub laws: bool,
-    /// Of the laws only this one, by its id; see [`Laws::only`](crate::laws::Laws).
-    pub only: Option<&'static str>,
-    /// Keep the trace.
-    pub lines: bool,
-    /// Keep the digest of each step.
-    pub digests: bool,
-    /// Keep the features.
-    pub features: bool,
-    /// Stop after this step.
-    pub until: Option<u64>,
-}
+    fn over(&self, sim: &mut Sim<ProxyWorld>, world: &mut ProxyWorld) {
+        world.over(sim);
+    }
 
-impl Default for Watch {
-    fn default() -> Self {
-        Self { laws: true, only: None, lines: false, digests: false, features: false, until: None }
+    fn about(&self, document: &Document) -> String {
+        Plan::of_document(document).to_string()
+    }
+
+    fn state(&self, run: &Run<ProxyWorld>) -> Vec<String> {
+        let object: Option<&ProxyObject> = run.sim.machine(OBJECT);
+        vec![object.map_or("the object is not in memory".to_owned(), |object| object.machine.to_string())]
+    }
+
+    fn reader(&self, run: &Run<ProxyWorld>) -> Box<dyn Fn(&str) -> String> {
+        let names = Names::of(&run.world.seen.ledger);
+        Box::new(move |text| readable(&names.in_text(text)))
+    }
+
+    fn leave_features(&mut self) {
+        self.features = true;
+    }
+
+    fn features(&self, run: &Run<ProxyWorld>) -> Vec<Feature> {
+        run.world.features().into_iter().map(super::features::Feature::to_framework).collect()
+    }
+
+    /// Calm laws hold for calm plans alone.
+    fn may_make_up(&self) -> bool {
+        self.profile != Profile::Calm
     }
 }
 
-/// What a run showed.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// The seed; 0 if the plan has none.
-    pub seed: u64,
-    /// Steps: events that the engine took from its queue.
-    pub steps: u64,
-    /// Simulated time.
-    pub simulated: Micros,
-    /// The digest of everything.
-    pub digest: u64,
-    /// The digest of each step, if it was kept.
-    pub digests: Vec<u64>,
-    /// The first broken law and its step.
-    pub violation: Option<(u64, Violation)>,
-    /// Accepted requests by how they ended.
-    pub outcomes: BTreeMap<&'static str, u64>,
-    /// Faults by the states that they hit.
-    pub coverage: Coverage,
-    /// What it went through, by number, if features were kept.
-    pub features: Vec<Feature>,
-    /// What the seed drew, in a line.
-    pub mix: String,
-    /// The trace, if it was kept, with requests by their names.
-    pub lines: Vec<Line>,
-    /// What the plan says and the run did not do.
-    pub notes: Vec<String>,
-    /// The machine at the end, if it was in memory and lines were kept.
-    pub machine: Option<String>,
-}
-
-/// Runs a seed. A panic of the machine is a violation of S13.
+/// Runs what a seed draws.
 #[must_use]
-pub fn run_seed(seed: u64, profile: Profile, watch: Watch) -> Report {
-    run_plan(Plan::draw(seed, profile), watch)
+pub fn run_seed(seed: u64, runs: ProxyRuns) -> Run<ProxyWorld> {
+    runs.run(&runs.draw(seed), Recorder::default())
 }
 
-/// Runs a plan.
+/// Runs a plan, with this record.
 #[must_use]
-pub fn run_plan(plan: Plan, watch: Watch) -> Report {
-    let seed = plan.seed.unwrap_or_default();
-    let mix = if watch.lines { plan.to_string() } else { String::new() };
-    let mut recorder = Recorder::default();
-    if watch.lines {
-        recorder = recorder.with_lines();
-    }
-    if watch.digests {
-        recorder = recorder.with_digests();
-    }
-    let runs = ProxyRuns { profile: plan.profile, laws: watch.laws, only: watch.only, features: watch.features };
-    let decisions = Decisions::of(plan.seed, &plan.script);
-    let (sim, world) = runs.begin_plan(plan, decisions, recorder);
-    let run = runs.run_begun(sim, world, watch.until.unwrap_or(ProxyRuns::MAX_STEPS));
-    report(seed, mix, watch, run)
-}
-
-fn report(seed: u64, mix: String, watch: Watch, run: Run<ProxyWorld>) -> Report {
-    let Run { sim, world } = run;
-    let names = if watch.lines { Names::of(&world.seen.ledger) } else { Names::default() };
-    let lines = sim.recorder.lines().iter();
-    let lines = lines.map(|line| Line { what: names.in_text(&line.what), ..line.clone() }).collect();
-    let machine = sim.machine(OBJECT).filter(|_| watch.lines);
-    let violation = |Breaks { law, step, what }| (step, Violation { law, what });
-    Report {
-        seed,
-        steps: sim.recorder.steps,
-        simulated: sim.now(),
-        digest: sim.recorder.digest(),
-        digests: sim.recorder.digests().to_vec(),
-        violation: sim.broken().cloned().map(violation),
-        outcomes: world.outcomes(),
-        coverage: world.seen.coverage,
-        features: world.seen.features.map_or_else(Vec::new, Features::list),
-        mix,
-        lines,
-        notes: sim.notes(),
-        machine: machine.map(|object: &ProxyObject| names.in_text(&object.machine.to_string())),
-    }
+pub fn run_plan(plan: &Plan, recorder: Recorder) -> Run<ProxyWorld> {
+    ProxyRuns::of(plan.profile).run(&plan.to_document(), recorder)
 }

@@ -4,7 +4,7 @@
 //! run's end.
 
 use super::{
-    coverage::{Coverage, Sometimes},
+    coverage::UNCONFIRMED_SURVIVES,
     features::Features,
     object::ProxyObject,
     plan::Plan,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::history::ledger::{Ask, Change, Commit, Ledger, Observation};
 use crate::laws::{Laws, Violation};
-use durable_sim::Sim;
+use durable_sim::{Coverage, Sim};
 use proxy_fetch::Timestamp;
 
 /// Comparing all of memory with all that is stored is due when an incarnation has begun, and after so many turns …
@@ -83,7 +83,7 @@ impl Seen {
         self.ledger.apply(now, &commit.writes, &mut changes);
         self.sometimes(now, &changes);
         if commit.is_unconfirmed {
-            self.coverage.sometimes(Sometimes::UnconfirmedSurvives);
+            self.coverage.sometimes(&UNCONFIRMED_SURVIVES);
         }
         self.ledger.alarm_lost = sim.alarm_is_lost(OBJECT);
         if self.laws.is_some() || self.features.is_some() {

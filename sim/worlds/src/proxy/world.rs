@@ -5,8 +5,9 @@
 
 use super::{
     callers::Callers,
-    coverage::Fault,
+    coverage::{Fault, REQUESTS},
     decisions::{CANCEL, CONFLICT, ENQUEUE, RESET, STATUS},
+    features::Feature,
     host::Host,
     message::Message,
     object::ProxyObject,
@@ -19,7 +20,6 @@ use crate::history::ledger::{Ask, Observation, Stored};
 use crate::laws::{Laws, Violation};
 use durable_sim::{Fault as Named, InstanceId, Key, ObjectId, SECOND, Sim};
 use proxy_fetch::{CallbackResult, Effect, Outcome, Timestamp};
-use std::collections::BTreeMap;
 
 /// The one object of this world.
 pub(super) const OBJECT: ObjectId = 0;
@@ -144,19 +144,23 @@ impl ProxyWorld {
         }
     }
 
-    /// Accepted requests by how they ended.
+    /// The features that the run left, if it was to leave them.
     #[must_use]
-    pub fn outcomes(&self) -> BTreeMap<&'static str, u64> {
-        let mut outcomes = BTreeMap::new();
+    pub fn features(&self) -> Vec<Feature> {
+        self.seen.features.as_ref().map_or_else(Vec::new, super::features::Features::list)
+    }
+
+    /// The run is over: what it reached, and how accepted requests ended.
+    pub(super) fn over(&self, sim: &mut Sim<Self>) {
         for entry in &self.seen.ledger.entries {
             let how = match &entry.stored {
                 Stored::Live(_) => "live",
                 // A request whose row was unreadable leaves none when it ends.
                 Stored::Finished(_) | Stored::Forgotten => entry.outcome.map_or("unreadable", Outcome::name),
             };
-            *outcomes.entry(how).or_default() += 1;
+            sim.count(&REQUESTS, how, "times");
         }
-        outcomes
+        sim.add_coverage(&self.seen.coverage);
     }
 }
 

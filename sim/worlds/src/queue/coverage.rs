@@ -1,5 +1,7 @@
 //! How often each fault hit each state of a message: a green run that reached little proves little.
 
+use durable_sim::Grid;
+
 /// A fault of this world, by its number in the list of faults; F29 in its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -158,35 +160,63 @@ impl Fault {
     }
 }
 
-/// Counts of hits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Coverage([[u64; 7]; 20]);
-
-impl Coverage {
-    /// A fault hit a message in this state.
-    pub fn hit(&mut self, fault: Fault, state: State) {
-        self.0[fault as usize][state as usize] += 1;
+const ROWS: [&str; Fault::ALL.len()] = {
+    let mut rows = [""; Fault::ALL.len()];
+    let mut at = 0;
+    while at < rows.len() {
+        rows[Fault::ALL[at] as usize] = Fault::ALL[at].name();
+        at += 1;
     }
+    rows
+};
 
-    /// How often it did.
-    #[must_use]
-    pub fn hits(&self, fault: Fault, state: State) -> u64 {
-        self.0[fault as usize][state as usize]
+const COLUMNS: [&str; State::ALL.len()] = {
+    let mut columns = [""; State::ALL.len()];
+    let mut at = 0;
+    while at < columns.len() {
+        columns[State::ALL[at] as usize] = State::ALL[at].name();
+        at += 1;
     }
+    columns
+};
 
-    /// Adds another run's counts.
-    pub fn add(&mut self, other: &Self) {
-        for (row, more) in self.0.iter_mut().zip(&other.0) {
-            for (count, more) in row.iter_mut().zip(more) {
-                *count += more;
-            }
-        }
-    }
+/// Faults, and the states of messages that they hit.
+pub static FAULTS_HIT: Grid = Grid {
+    name: "faults, and the states of messages that they hit",
+    rows: &ROWS,
+    columns: &COLUMNS,
+    cannot: |fault, state| {
+        let fault = Fault::ALL.into_iter().find(|known| known.name() == fault)?;
+        let state = State::ALL.into_iter().find(|known| known.name() == state)?;
+        (!fault.can_hit(state)).then_some("it does not hit such a message")
+    },
+};
 
-    /// The pairs that can occur and were never reached.
-    #[must_use]
-    pub fn missing(&self) -> Vec<(Fault, State)> {
-        let pairs = Fault::ALL.iter().flat_map(|fault| State::ALL.map(|state| (*fault, state)));
-        pairs.filter(|(fault, state)| fault.can_hit(*state) && self.hits(*fault, *state) == 0).collect()
-    }
-}
+/// How requests ended.
+pub static REQUESTS: Grid = Grid {
+    name: "requests",
+    rows: &[
+        "response",
+        "failed",
+        "expired",
+        "interrupted",
+        "deleted by the platform",
+        "never stored",
+        "nobody to tell",
+        "unreadable, never acked",
+        "live",
+        "cancelled",
+        "unknown",
+        "unreadable",
+    ],
+    columns: &["times"],
+    cannot: |end, _| match end {
+        "live" => Some("each ends"),
+        "never stored" => Some("whoever cannot store it says so"),
+        "cancelled" | "unknown" | "unreadable" => Some("no message of a queue ends so"),
+        _ => None,
+    },
+};
+
+/// All grids of this world.
+pub static GRIDS: [&Grid; 2] = [&REQUESTS, &FAULTS_HIT];

@@ -6,7 +6,6 @@
 //! `draw.rs` what a seed makes of them.
 
 mod broker;
-pub mod campaign;
 pub mod coverage;
 mod decisions;
 mod draw;
@@ -22,6 +21,6 @@ mod stage;
 mod upstream;
 mod world;
 
-pub use laws::{ids as law_ids, law_says};
 pub use plan::{Plan, SCHEMA};
-pub use run::{QueueRuns, Report, Watch, run_document, run_seed};
+pub use run::QueueRuns;
+pub use world::QueueWorld;

@@ -1,14 +1,10 @@
 //! What a run of the queue is made of: the queue's settings, who sends what when, which isolates crash, and how often
 //! the world misbehaves in a run that is drawn.
 
-use super::{
-    decisions::{KILLED_AFTER, NTH, POINTS},
-    laws,
-};
-use crate::bugs;
+use super::decisions::{KILLED_AFTER, NTH, POINTS};
 use durable_sim::{
     Chance, MINUTE, Micros, SECOND, fields,
-    plan::{Conflict, Document, Fields, HeadKey, List, Schema},
+    plan::{Conflict, Document, Fields, List, Schema},
     words,
 };
 use proxy_fetch::Options;
@@ -251,15 +247,6 @@ static REQUESTS: List =
 
 /// What the documents of the queue can have.
 pub static SCHEMA: Schema = Schema {
-    head: &[
-        HeadKey {
-            name: "machine",
-            check: |text| if text == MACHINE { Ok(()) } else { Err(format!("{text:?} is not \"{MACHINE}\"")) },
-            says: "`queue`, without which a file is one of the object.",
-        },
-        HeadKey { name: "law", check: law, says: "The law that it breaks with the bug." },
-        HeadKey { name: "bug", check: bug, says: "The bug that is planted." },
-    ],
     settings: &[Settings::FIELDS],
     rates: &[Faults::FIELDS],
     lists: &[&CRASHES, &REQUESTS],
@@ -267,25 +254,6 @@ pub static SCHEMA: Schema = Schema {
     points: &POINTS,
     subjects: &[&NTH],
 };
-
-/// What the head of a file says of the machine.
-pub(super) const MACHINE: &str = "queue";
-
-fn law(id: &str) -> Result<(), String> {
-    if laws::ids().any(|known| known == id) {
-        return Ok(());
-    }
-    let known: Vec<&str> = laws::ids().collect();
-    Err(format!("{id:?} is none of the queue's laws: {}", known.join(", ")))
-}
-
-fn bug(name: &str) -> Result<(), String> {
-    let bug = bugs::bug(name)?;
-    if bug.machine == bugs::Machine::Queue {
-        return Ok(());
-    }
-    Err(format!("the bug {bug} is in {}, not in {}", bug.machine.name(), bugs::Machine::Queue.name()))
-}
 
 /// A document of the queue, as the world reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,17 +1,16 @@
-//! One run: from a document, or from a seed, to a verdict.
+//! Runs of the queue, as the framework has them.
 
 use super::{
-    coverage::Coverage,
+    coverage::GRIDS,
+    laws::PROMISES,
     plan::{Plan, SCHEMA},
     world::QueueWorld,
 };
-use crate::{laws::Violation, proxy::Profile};
+use crate::{proxy::Profile, readable::readable};
 use durable_sim::{
-    Breaks, Decisions, Faults, Line, Micros, Recorder, START_MS, Sim, Sizes,
+    Decisions, Faults, Grid, Law, Recorder, START_MS, Sim, Sizes,
     plan::{Conflict, Document, Run, Schema, Simulation},
 };
-use proxy_fetch::Outcome;
-use std::collections::BTreeMap;
 
 /// Runs of the queue.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +21,34 @@ pub struct QueueRuns {
     pub laws: bool,
 }
 
+impl QueueRuns {
+    /// Of what a swarm draws, with all laws.
+    pub const SWARM: Self = Self { profile: Profile::Swarm, laws: true };
+}
+
 impl Simulation for QueueRuns {
     type World = QueueWorld;
 
+    const NAME: &'static str = "queue";
+    const LAWS: &'static [&'static Law] = &PROMISES;
+    const GRIDS: &'static [&'static Grid] = &GRIDS;
+    const PROFILES: &'static [&'static str] = &Profile::NAMES;
     const SCHEMA: &'static Schema = &SCHEMA;
     const MAX_STEPS: u64 = 5_000_000;
     const COMES_TO_REST: &'static str = "L2";
     const NEVER_PANICS: &'static str = "S13";
+    const PLAN: &'static str = "\
+about = \"Two requests in one batch, one of them tried once more.\"
+world = \"queue\"
+
+[requests]
+r0 = { max_retries = 1 }
+r1 = { at_ms = 1 }
+";
+
+    fn set_profile(&mut self, profile: &'static str) {
+        self.profile = Profile::named(profile);
+    }
 
     fn draw(&self, seed: u64) -> Document {
         Plan::draw(seed, self.profile).document(seed)
@@ -50,116 +70,25 @@ impl Simulation for QueueRuns {
             world.end(sim);
         }
     }
-}
 
-/// What to keep of a run besides its verdict.
-#[derive(Clone, Copy, Debug)]
-pub struct Watch {
-    /// Check the laws.
-    pub laws: bool,
-    /// Keep the trace.
-    pub lines: bool,
-    /// Keep the digest of each step.
-    pub digests: bool,
-    /// Stop after this step.
-    pub until: Option<u64>,
-}
-
-impl Default for Watch {
-    fn default() -> Self {
-        Self { laws: true, lines: false, digests: false, until: None }
+    fn over(&self, sim: &mut Sim<QueueWorld>, world: &mut QueueWorld) {
+        world.seen.over(sim);
     }
-}
 
-/// What a run showed.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// The seed; 0 if there is none.
-    pub seed: u64,
-    /// What drew its plan.
-    pub profile: Profile,
-    /// Steps: events that the engine took from its queue.
-    pub steps: u64,
-    /// Simulated time.
-    pub simulated: Micros,
-    /// The digest of everything.
-    pub digest: u64,
-    /// The digest of each step, if it was kept.
-    pub digests: Vec<u64>,
-    /// The first broken law and its step.
-    pub violation: Option<(u64, Violation)>,
-    /// Requests by how they ended.
-    pub outcomes: BTreeMap<&'static str, u64>,
-    /// Faults by the states that they hit.
-    pub coverage: Coverage,
-    /// What the run is made of, in a line, if lines were kept.
-    pub mix: String,
-    /// The trace, if it was kept, with requests by their names.
-    pub lines: Vec<Line>,
-    /// The consumers at the end, if lines were kept.
-    pub consumers: Vec<String>,
-    /// What the document says and the run did not do.
-    pub notes: Vec<String>,
-}
-
-/// Runs a seed. A panic of the machine is a violation of S13.
-#[must_use]
-pub fn run_seed(seed: u64, profile: Profile, watch: Watch) -> Report {
-    let runs = QueueRuns { profile, laws: watch.laws };
-    run(runs, &runs.draw(seed), watch)
-}
-
-/// Runs a document.
-#[must_use]
-pub fn run_document(document: &Document, watch: Watch) -> Report {
-    run(QueueRuns { profile: Profile::default(), laws: watch.laws }, document, watch)
-}
-
-fn run(runs: QueueRuns, document: &Document, watch: Watch) -> Report {
-    let mut recorder = Recorder::default();
-    if watch.lines {
-        recorder = recorder.with_lines();
+    fn about(&self, document: &Document) -> String {
+        Plan::of(document).to_string()
     }
-    if watch.digests {
-        recorder = recorder.with_digests();
-    }
-    let most = watch.until.unwrap_or(QueueRuns::MAX_STEPS);
-    let run = runs.run_until(document, document.decisions(), recorder, most);
-    report(runs.profile, document.seed, watch, run)
-}
 
-fn report(profile: Profile, seed: Option<u64>, watch: Watch, run: Run<QueueWorld>) -> Report {
-    let Run { sim, world } = run;
-    let violation = |Breaks { law, step, what }| (step, Violation { law, what });
-    let mut outcomes = BTreeMap::new();
-    for entry in &world.seen.ledger.entries {
-        let how = match (entry.ended_at, entry.outcome) {
-            (Some(_), Some(outcome)) => Outcome::name(outcome),
-            (Some(_), None) => "nobody to tell",
-            (None, _) if entry.unread.is_some() => "unreadable, never acked",
-            (None, _) if entry.copies == 0 => "never stored",
-            (None, _) if entry.copies == entry.deleted => "deleted by the platform",
-            (None, _) => "live",
-        };
-        *outcomes.entry(how).or_default() += 1;
+    fn state(&self, run: &Run<QueueWorld>) -> Vec<String> {
+        run.world.host.consumers()
     }
-    let names: Vec<(String, String)> = if watch.lines { world.seen.named().collect() } else { Vec::new() };
-    let named = |text: &str| names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id, name));
-    let lines = sim.recorder.lines().iter().map(|line| Line { what: named(&line.what), ..line.clone() }).collect();
-    let consumers = if watch.lines { world.host.consumers() } else { Vec::new() };
-    Report {
-        seed: seed.unwrap_or_default(),
-        profile,
-        steps: sim.recorder.steps,
-        simulated: sim.now(),
-        digest: sim.recorder.digest(),
-        digests: sim.recorder.digests().to_vec(),
-        outcomes,
-        mix: if watch.lines { world.plan.to_string() } else { String::new() },
-        lines,
-        consumers: consumers.iter().map(|text| named(text)).collect(),
-        notes: sim.notes(),
-        violation: sim.broken().cloned().map(violation),
-        coverage: world.seen.coverage,
+
+    fn reader(&self, run: &Run<QueueWorld>) -> Box<dyn Fn(&str) -> String> {
+        let names: Vec<(String, String)> = run.world.seen.named().collect();
+        Box::new(move |text| readable(&names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id, name))))
+    }
+
+    fn may_make_up(&self) -> bool {
+        self.profile != Profile::Calm
     }
 }

@@ -4,7 +4,7 @@
 //! run's end.
 
 use super::{
-    coverage::{Coverage, Fault, State},
+    coverage::{FAULTS_HIT, Fault, REQUESTS, State},
     laws,
     ledger::{Ledger, Number, Observation},
     plan::{Plan, Planned},
@@ -12,14 +12,12 @@ use super::{
 };
 use crate::laws::Violation;
 use durable_sim::Sim;
-use proxy_fetch::{Timestamp, queue::Handle};
+use proxy_fetch::{Outcome, Timestamp, queue::Handle};
 
 /// What is seen of a run.
 pub(super) struct Seen {
     /// The ground truth.
     pub ledger: Ledger,
-    /// How often faults hit which states.
-    pub coverage: Coverage,
     /// Whether laws are checked.
     checked: bool,
     /// The requests' numbers in the plan, by which people know them, as the ledger numbers them.
@@ -31,7 +29,6 @@ impl Seen {
     pub fn new(plan: &Plan, checked: bool) -> Self {
         Self {
             ledger: Ledger { max_remembered: plan.settings.max_remembered, ..Ledger::default() },
-            coverage: Coverage::default(),
             checked,
             planned: Vec::new(),
         }
@@ -60,9 +57,24 @@ impl Seen {
 
     /// A fault hits a message in this state.
     pub fn hit(&mut self, sim: &mut Sim<QueueWorld>, fault: Fault, state: State, request: Number) {
-        self.coverage.hit(fault, state);
+        sim.count_at(&FAULTS_HIT, fault as usize, state as usize);
         let planned = self.planned[request];
         sim.say("fault", || format!("{}: r{planned}, {}", fault.name(), state.name()));
+    }
+
+    /// The run is over: how requests ended.
+    pub fn over(&self, sim: &mut Sim<QueueWorld>) {
+        for entry in &self.ledger.entries {
+            let how = match (entry.ended_at, entry.outcome) {
+                (Some(_), Some(outcome)) => Outcome::name(outcome),
+                (Some(_), None) => "nobody to tell",
+                (None, _) if entry.unread.is_some() => "unreadable, never acked",
+                (None, _) if entry.copies == 0 => "never stored",
+                (None, _) if entry.copies == entry.deleted => "deleted by the platform",
+                (None, _) => "live",
+            };
+            sim.count(&REQUESTS, how, "times");
+        }
     }
 
     /// The next request that the ledger numbers is this one of the plan.

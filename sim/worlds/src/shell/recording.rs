@@ -38,7 +38,7 @@ impl Recording {
             Err(error) => panic!("S25: the record {error}"),
         };
         assert!(verified.is_identical(), "S25: the simulator does not do what the shell did:\n{verified}");
-        for findings in verified.objects.values() {
+        for findings in verified.objects.values().map(|seen| &seen.findings) {
             totals.verified_turns += findings.turns;
             totals.verified_effects += findings.effects;
             totals.verified_restarts += findings.restarts;

@@ -10,9 +10,9 @@ use super::{
     origin, process, upstream,
 };
 use crate::{
-    campaign::bug_option,
+    bugs::bug_option,
     history::ledger::Planned,
-    laws::{Laws, Violation},
+    laws::{LAWS, Violation},
 };
 use madsim::{
     Config,
@@ -44,7 +44,7 @@ pub fn run_seed(seed: u64) -> Result<(Totals, Vec<String>), Violation> {
 /// The law that a panic names. One that names none is a panic of the shell or the machine.
 fn violation(text: &str) -> Violation {
     let text = text.strip_prefix("assertion `left == right` failed: ").unwrap_or(text);
-    let named = Laws::ids().iter().find_map(|law| Some((*law, text.strip_prefix(law)?.strip_prefix(": ")?)));
+    let named = LAWS.iter().find_map(|law| Some((law.name, text.strip_prefix(law.name)?.strip_prefix(": ")?)));
     let (law, what) = named.unwrap_or(("S13", text));
     Violation { law, what: what.to_owned() }
 }

@@ -8,11 +8,11 @@
 //! that was killed. The disk must be as it was after one of its turns (law S2), and no turn may be lost if the world
 //! has seen its effects: a response or a callback's answer shows that its fetch or its callback had left (S4, S11).
 
-mod incarnation;
+mod recorded;
 
-use crate::history::storage::Rows;
-use incarnation::Incarnation;
-use proxy_fetch::{Config, Key, Recorded, Table, Ulid};
+use crate::{history::storage::Storage, proxy::object::ProxyObject};
+use durable_sim::verify::{Findings, Record, Verifier};
+use proxy_fetch::{Key, Recorded, Table, Ulid};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -42,41 +42,16 @@ pub enum LogError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// By the object's name.
-    pub objects: BTreeMap<String, Findings>,
+    pub objects: BTreeMap<String, Seen>,
 }
 
-/// What was found of one object, up to its first difference.
+/// What was found of one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// Incarnations: how often the object was restored.
-    pub incarnations: u64,
-    /// Turns that were taken again.
-    pub turns: u64,
-    /// Events that they took in.
-    pub events: u64,
-    /// Effects that left them.
-    pub effects: u64,
-    /// Restarts whose rows were compared with those that the incarnation before had written.
-    pub restarts: u64,
-    /// Rows that were compared then.
-    pub rows: u64,
-    /// Turns at the ends of incarnations that were recorded, but not on the disk.
-    pub lost: u64,
-    /// The first difference.
-    pub difference: Option<Difference>,
-}
-
-/// Where the machine did not do what was recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The line of the log, from 1.
-    pub line: usize,
-    /// Which of the object's incarnations in the log, from 1.
-    pub incarnation: u64,
-    /// The turn in that incarnation, from 1; 0: the restart itself.
-    pub turn: u64,
-    /// What differs, line by line.
-    pub what: Vec<String>,
+pub struct Seen {
+    /// What was found.
+    pub findings: Findings,
+    /// The line of the log, from 1, at which it differs first.
+    pub line: Option<usize>,
 }
 
 /// Verifies a log.
@@ -107,66 +82,40 @@ pub fn verify(mut log: impl BufRead) -> Result<Verified, LogError> {
     if tracks.is_empty() {
         return Err(LogError::Empty);
     }
-    Ok(Verified { objects: tracks.into_iter().map(|(object, track)| (object, track.findings)).collect() })
+    let seen = |Track { verifier, line }: Track| Seen { findings: verifier.findings().clone(), line };
+    Ok(Verified { objects: tracks.into_iter().map(|(object, track)| (object, seen(track))).collect() })
 }
 
 /// An object as its record tells of it.
 #[derive(Default)]
 struct Track {
-    findings: Findings,
-    incarnation: Option<Incarnation>,
+    verifier: Verifier<ProxyObject>,
+    line: Option<usize>,
 }
 
 impl Track {
     /// An entry of the object's record; the error says why it cannot stand here.
     fn take(&mut self, line: usize, entry: Recorded) -> Result<(), String> {
-        if self.findings.difference.is_some() {
-            return Ok(());
-        }
-        match entry {
-            Recorded::Incarnation { config, rows } => {
-                let rows = rows.into_iter().map(stored).collect::<Result<Rows, String>>()?;
-                self.begin(line, config, rows);
-            }
-            Recorded::Turn { now, fired, events, effects, alarm } => {
-                let Some(incarnation) = &mut self.incarnation else {
-                    return Err("a turn is recorded before the incarnation that took it".into());
-                };
-                let (taken, sent) = (events.len() as u64, effects.len() as u64);
-                match incarnation.turn(now, fired, events, &effects, alarm) {
-                    Ok(()) => {
-                        self.findings.turns += 1;
-                        self.findings.events += taken;
-                        self.findings.effects += sent;
-                    }
-                    Err(what) => {
-                        let (incarnation, turn) = (self.findings.incarnations, incarnation.turns);
-                        self.findings.difference = Some(Difference { line, incarnation, turn, what });
-                    }
-                }
-            }
+        self.verifier.take(record(entry)?).map_err(|error| error.to_string())?;
+        if self.verifier.findings().difference.is_some() {
+            self.line.get_or_insert(line);
         }
         Ok(())
     }
+}
 
-    fn begin(&mut self, line: usize, config: Config, rows: Rows) {
-        self.findings.incarnations += 1;
-        if let Some(incarnation) = self.incarnation.take() {
-            match incarnation.left(&rows) {
-                Ok(lost) => {
-                    self.findings.restarts += 1;
-                    self.findings.rows += rows.len() as u64;
-                    self.findings.lost += lost;
-                }
-                Err(what) => {
-                    let incarnation = self.findings.incarnations;
-                    self.findings.difference = Some(Difference { line, incarnation, turn: 0, what });
-                    return;
-                }
-            }
+fn record(entry: Recorded) -> Result<Record<ProxyObject>, String> {
+    Ok(match entry {
+        Recorded::Incarnation { config, rows } => {
+            let mut storage = Storage::default();
+            *storage.rows_mut() = rows.into_iter().map(stored).collect::<Result<_, String>>()?;
+            Record::Incarnation { settings: config, storage }
         }
-        self.incarnation = Some(Incarnation::begin(config, rows));
-    }
+        Recorded::Turn { now, fired, events, effects, alarm } => {
+            let (fired, alarm) = (fired.map(|at| at.0), alarm.map(|at| at.0));
+            Record::Turn { now_ms: now.0, fired, events, effects, alarm }
+        }
+    })
 }
 
 fn stored((table, id, bytes): (u8, u128, Vec<u8>)) -> Result<(Key, Vec<u8>), String> {
@@ -180,41 +129,16 @@ impl Verified {
     /// Whether all was as recorded.
     #[must_use]
     pub fn is_identical(&self) -> bool {
-        self.objects.values().all(|findings| findings.difference.is_none())
+        self.objects.values().all(|seen| seen.line.is_none())
     }
 }
 
 impl fmt::Display for Verified {
     /// A line per object; after it, its first difference.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (object, findings) in &self.objects {
-            writeln!(f, "object {object}: {findings}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { incarnations, turns, events, effects, restarts, rows, lost, difference } = self;
-        write!(f, "incarnations={incarnations} turns={turns} events={events} effects={effects} ")?;
-        write!(f, "restarts={restarts} rows={rows} lost={lost}: ")?;
-        match difference {
-            None => f.write_str("identical"),
-            Some(difference) => write!(f, "DIFFERENT {difference}"),
-        }
-    }
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, incarnation, turn, what } = self;
-        match turn {
-            0 => write!(f, "at line {line}, the restart that begins incarnation {incarnation}:")?,
-            turn => write!(f, "at line {line}, turn {turn} of incarnation {incarnation}:")?,
-        }
-        for line in what {
-            write!(f, "\n  {line}")?;
+        for (object, Seen { findings, line }) in &self.objects {
+            let line = line.map_or(String::new(), |line| format!(" (line {line} of the log)"));
+            writeln!(f, "object {object}{line}: {findings}")?;
         }
         Ok(())
     }

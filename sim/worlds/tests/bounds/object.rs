@@ -5,7 +5,7 @@ use durable_sim::{
     Field, Kind, Recorder, Table, Value,
     plan::{Document, Simulation},
 };
-use proxy_fetch_sim::proxy::{Profile, ProxyRuns};
+use proxy_fetch_sim::proxy::ProxyRuns;
 
 /// So many seeds for each bound.
 const SEEDS: u64 = 6;
@@ -79,5 +79,5 @@ fn at_its_bounds<S: Simulation>(runs: &S) {
 
 #[test]
 fn the_objects_documents_at_their_bounds() {
-    at_its_bounds(&ProxyRuns { profile: Profile::Swarm, ..ProxyRuns::default() });
+    at_its_bounds(&ProxyRuns::SWARM);
 }

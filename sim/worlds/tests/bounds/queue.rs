@@ -7,7 +7,7 @@ use durable_sim::{
 };
 use proxy_fetch_sim::{
     proxy::Profile,
-    queue::{Plan, QueueRuns, SCHEMA, Watch, run_document},
+    queue::{Plan, QueueRuns, SCHEMA},
 };
 
 /// Where a document can be changed.
@@ -106,8 +106,8 @@ fn mend(document: &mut Document) {
 /// What the run breaks.
 fn broken(document: &mut Document) -> Option<String> {
     mend(document);
-    let report = run_document(document, Watch::default());
-    report.violation.map(|(step, violation)| format!("step {step}: {violation}"))
+    let run = QueueRuns::SWARM.run(document, Recorder::default());
+    run.breaks().map(|breaks| format!("step {}: {}: {}", breaks.step, breaks.law, breaks.what))
 }
 
 #[test]

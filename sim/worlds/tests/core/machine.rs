@@ -3,13 +3,14 @@
 
 use crate::support::{ops::plans, world::World};
 use crate::{regressions, support};
+use durable_sim::finding::shortened;
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{TestError, TestRunner},
 };
 use proxy_fetch_sim::{
-    finding::{MAX_LINES, shortened, tell_once},
-    scenario::readable,
+    readable::readable,
+    told::{MAX_LINES, tell_once},
 };
 use std::collections::BTreeMap;
 

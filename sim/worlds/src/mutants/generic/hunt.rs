@@ -2,11 +2,12 @@
 //! core, then for as long as the bugs of the tables are looked for. A mutant may also run for ever, or take all memory
 //! there is; that is seen too.
 
-use super::{
-    super::{Kill, Lens, each, lens},
-    tests_of_core::Tests,
+use super::tests_of_core::Tests;
+use crate::mutants;
+use durable_sim::{
+    cli::{Kill, each},
+    planter::PlantedCopy,
 };
-use durable_sim::planter::PlantedCopy;
 use serde::{Deserialize, Serialize};
 use std::{
     fs, process,
@@ -43,7 +44,7 @@ const SHORT: [Look; 5] =
     [("swarm", 60, 60), ("reference", 20, 60), ("calm", 10, 60), ("swarm", 500, 120), ("soak", 2, 120)];
 
 /// And last, of what still survives.
-const LONG: [Look; 4] = [("reference", 500, 240), ("calm", 100, 240), ("swarm", 3_000, 600), ("explore", 60_000, 600)];
+const LONG: [Look; 4] = [("reference", 500, 240), ("calm", 100, 240), ("swarm", 3_000, 600), ("search", 60_000, 600)];
 
 /// The memory that a process may take, in bytes.
 pub(super) const MEMORY: u64 = 2 << 30;
@@ -94,10 +95,9 @@ pub fn look(is_short: bool, report: impl Fn(Option<Catch>) -> i32 + Send + Sync 
     });
     let looks = if is_short { &SHORT[..] } else { &LONG[..] };
     let found = looks.iter().find_map(|(name, budget, seconds)| {
-        let Lens { name, look, .. } = lens(name)?;
         let until = now() + Duration::from_secs(*seconds);
         *stage.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stage { lens: name, until });
-        look(*budget).map(|kill| Catch { lens: (*name).to_owned(), kill })
+        mutants::look(name, *budget).map(|kill| Catch { lens: (*name).to_owned(), kill })
     });
     // What comes now takes no time.
     *stage.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -118,12 +118,15 @@ pub(super) fn memory(process: &str) -> Option<u64> {
 
 impl Catch {
     pub(super) fn other(lens: &str, what: String) -> Self {
-        Self { lens: lens.into(), kill: Kill { law: "-".into(), what, cost: 0, repeat: String::new() } }
+        Self {
+            lens: lens.into(),
+            kill: Kill { law: "-".into(), what, cost: 0, repeat: String::new(), items: Vec::new() },
+        }
     }
 }
 
 /// Looks for each of these mutants, `jobs` at a time: in a process of the copy, then by the tests of the core, and at
-/// last in a process that looks longer. `progress` is told how many are done.
+/// last in a process that looks longer. `progress` is told of each that is done.
 ///
 /// # Errors
 /// In one line: a process that cannot be started, or does not say what it found; or a lens or a test that finds
@@ -132,12 +135,12 @@ pub fn hunt(
     copy: &PlantedCopy,
     names: &[String],
     jobs: usize,
-    progress: impl Fn(usize) + Sync,
+    progress: impl Fn() + Sync,
 ) -> Result<Vec<Hunted>, String> {
     let tests = Tests::of(copy)?;
     let lenses = |name: &str, is_short: bool| {
         let mut command = copy.command(Some(name));
-        command.args(["mutants", "--json"]).args(is_short.then_some("--seeds=500")).stdin(Stdio::null());
+        command.args(["survey", "--look", if is_short { "short" } else { "long" }]).stdin(Stdio::null());
         let output = command.output().map_err(|error| format!("{name}: {error}"))?;
         told(&output).map_err(|error| format!("{name}: its process does not say what it found: {error}"))
     };
@@ -154,9 +157,10 @@ pub fn hunt(
                 None => lenses(name, false)?,
             },
         };
+        progress();
         Ok(Hunted { name: name.clone(), catch })
     };
-    each(names, jobs, look, progress).into_iter().collect()
+    each(names, jobs, look).into_iter().collect()
 }
 
 /// What the process of a mutant says. One that ends by itself, as by a panic outside of the machine or a stack that is

@@ -9,7 +9,7 @@ pub use hunt::{Catch, Hunted, NO_MUTANT, hunt, look};
 pub use survivors::{Explained, Survivor, explained};
 pub use tests_of_core::BINARY;
 
-use crate::bugs::{self, Bug, GENERIC};
+use crate::bugs::{self, RUSTFLAGS};
 use durable_sim::planter::{
     Build, PlantedCopy, Planter,
     import::{Imported, import},
@@ -20,11 +20,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// Where their copy is, from the workspace's root.
 pub const FOLDER: &str = "target/mutants-generic";
 
-/// Whether this is one of them.
-#[must_use]
-pub fn is_generic(bug: &Bug) -> bool {
-    bug.name.starts_with(GENERIC)
-}
+/// Their names begin so; a number follows.
+const GENERIC: &str = "cargo_mutants_";
 
 /// Reads a list of `cargo mutants --list --json`.
 ///
@@ -51,5 +48,5 @@ pub fn build(all: &[Imported]) -> Result<(PlantedCopy, BTreeMap<String, String>)
     let program = "proxy-fetch-sim";
     let mut cargo = vec!["--package", program, "--features", "lenses", "--bin", program, "--profile", "release"];
     cargo.extend(["--test", BINARY]);
-    planter.build_what_compiles(&Build { program, cargo: &cargo, rustflags: &["--cfg", "madsim"] })
+    planter.build_what_compiles(&Build { program, cargo: &cargo, rustflags: &RUSTFLAGS })
 }

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::queue::ledger::{Ledger, Observation};
 
-pub(super) const LAW: Law = Law { id: "L2", check };
+pub(super) const LAW: Law =
+    Law { is: &durable_sim::Law::new("L2", "each accepted request ends, unless the platform deleted it"), check };
 
 /// Messages of a batch at the most, of which only so many at a time are called back.
 const MAX_BATCH: u64 = 100;

@@ -8,7 +8,8 @@ use super::{
 use crate::queue::ledger::{Callback, Ledger, Observation};
 use proxy_fetch::{Timestamp, queue::Handle};
 
-pub(super) const LAW: Law = Law { id: "L5", check };
+pub(super) const LAW: Law =
+    Law { is: &durable_sim::Law::new("L5", "a fetch or callback that does not end is given up in time"), check };
 
 /// When this message's work must be over.
 fn due(ledger: &Ledger, at: Handle) -> Option<Timestamp> {

@@ -4,7 +4,8 @@ use super::{Law, Who, ensure, promised::MAX_SLOTS, s03_slots::is_busy, s12_order
 use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::queue::Handle;
 
-pub(super) const LAW: Law = Law { id: "L8", check };
+pub(super) const LAW: Law =
+    Law { is: &durable_sim::Law::new("L8", "no slot of a batch is idle while a message of it waits"), check };
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     let Observation::Rests { batch, .. } = seen else { return Ok(()) };

@@ -37,8 +37,8 @@ use std::fmt;
 
 /// A law.
 pub struct Law {
-    /// Its name.
-    pub id: &'static str,
+    /// Its name, and what it promises.
+    is: &'static durable_sim::Law,
     /// Says what breaks it.
     check: fn(&Ledger, &Observation) -> Result<(), String>,
 }
@@ -64,44 +64,23 @@ pub const LAWS: [Law; 17] = [
     l02_ends::LAW,
 ];
 
-/// The names of all laws, in the order in which they report.
-pub fn ids() -> impl Iterator<Item = &'static str> {
-    LAWS.iter().map(|law| law.id)
-}
-
-/// What the law of this id promises, in a line.
-#[must_use]
-pub fn law_says(id: &str) -> Option<&'static str> {
-    Some(match id {
-        "S3" => "at most 5 messages of a batch are worked on at once",
-        "S6" => {
-            "a repeat of a request that an incarnation works on, or has ended within the window, starts nothing there"
-        }
-        "S7" => "after a failure the next attempt waits for the backoff and for Retry-After, and not much longer",
-        "S8" => "attempts are counted as they start, and are at most the retries asked for and one more",
-        "S9" => "a request expires 30 minutes after it was accepted: nothing starts after that, and it ends as expired",
-        "S11" => "a request has one outcome, the right one; it is acked only after its callback has ended",
-        "S12" => "of the messages of a batch that wait for a slot the smallest ULID starts first",
-        "S13" => "nothing makes the consumer panic, and a message that cannot be read is given back and reported",
-        "S16" => "each attempt has the same Idempotency-Key; an at-most-once request never enters a queue",
-        "S24" => "a message of an unknown version is given back, not acked",
-        "Q1" => "nothing is started that cannot end in its batch",
-        "Q2" => "what follows from an event of a batch belongs to that batch, and each message is decided once",
-        "Q3" => "a message is given back only for a reason, within the platform's delays",
-        "Q4" => "a dead letter gets its outcome and nothing else",
-        "L2" => "each accepted request ends, unless the platform deleted it",
-        "L5" => "a fetch or callback that does not end is given up in time",
-        "L8" => "no slot of a batch is idle while a message of it waits",
-        _ => return None,
-    })
-}
+/// The same as the framework knows them.
+pub static PROMISES: [&durable_sim::Law; LAWS.len()] = {
+    let mut promises = [LAWS[0].is; LAWS.len()];
+    let mut at = 0;
+    while at < promises.len() {
+        promises[at] = LAWS[at].is;
+        at += 1;
+    }
+    promises
+};
 
 /// Looks at an observation with every law.
 ///
 /// # Errors
 /// The first broken law of the list.
 pub fn check(ledger: &Ledger, seen: &Observation) -> Result<(), Violation> {
-    LAWS.iter().try_for_each(|law| (law.check)(ledger, seen).map_err(|what| Violation { law: law.id, what }))
+    LAWS.iter().try_for_each(|law| (law.check)(ledger, seen).map_err(|what| Violation { law: law.is.name, what }))
 }
 
 /// Says what broke the law unless the condition holds. The text is made only then.

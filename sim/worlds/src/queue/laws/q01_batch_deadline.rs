@@ -7,7 +7,8 @@ use super::{
 };
 use crate::queue::ledger::{Ledger, Observation};
 
-pub(super) const LAW: Law = Law { id: "Q1", check };
+pub(super) const LAW: Law =
+    Law { is: &durable_sim::Law::new("Q1", "nothing is started that cannot end in its batch"), check };
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     let Observation::Fetch { at, timeout_ms, .. } = seen else { return Ok(()) };

@@ -4,7 +4,13 @@
 use super::{Fate, Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Observation};
 
-pub(super) const LAW: Law = Law { id: "Q2", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new(
+        "Q2",
+        "what follows from an event of a batch belongs to that batch, and each message is decided once",
+    ),
+    check,
+};
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     if let Observation::Step { event, effect } = seen {

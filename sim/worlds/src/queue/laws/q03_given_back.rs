@@ -10,7 +10,10 @@ use super::{
 use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::queue::{Handle, Source};
 
-pub(super) const LAW: Law = Law { id: "Q3", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new("Q3", "a message is given back only for a reason, within the platform's delays"),
+    check,
+};
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     let Observation::Retry { at, delay_s } = seen else { return Ok(()) };

@@ -4,7 +4,8 @@ use super::{Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::{Outcome, queue::Source};
 
-pub(super) const LAW: Law = Law { id: "Q4", check };
+pub(super) const LAW: Law =
+    Law { is: &durable_sim::Law::new("Q4", "a dead letter gets its outcome and nothing else"), check };
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     if let Observation::Fetch { at, .. } = seen {

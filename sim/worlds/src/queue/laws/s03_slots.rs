@@ -4,7 +4,8 @@ use super::{Law, ensure, promised::MAX_SLOTS};
 use crate::queue::ledger::{Callback, Ledger, Message, Observation};
 use proxy_fetch::queue::Handle;
 
-pub(super) const LAW: Law = Law { id: "S3", check };
+pub(super) const LAW: Law =
+    Law { is: &durable_sim::Law::new("S3", "at most 5 messages of a batch are worked on at once"), check };
 
 /// Whether a message has a slot.
 pub(super) fn is_busy(message: &Message) -> bool {

@@ -6,7 +6,13 @@
 use super::{Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Observation};
 
-pub(super) const LAW: Law = Law { id: "S6", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new(
+        "S6",
+        "a repeat of a request that an incarnation works on, or has ended within the window, starts nothing there",
+    ),
+    check,
+};
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     if let Observation::Fetch { at, .. } | Observation::Deliver { at, .. } = seen {

@@ -8,7 +8,13 @@
 use super::{Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Observation};
 
-pub(super) const LAW: Law = Law { id: "S7", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new(
+        "S7",
+        "after a failure the next attempt waits for the backoff and for Retry-After, and not much longer",
+    ),
+    check,
+};
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     if let Observation::Fetch { at, .. } = seen {

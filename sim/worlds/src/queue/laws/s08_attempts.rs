@@ -12,7 +12,13 @@ use proxy_fetch::{
     queue::{Handle, Source},
 };
 
-pub(super) const LAW: Law = Law { id: "S8", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new(
+        "S8",
+        "attempts are counted as they start, and are at most the retries asked for and one more",
+    ),
+    check,
+};
 
 /// Attempts that may have been started before this delivery.
 fn spent(ledger: &Ledger, at: Handle) -> u32 {

@@ -5,7 +5,13 @@ use super::{Law, Who, ensure, promised::expires_at};
 use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::Outcome;
 
-pub(super) const LAW: Law = Law { id: "S9", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new(
+        "S9",
+        "a request expires 30 minutes after it was accepted: nothing starts after that, and it ends as expired",
+    ),
+    check,
+};
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     if let Observation::Fetch { at, .. } = seen {

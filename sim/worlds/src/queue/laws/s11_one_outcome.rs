@@ -12,7 +12,13 @@ use super::{
 use crate::queue::ledger::{Callback, Ledger, Observation};
 use proxy_fetch::{FetchResult, Outcome, queue::Handle};
 
-pub(super) const LAW: Law = Law { id: "S11", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new(
+        "S11",
+        "a request has one outcome, the right one; it is acked only after its callback has ended",
+    ),
+    check,
+};
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     if let Observation::Deliver { at, id, outcome, .. } = seen {

@@ -4,7 +4,10 @@ use super::{Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::queue::Handle;
 
-pub(super) const LAW: Law = Law { id: "S12", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new("S12", "of the messages of a batch that wait for a slot the smallest ULID starts first"),
+    check,
+};
 
 /// Whether a message waits for a slot: nothing was done for it, and it stands for its request.
 pub(super) fn waits(ledger: &Ledger, at: Handle) -> bool {

@@ -5,7 +5,13 @@ use super::{Law, Who, ensure};
 use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::RowError;
 
-pub(super) const LAW: Law = Law { id: "S13", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new(
+        "S13",
+        "nothing makes the consumer panic, and a message that cannot be read is given back and reported",
+    ),
+    check,
+};
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     if let Observation::Ack { at } = seen {

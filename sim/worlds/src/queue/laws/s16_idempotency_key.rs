@@ -4,7 +4,13 @@
 use super::{Law, ensure};
 use crate::queue::ledger::{Ledger, Observation};
 
-pub(super) const LAW: Law = Law { id: "S16", check };
+pub(super) const LAW: Law = Law {
+    is: &durable_sim::Law::new(
+        "S16",
+        "each attempt has the same Idempotency-Key; an at-most-once request never enters a queue",
+    ),
+    check,
+};
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     if let Observation::Executed { request, key } = seen {

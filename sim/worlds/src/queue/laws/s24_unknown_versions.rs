@@ -4,7 +4,8 @@ use super::{Law, Who};
 use crate::queue::ledger::{Ledger, Observation};
 use proxy_fetch::RowError;
 
-pub(super) const LAW: Law = Law { id: "S24", check };
+pub(super) const LAW: Law =
+    Law { is: &durable_sim::Law::new("S24", "a message of an unknown version is given back, not acked"), check };
 
 fn check(ledger: &Ledger, seen: &Observation) -> Result<(), String> {
     let Observation::Ack { at } = seen else { return Ok(()) };

@@ -47,8 +47,8 @@ impl Story {
     #[track_caller]
     pub fn breaks(&mut self, law: &str, what: impl FnOnce(&Self) -> Observation) {
         let seen = what(self);
-        let law = super::LAWS.iter().find(|other| other.id == law).expect("there is such a law");
-        assert!((law.check)(&self.ledger, &seen).is_err(), "{} holds", law.id);
+        let law = super::LAWS.iter().find(|other| other.is.name == law).expect("there is such a law");
+        assert!((law.check)(&self.ledger, &seen).is_err(), "{} holds", law.is.name);
     }
 
     pub fn after(&mut self, ms: u64) {
