@@ -24,6 +24,8 @@ mod nearest;
 pub mod plan;
 #[cfg(feature = "mutants")]
 pub mod planter;
+#[cfg(feature = "plans")]
+pub mod search;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;

@@ -220,8 +220,7 @@ impl<O: Recorded> Incarnation<O> {
         if events.iter().any(O::is_alarm) {
             self.alarm = None;
         }
-        let (writes, left) = (Vec::new(), Vec::new());
-        let mut turn = Turn { fired, writes, alarm: None, effects: left, commit_fails: false, failed: false };
+        let mut turn = Turn { fired, ..Turn::default() };
         if let Err(panic) = caught(|| object.turn(now_ms, &mut events, &mut turn)) {
             return differs(what, "a turn".into(), format!("a panic: {panic}"));
         }

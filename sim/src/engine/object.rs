@@ -64,6 +64,14 @@ pub struct Turn<O: Object> {
     pub failed: bool,
 }
 
+impl<O: Object> Default for Turn<O> {
+    /// Before a turn that is no alarm's: nothing is left yet.
+    fn default() -> Self {
+        let (writes, effects) = (Vec::new(), Vec::new());
+        Self { fired: None, writes, alarm: None, effects, commit_fails: false, failed: false }
+    }
+}
+
 /// Everything around the objects: those who call them, those whom they call, and the ground truth.
 ///
 /// Each method may ask the run and change it; what it starts with [`Sim::after`] comes back to [`World::receive`].

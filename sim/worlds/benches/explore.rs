@@ -2,10 +2,8 @@
 //! searched by both, in alternating rounds of one run, on one thread and on two; then states of the real scope.
 #![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-use proxy_fetch_sim::explore::{
-    ProxySpace, Scope,
-    search::{Bounds, End, Space, search},
-};
+use durable_sim::search::{Bounds, End, Space, search};
+use proxy_fetch_sim::explore::{ProxySpace, Scope};
 use stateright::{Checker, Model, Property};
 use std::{
     hash::{Hash, Hasher},

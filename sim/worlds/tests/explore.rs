@@ -1,10 +1,8 @@
-//! Every schedule of small scopes; and the search itself, on a machine small enough to count by hand.
+//! Every schedule of small scopes.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
-use proxy_fetch_sim::explore::{
-    ProxySpace, Scope, read_path, retrace,
-    search::{Bounds, End, Found, Space, search},
-};
+use durable_sim::search::{Bounds, End, search};
+use proxy_fetch_sim::explore::{ProxySpace, Scope, read_path, retrace};
 
 /// Searches a scope to its end; no law may break.
 #[track_caller]
@@ -75,72 +73,4 @@ fn a_path_is_told_and_what_is_not_possible_is_said() {
         let error = retrace(&space, &read_path(impossible).unwrap()).unwrap_err();
         assert!(error.starts_with(&format!("action {number}, ")), "{error}");
     }
-}
-
-/// Two counters that go up to 9, one at a time; their sum must not be `forbidden`.
-struct Counters {
-    forbidden: Option<u8>,
-}
-
-impl Space for Counters {
-    type State = [u8; 2];
-    type Action = usize;
-    type Broken = u8;
-
-    fn start(&self) -> [u8; 2] {
-        [0, 0]
-    }
-
-    fn actions(&self, _: &[u8; 2], actions: &mut Vec<usize>) {
-        actions.extend([0, 1]);
-    }
-
-    fn step(&self, state: &[u8; 2], action: &usize) -> Result<Option<[u8; 2]>, u8> {
-        let mut next = *state;
-        next[*action] += 1;
-        Ok((next[*action] <= 9).then_some(next))
-    }
-
-    fn digest(&self, state: &[u8; 2], _: &mut Vec<u8>) -> u128 {
-        u128::from(state[0]) << 8 | u128::from(state[1])
-    }
-
-    fn check(&self, state: &[u8; 2]) -> Result<(), u8> {
-        let sum = state[0] + state[1];
-        if Some(sum) == self.forbidden { Err(sum) } else { Ok(()) }
-    }
-}
-
-fn count(forbidden: Option<u8>, bounds: Bounds) -> Found<usize, u8> {
-    search(&Counters { forbidden }, bounds, |_, _, _| {})
-}
-
-#[test]
-fn a_search_sees_every_state_once() {
-    let found = count(None, Bounds::default());
-    // Each of 100 states has two steps, but for the 20 at a border.
-    assert_eq!((found.end, found.states, found.transitions), (End::Complete, 100, 180));
-    assert_eq!((found.depth, found.widest), (18, 10));
-}
-
-#[test]
-fn a_counterexample_is_a_shortest_one_and_the_first_of_those() {
-    for threads in [1, 4] {
-        let found = count(Some(7), Bounds { threads, ..Bounds::default() });
-        let counterexample = found.counterexample.unwrap();
-        assert_eq!((found.end, found.depth, counterexample.broken), (End::Broken, 7, 7));
-        assert_eq!(counterexample.path, [0; 7]);
-        assert_eq!(found.states, 28);
-    }
-    assert!(count(Some(0), Bounds::default()).counterexample.unwrap().path.is_empty());
-}
-
-#[test]
-fn a_bound_that_was_hit_is_said() {
-    let found = count(Some(7), Bounds { depth: Some(6), ..Bounds::default() });
-    assert_eq!((found.end, found.depth, found.states), (End::Depth, 6, 28));
-    let found = count(None, Bounds { states: 50, ..Bounds::default() });
-    assert_eq!(found.end, End::States);
-    // The last level needs no step beyond it.
-    assert_eq!(count(None, Bounds { depth: Some(19), ..Bounds::default() }).end, End::Complete);
 }

@@ -7,14 +7,12 @@ use durable_sim::{
         print, say,
     },
     planter::planted_name,
+    search::{Bounds, End, Found, search},
 };
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use proxy_fetch_sim::{
     bugs::MUTANTS,
-    explore::{
-        Kinds, ProxySpace, Scope, Trace, read_path, retrace,
-        search::{Bounds, End, Found, search},
-    },
+    explore::{Kinds, ProxySpace, Scope, Trace, read_path, retrace},
     laws::{LAWS, Violation},
     readable::readable,
 };

@@ -1,6 +1,6 @@
 //! Every schedule of a small scope: a search of all that can happen to one object, with the laws of the campaigns.
 //!
-//! [`search`](search::search) goes through any [`Space`](search::Space); [`ProxySpace`] is proxy-fetch's, driven
+//! [`search`](durable_sim::search::search) goes through any space; [`ProxySpace`] is proxy-fetch's, driven
 //! by the core's own [`turn`](proxy_fetch::turn). A step is one turn, or the loss of the instance; time moves only with
 //! alarms, so that there are finitely many moments: that of the stored alarm, 1 ms before it, 60 s after it, and the
 //! expiry of the oldest request.
@@ -13,7 +13,6 @@
 mod action;
 mod digest;
 mod scope;
-pub mod search;
 mod space;
 mod state;
 mod step;

@@ -3,12 +3,11 @@
 use super::{
     action::{Action, Answer, Fate, What, When},
     scope::{Kind, Scope},
-    search::Space,
     state::State,
     step::{Broken, Did},
 };
 use crate::laws::Violation;
-use durable_sim::panic_text;
+use durable_sim::{panic_text, search::Space};
 use proxy_fetch::{
     AllowedCallback, Callback, CallbackResult, Caller, Config, Event, Failure, FetchResult, ObjectCallback, Options,
     Phase, Policy, Request, Timestamp, Ulid, backoff_ms, expires_at, limits,

@@ -2,12 +2,12 @@
 
 use super::{
     action::Action,
-    search::Space,
     space::ProxySpace,
     state::{Lines, START},
     step::Broken,
 };
 use crate::{laws::Violation, proxy::names::Names};
+use durable_sim::search::Space;
 
 /// A path taken again.
 #[derive(Clone, Debug)]

@@ -2,10 +2,7 @@
 
 use crate::{
     bugs::bug_option,
-    explore::{
-        Kinds, ProxySpace, Scope,
-        search::{Bounds, search},
-    },
+    explore::{Kinds, ProxySpace, Scope},
     laws::Violation,
     proxy::{Profile, ProxyRuns},
     reference::{Difference, run_sequence},
@@ -15,6 +12,7 @@ use durable_sim::{
     Recorder,
     cli::{Kill, Lens},
     plan::Simulation,
+    search::{Bounds, search},
 };
 use std::panic;
 

@@ -4,9 +4,15 @@
 //! Of a state that was seen only its digest (128 bits) and the way to it are kept; two states of one digest count as
 //! one. Whole states live only in the two levels that are under way. Several threads share a level in slices; they are
 //! merged in order, so that nothing in a result depends on how many there were.
+//!
+//! A space is any object with as much of its world as determines the future, if they can be cloned and hashed
+//! ([`digest_of`]). Unlike a run on the engine, which follows a calendar, a search goes on from a state in several ways.
 
 use hashbrown::HashTable;
-use std::thread;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    thread,
+};
 
 /// How many states of a level are expanded between two merges.
 const BLOCK: usize = 8_192;
@@ -32,7 +38,8 @@ pub trait Space: Sync {
     /// The step breaks something.
     fn step(&self, state: &Self::State, action: &Self::Action) -> Result<Option<Self::State>, Self::Broken>;
 
-    /// A digest of all that determines the future. `buffer` is scratch memory.
+    /// A digest of all that determines the future: [`digest_of`] the state, or one that takes states for the same that
+    /// differ in nothing that matters. `buffer` is scratch memory.
     fn digest(&self, state: &Self::State, buffer: &mut Vec<u8>) -> u128;
 
     /// Looks at a state, once.
@@ -40,6 +47,18 @@ pub trait Space: Sync {
     /// # Errors
     /// What is wrong with it.
     fn check(&self, state: &Self::State) -> Result<(), Self::Broken>;
+}
+
+/// A digest of all of a state, of 128 bits.
+#[must_use]
+pub fn digest_of(state: &impl Hash) -> u128 {
+    let half = |which: u8| {
+        // SipHash with fixed keys: the same in each process.
+        let mut hasher = DefaultHasher::new();
+        (which, state).hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    half(0) << 64 | half(1)
 }
 
 /// How far to go.
@@ -289,3 +308,6 @@ fn path_to<S: Space>(space: &S, nodes: &[Node], last: Node) -> Vec<S::Action> {
     }
     path
 }
+
+#[cfg(test)]
+mod tests;
