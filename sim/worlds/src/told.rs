@@ -7,10 +7,8 @@ use durable_sim::{
     plan::Simulation,
 };
 use std::{
-    any::Any,
-    panic::{self, AssertUnwindSafe},
-    sync::{Mutex, Once, OnceLock, PoisonError},
-    thread,
+    panic,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 /// Seeds that are looked at to know whether a law is broken.
@@ -47,7 +45,7 @@ fn fail(text: &str) -> ! {
 #[must_use]
 pub fn broken_law() -> Option<&'static str> {
     static BROKEN: OnceLock<Option<String>> = OnceLock::new();
-    BROKEN.get_or_init(|| without_panic_messages(look)).as_deref()
+    BROKEN.get_or_init(look).as_deref()
 }
 
 fn look() -> Option<String> {
@@ -61,17 +59,6 @@ fn look_at<S: Simulation + Clone + Sync>(runs: &S, test: &str) -> Option<String>
     Some(format!("law {law} is broken; `cargo test --test {test}` shows how"))
 }
 
-/// Runs a test of something that rests on the laws: a snapshot, a table, determinism. If it fails and a law is broken, it
-/// fails with one line that says from what it follows, and with what it has to say itself otherwise.
-///
-/// # Panics
-/// As the test does.
-pub fn unless_a_law_is_broken(test: impl FnOnce()) {
-    let Err(panic) = without_panic_messages(|| panic::catch_unwind(AssertUnwindSafe(test))) else { return };
-    follows_from_a_broken_law();
-    fail(&text_of(&*panic))
-}
-
 /// For a test that has found something wrong: if a law is broken, it fails with one line that says that it follows.
 ///
 /// # Panics
@@ -82,62 +69,18 @@ pub fn follows_from_a_broken_law() {
     }
 }
 
-/// What a panic says, and where it was.
-fn text_of(panic: &(dyn Any + Send)) -> String {
-    let place = LAST.with_borrow_mut(Option::take);
-    let text = durable_sim::panic_text(panic);
-    place.map_or(text.clone(), |place| format!("{text}\n(at {place})"))
-}
-
-std::thread_local! {
-    static QUIET: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-    static LAST: std::cell::RefCell<Option<String>> = const { std::cell::RefCell::new(None) };
-}
-
-/// Runs this without the message that a panic of this thread, or of one without a name, prints; only one that ends this
-/// is told.
-///
-/// Panics of the machine are findings, and minimising asks for them again and again; the threads of a campaign have no
-/// names, those of tests have.
-pub fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let aloud = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            if QUIET.get() {
-                LAST.set(panic.location().map(ToString::to_string));
-            } else if thread::current().name().is_some() {
-                aloud(panic);
-            }
-        }));
-    });
-    let before = QUIET.replace(true);
-    let done = panic::catch_unwind(AssertUnwindSafe(work));
-    QUIET.set(before);
-    done.unwrap_or_else(|panic| {
-        if !before {
-            eprintln!("{}", text_of(&*panic));
-        }
-        panic::resume_unwind(panic)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_that_ends_the_work_is_passed_on() {
-        let ended = panic::catch_unwind(|| without_panic_messages(|| assert_eq!(1 + 1, 3, "a sum")));
-        let text = ended.err().map(|panic| durable_sim::panic_text(&*panic));
-        assert!(text.is_some_and(|text| text.contains("a sum")));
-        assert!(without_panic_messages(|| panic::catch_unwind(|| panic!("within")).is_err()));
+    fn without_a_broken_law_nothing_follows_from_one() {
+        follows_from_a_broken_law();
+        assert_eq!(broken_law(), None);
     }
 
     #[test]
-    fn without_a_broken_law_a_test_says_what_it_has_to_say() {
-        unless_a_law_is_broken(|| {});
-        assert!(panic::catch_unwind(|| unless_a_law_is_broken(|| panic!("a table differs"))).is_err());
+    fn each_report_fails_its_test() {
         assert!(panic::catch_unwind(|| tell_once("the first", "all of it")).is_err());
         assert!(panic::catch_unwind(|| tell_once("the second", "all of it")).is_err());
     }
