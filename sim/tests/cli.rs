@@ -91,7 +91,7 @@ fn a_panic_is_a_finding_with_its_place() {
 fn a_run_without_end_is_named() {
     let (code, _, stderr) = output("endless", "run --seeds 10 --slow 1");
     assert_eq!(code, Some(1));
-    says(&stderr, "seed 1 takes too long, and may have no end\n  repeat it with: broken replay 1 --at STEP\n");
+    says(&stderr, "seed 1 takes too long, and may have no end\n  repeat it with: broken replay 1 --at 1000\n");
 }
 
 #[test]

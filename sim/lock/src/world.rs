@@ -61,7 +61,8 @@ impl World for LockWorld {
     }
 
     fn perform(&mut self, sim: &mut Sim<Self>, _: InstanceId, reply: Reply) {
-        let granted = |(token, until)| self.grants.get(&token) == Some(&(reply.0, until));
+        // It may have been renewed in the same turn.
+        let granted = |(token, until)| self.grants.get(&token).is_some_and(|has| has.0 == reply.0 && until <= has.1);
         sim.always(&DURABLE, reply.1.is_none_or(granted), || format!("no commit says what was told {reply}"));
     }
 

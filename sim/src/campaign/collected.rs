@@ -29,7 +29,8 @@ impl Collected {
             if self.summary.nothing_new {
                 return true;
             }
-            self.next += 1;
+            // After the last seed there is none.
+            self.next = self.next.wrapping_add(1);
             self.take(ran);
         }
         self.summary.nothing_new

@@ -85,7 +85,7 @@ impl Corpus {
             return (document, false);
         }
         let only_parts = !world.may_make_up();
-        let with = Material { fresh: &fresh, other: &other, moment: *moment, only_parts };
+        let with = Material { fresh: &fresh, other: &other, moment: *moment, only_parts, but_for: S::NOT_SURVIVED };
         let keeps_decisions = draw.below(2) == 0;
         // With other decisions even the same document is another run.
         let changes = draw.below(3) + u64::from(keeps_decisions);

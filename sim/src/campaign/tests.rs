@@ -166,6 +166,12 @@ fn a_run_that_takes_too_long_is_named_once() {
 }
 
 #[test]
+fn the_last_seed_is_one() {
+    let campaign = Campaign { start: u64::MAX - 1, seeds: 2, ..Campaign::default() };
+    assert_eq!(found(&Numbers::default(), &campaign).seeds, 2);
+}
+
+#[test]
 fn a_campaign_of_nothing_is_an_error() {
     for campaign in [
         Campaign { seeds: 0, ..Campaign::default() },

@@ -58,7 +58,7 @@ impl Listener for Aloud<'_> {
     fn slow(&self, seed: u64) {
         let repeat = self.args.repeat(seed).unwrap_or_else(|error| error);
         self.bar.finish_and_clear();
-        say(&format!("seed {seed} takes too long, and may have no end\n  repeat it with: {repeat} --at STEP"));
+        say(&format!("seed {seed} takes too long, and may have no end\n  repeat it with: {repeat} --at 1000"));
         process::exit(1);
     }
 }
@@ -114,7 +114,7 @@ pub(super) fn run(args: &Args<'_>, asked: &RunArgs, wanted: Wanted) -> Result<Ex
             let scenario = format!("{} scenario", args.tool.command);
             let repeat = format!("repeat the whole seed with: {repeat}");
             let told = small.tell(asked.output.as_deref(), Some(&scenario), Some(&repeat));
-            told.map_err(|error| format!("--output: {error}"))?
+            told.map_err(|error| format!("--output {}: {error}", asked.output.clone().unwrap_or_default().display()))?
         }
         Err(why) => format!("seed {}: {why}\nrepeat it with: {repeat}\n", first.seed),
     };

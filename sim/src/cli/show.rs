@@ -191,8 +191,12 @@ pub(super) fn explore(args: &Args<'_>, asked: &ExploreArgs) -> Result<ExitCode, 
         None => ("the small plan".to_owned(), args.world()?.plan().to_owned()),
     };
     let world = match text_at(&text, "world") {
-        Some(said) if args.cli.world.is_none() => args.world_with(args.planted.as_ref(), Some(&said), &name)?,
-        Some(_) | None => args.world()?,
+        Some(said) if args.cli.world.as_ref().is_some_and(|asked| *asked != said) => {
+            let asked = args.cli.world.as_deref().unwrap_or_default();
+            return Err(format!("{name}: world: it is of `{said}`, and --world says `{asked}`"));
+        }
+        Some(said) => args.world_with(args.planted.as_ref(), Some(&said), &name)?,
+        None => args.world()?,
     };
     let Scenario { document, .. } = scenario_of(args, world, &text).map_err(|what| format!("{name}: {what}"))?;
     if document.seed.is_some() {

@@ -23,6 +23,8 @@ pub struct Material<'a> {
     pub moment: Moment,
     /// Whether only whole parts of the others are taken, and nothing is made up.
     pub only_parts: bool,
+    /// Rates that are not made up: of what the object need not survive.
+    pub but_for: &'a [&'a str],
 }
 
 /// A moment of a run at which something rare was reached.
@@ -129,7 +131,8 @@ impl Vary<'_, '_> {
 
     /// One kind of fault, more or less often: but no more often than its declaration says.
     fn change_rate(&mut self) {
-        let fields: Vec<&Field> = self.schema.rates.iter().flat_map(|fields| fields.iter()).collect();
+        let all = self.schema.rates.iter().flat_map(|fields| fields.iter());
+        let fields: Vec<&Field> = all.filter(|field| !self.with.but_for.contains(&field.name)).collect();
         if fields.is_empty() {
             return;
         }

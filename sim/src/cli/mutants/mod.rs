@@ -180,8 +180,11 @@ pub(super) fn mutants(args: &Args<'_>, asked: &MutantsArgs) -> Result<ExitCode, 
     };
     let is_of = |mutant: &&Mutant| args.cli.world.as_ref().is_none_or(|world| *world == mutant.world);
     let wanted: Vec<&Mutant> = wanted.into_iter().filter(is_of).collect();
+    if let Some(world) = args.cli.world.as_ref().filter(|_| wanted.is_empty()) {
+        return Err(format!("--world: there is no mistake of {world:?}"));
+    }
     if wanted.is_empty() {
-        return Err("there is no such mistake".into());
+        return Err("there is no mistake in the tables".into());
     }
     if asked.list {
         let line = |mutant: &&Mutant| format!("{:<28} {:<10} {}\n", mutant.name, mutant.world, mutant.what);
