@@ -43,9 +43,12 @@ impl World for Place {
         match env::var("BROKEN").unwrap_or_default().as_str() {
             "law" => sim.always(&RIGHT, false, || "it went wrong".into()),
             "panic" => panic!("no {}", "way"),
-            "endless" => loop {
-                thread::sleep(Duration::from_millis(10));
-            },
+            "endless" => {
+                eprintln!("on and on");
+                loop {
+                    thread::sleep(Duration::from_millis(10));
+                }
+            }
             "overflow" => println!("{}", deeper(0)),
             "abort" => process::abort(),
             _ => {}

@@ -30,6 +30,7 @@ pub mod search;
 pub mod testing;
 mod time;
 pub mod verify;
+mod watch;
 
 pub use decide::{
     Chance, Choice, Decision, Decisions, Draw, Draws, Field, Flag, Key, Kind, MOST_ITEMS, MOST_TIME, Note, Place,
@@ -43,3 +44,4 @@ pub use engine::{
 #[cfg(feature = "plans")]
 pub use nearest::nearest;
 pub use time::{DAY, MINUTE, Micros, SECOND, START_MS};
+pub use watch::is_to_stop;

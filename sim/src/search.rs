@@ -8,6 +8,7 @@
 //! A space is any object with as much of its world as determines the future, if they can be cloned and hashed
 //! ([`digest_of`]). Unlike a run on the engine, which follows a calendar, a search goes on from a state in several ways.
 
+use crate::watch::{Begun, is_to_stop};
 use hashbrown::HashTable;
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -90,6 +91,8 @@ pub enum End {
     States,
     /// Something is broken.
     Broken,
+    /// The process [is to end](is_to_stop).
+    Stopped,
 }
 
 /// A shortest way to something broken.
@@ -188,6 +191,10 @@ pub fn search<S: Space>(
                 }
             }
             progress(found.depth, found.states, found.transitions);
+            if is_to_stop() {
+                found.end = End::Stopped;
+                return found;
+            }
             if nodes.len() >= bounds.states {
                 found.end = End::States;
                 return found;
@@ -251,6 +258,7 @@ fn expand_slice<S: Space>(space: &S, states: Vec<(u32, S::State)>, seen: &HashTa
     let mut here = HashTable::new();
     let (mut actions, mut buffer) = (Vec::new(), Vec::new());
     for (parent, state) in states {
+        let _watched = Begun::new(&String::new);
         actions.clear();
         space.actions(&state, &mut actions);
         for (ordinal, action) in actions.iter().enumerate() {

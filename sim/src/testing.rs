@@ -61,9 +61,11 @@ impl Listener for Aloud<'_> {
         say(&format!("seed {seed} breaks \"{}\": {}\n  repeat it with: {repeat}", breaks.law, breaks.what));
     }
 
-    fn slow(&self, seed: u64) {
+    fn slow(&self, seed: u64, step: u64) {
         let repeat = (self.repeat)(seed);
-        say(&format!("seed {seed} takes too long, and may have no end\n  repeat it with: {repeat}"));
+        say(&format!(
+            "seed {seed} takes too long, and may have no end: it is in step {step}\n  repeat it with: {repeat}"
+        ));
         process::exit(1);
     }
 }

@@ -3,9 +3,9 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
 /// The example, which `cargo test` builds.
@@ -62,20 +62,62 @@ fn a_finding_is_told_and_made_small() {
     assert!(stdout.contains(r#""repeat":"broken replay 1","seed":1,"#) && stdout.contains(r#""seeds":2,"#), "{stdout}");
 }
 
-#[test]
-fn an_interrupted_campaign_has_told_what_it_found() {
-    let child = broken("law")
-        .args(["run", "--seeds", "100000", "--jobs", "1"])
-        .env("PAUSE", "yes")
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child: Child = child.unwrap_or_else(|error| panic!("{error}"));
-    let lines = child.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
-    let told: Vec<String> = lines.map_while(Result::ok).take(2).collect();
+/// Begins it, with pauses, and waits for this many lines on stderr.
+fn begun(how: &str, arguments: &str, lines: usize) -> (Child, Vec<String>, BufReader<ChildStderr>) {
+    let mut command = broken(how);
+    command.args(arguments.split(' ')).env("PAUSE", "yes").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{error}"));
+    let Some(stderr) = child.stderr.take() else { panic!("it has a stderr") };
+    let mut stderr = BufReader::new(stderr);
+    let told = stderr.by_ref().lines().map_while(Result::ok).take(lines).collect();
     assert!(child.try_wait().is_ok_and(|ended| ended.is_none()), "it is over already");
+    (child, told, stderr)
+}
+
+#[test]
+fn a_killed_campaign_has_told_what_it_found() {
+    let (mut child, told, _) = begun("law", "run --seeds 100000 --jobs 1", 2);
     let killed = child.kill().and_then(|()| child.wait());
     assert!(killed.is_ok(), "{killed:?}");
     assert_eq!(told, ["seed 1 breaks \"all is right\" at step 1: it went wrong", "  repeat it with: broken replay 1"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_interrupted_says_what_it_has_found() {
+    let interrupt = |child: &Child| {
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+    };
+    let ends = |child: Child, mut stderr: BufReader<ChildStderr>| {
+        let mut text = String::new();
+        assert!(stderr.read_to_string(&mut text).is_ok());
+        let output = child.wait_with_output().unwrap_or_else(|error| panic!("{error}"));
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), text)
+    };
+    let (child, _, stderr) = begun("law", "run --seeds 100000 --jobs 1", 2);
+    interrupt(&child);
+    let (code, stdout, _) = ends(child, stderr);
+    assert_eq!(code, Some(1));
+    assert!(
+        stdout.contains("ended        because it was interrupted\nviolations   1 seeds: all is right\n"),
+        "{stdout}"
+    );
+    assert!(stdout.ends_with("repeat the first with: broken replay 1\n"), "{stdout}");
+    // Nothing is found, and one run has no end.
+    let (child, _, mut stderr) = begun("endless", "run --jobs 1", 1);
+    interrupt(&child);
+    let mut line = String::new();
+    assert!(stderr.read_line(&mut line).is_ok() && line.starts_with("interrupted: it ends after the runs"), "{line}");
+    interrupt(&child);
+    let (code, stdout, stderr) = ends(child, stderr);
+    assert_eq!((code, stdout.as_str()), (Some(130), ""));
+    says(&stderr, "it was running seed 1\n  repeat it with: broken replay 1\n");
+    let (child, _, stderr) = begun("endless", "replay 1", 1);
+    interrupt(&child);
+    let (code, _, stderr) = ends(child, stderr);
+    assert_eq!(code, Some(130));
+    says(&stderr, "it was in step 1\n  what comes before: broken replay 1 --at 0\n");
 }
 
 #[test]
@@ -91,7 +133,17 @@ fn a_panic_is_a_finding_with_its_place() {
 fn a_run_without_end_is_named() {
     let (code, _, stderr) = output("endless", "run --seeds 10 --slow 1");
     assert_eq!(code, Some(1));
-    says(&stderr, "seed 1 takes too long, and may have no end\n  repeat it with: broken replay 1 --at 1000\n");
+    says(
+        &stderr,
+        "seed 1 takes too long, and may have no end: it is in step 1\n  what comes before: broken replay 1 --at 0\n",
+    );
+    for arguments in ["replay 1 --slow 1", "shrink 1 --slow 1", "explore --slow 1"] {
+        let (code, _, stderr) = output("endless", arguments);
+        assert_eq!(code, Some(1));
+        says(&stderr, "a run takes longer than 1 s, and may have no end\nit was ");
+    }
+    let (code, stdout, _) = output("endless", "replay 1 --at 0");
+    assert_eq!(code, Some(0), "{stdout}");
 }
 
 #[test]
@@ -99,7 +151,19 @@ fn what_ends_the_process_is_named() {
     for how in ["abort", "overflow"] {
         let (code, _, stderr) = output(how, "run --seeds 10 --jobs 1");
         assert_eq!(code, Some(1), "{stderr}");
-        says(&stderr, "it was running seed 1: broken replay 1\n");
+        says(&stderr, "it was running seed 1\n  repeat it with: broken replay 1\n");
+        let (code, _, stderr) = output(how, "replay 1");
+        assert_eq!(code, Some(1), "{stderr}");
+        says(&stderr, "it was in step 1\n  what comes before: broken replay 1 --at 0\n");
+        // The first run that is tried when it is made small is the seed's own.
+        for arguments in ["shrink 1", "explore"] {
+            let (code, _, stderr) = output(how, arguments);
+            assert_eq!(code, Some(1), "{stderr}");
+            let Some((_, scenario)) = stderr.split_once("run it with: broken ") else { panic!("{stderr}") };
+            let (code, _, stderr) = output(how, scenario.trim());
+            assert_eq!(code, Some(1), "{stderr}");
+            says(&stderr, "it was in step 1\n  what comes before: broken scenario ");
+        }
     }
 }
 
@@ -144,7 +208,7 @@ fn what_cannot_be_done_is_said_in_a_line() {
         ("run --profile calm", "error: --profile: there is no \"calm\"; there are swarm"),
         ("run --world brocken", "error: --world: there is no world \"brocken\"; is `broken` meant?"),
         ("replay x", "error: invalid value 'x' for '<SEED>': invalid digit found in string"),
-        ("replay 1 --at 0", "error: invalid value '0' for '--at <AT>': 0 is not in 1.."),
+        ("replay 1 --slow 0", "error: invalid value '0' for '--slow <SECONDS>': 0 is not in 1..=86400"),
         ("scenario no.toml", "error: no.toml: No such file"),
         ("mutants", "error: broken has no table of mistakes"),
         ("run --bug It", "error: broken has no table of mistakes"),

@@ -1,7 +1,10 @@
 //! What a campaign has found so far, in the order of its seeds.
 
 use super::{Ran, Summary};
-use crate::engine::{Coverage, Grid, Mark};
+use crate::{
+    engine::{Coverage, Grid, Mark},
+    watch::is_to_stop,
+};
 use std::collections::BTreeMap;
 
 /// What was found so far, in the order of the seeds.
@@ -18,7 +21,15 @@ pub(super) struct Collected {
 impl Collected {
     pub(super) fn new(marks: &[&'static Mark], grids: &[&'static Grid], start: u64, most: Option<u64>) -> Self {
         let coverage = Coverage::of(marks, grids);
-        let summary = Summary { seeds: 0, steps: 0, simulated: 0, coverage, findings: Vec::new(), nothing_new: false };
+        let summary = Summary {
+            seeds: 0,
+            steps: 0,
+            simulated: 0,
+            coverage,
+            findings: Vec::new(),
+            nothing_new: false,
+            is_interrupted: false,
+        };
         Self { summary, early: BTreeMap::new(), next: start, most, row: 0 }
     }
 
@@ -52,6 +63,7 @@ impl Collected {
             self.take(ran);
         }
         self.summary.findings.sort_by_key(|finding| finding.seed);
+        self.summary.is_interrupted = is_to_stop();
         self.summary
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     engine::{Breaks, Coverage, Recorder},
     plan::{Document, Feature, Simulation},
     time::Micros,
+    watch::{Steps, is_to_stop},
 };
 use collected::Collected;
 use running::Running;
@@ -22,7 +23,7 @@ use std::{
     num::NonZero,
     path::PathBuf,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
@@ -80,8 +81,9 @@ pub trait Listener: Sync {
     /// So many seeds are done.
     fn done(&self, _seeds: u64) {}
 
-    /// The run of this seed takes longer than [`Campaign::slow`]. It may never end, so the listener should end the process.
-    fn slow(&self, _seed: u64) {}
+    /// The run of this seed takes longer than [`Campaign::slow`], and is in this step, 0 before the first one. It may never
+    /// end, so the listener should end the process.
+    fn slow(&self, _seed: u64, _step: u64) {}
 }
 
 /// Nobody is told.
@@ -116,6 +118,8 @@ pub struct Summary {
     pub findings: Vec<Finding>,
     /// Whether it ended because nothing new was reached.
     pub nothing_new: bool,
+    /// Whether it ended because [the process is to end](is_to_stop).
+    pub is_interrupted: bool,
 }
 
 impl Summary {
@@ -141,8 +145,8 @@ struct Ran {
 }
 
 /// Runs what a seed has drawn, or, if it says so, what a campaign that steers has made of others.
-fn run_seed<S: Simulation>(world: &S, seed: u64, document: &Document, is_drawn: bool) -> Ran {
-    let run = world.run(document, Recorder::default());
+fn run_seed<S: Simulation>(world: &S, seed: u64, steps: Arc<dyn Steps>, document: &Document, is_drawn: bool) -> Ran {
+    let run = world.run(document, Recorder::default().watched_by(Some(steps)));
     let mut breaks = run.breaks().cloned();
     if breaks.is_none() && seed.is_multiple_of(REPEATED) {
         let differs = world.differs_at(document);
@@ -167,13 +171,18 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// Runs it on this thread, and tells of it.
-    fn run<S: Simulation>(&self, job: usize, world: &S, seed: u64, document: &Document, is_drawn: bool) -> Ran {
-        self.watch.begin(job, seed);
+    /// This thread is busy with this seed from now on: who is told of its steps.
+    fn begin(&self, job: usize, seed: u64) -> Arc<dyn Steps> {
         if let Some(running) = &self.running {
             running.begin(job, seed);
         }
-        let ran = run_seed(world, seed, document, is_drawn);
+        self.watch.begin(job, seed)
+    }
+
+    /// Runs it on this thread, and tells of it.
+    fn run<S: Simulation>(&self, job: usize, world: &S, seed: u64, document: &Document, is_drawn: bool) -> Ran {
+        let steps = self.begin(job, seed);
+        let ran = run_seed(world, seed, steps, document, is_drawn);
         self.watch.end(job);
         if let Some(finding) = &ran.finding {
             self.listener.found(finding);
@@ -202,12 +211,14 @@ fn drawn<S: Simulation + Sync>(world: &S, shared: &Shared<'_>) -> Summary {
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let all = Mutex::new(Collected::new(S::MARKS, S::GRIDS, start, nothing_new));
     on_threads(jobs, |job| {
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) && !is_to_stop() {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= seeds {
                 break;
             }
             let seed = start + number;
+            // What is drawn may take long, or end the process, too.
+            let _ = shared.begin(job, seed);
             let ran = shared.run(job, world, seed, &world.draw(seed), true);
             let is_last = fail_fast && ran.finding.is_some();
             if all.lock().unwrap_or_else(PoisonError::into_inner).add(seed, ran) || is_last {
@@ -241,7 +252,7 @@ pub fn run<S: Simulation + Clone + Sync>(
     let shared = Shared { campaign, listener, watch: &watch, running, done: AtomicU64::new(0) };
     let (over, is_over) = mpsc::channel::<()>();
     Ok(thread::scope(|scope| {
-        scope.spawn(|| watch.until(is_over, slow, |seed| listener.slow(seed)));
+        scope.spawn(|| watch.until(is_over, slow, |seed, step| listener.slow(seed, step)));
         // Dropped in a panic too: else the other thread would look for ever.
         let _over = over;
         if campaign.steer { steer::steered(world, &shared) } else { drawn(world, &shared) }

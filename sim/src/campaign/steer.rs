@@ -6,7 +6,10 @@
 //! Documents are made in rounds from what earlier rounds reached, so the result does not depend on the number of threads.
 
 use super::{Campaign, Shared, Summary, collected::Collected, corpus::Corpus, on_threads};
-use crate::plan::{Document, Simulation};
+use crate::{
+    plan::{Document, Simulation},
+    watch::is_to_stop,
+};
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
@@ -25,12 +28,15 @@ pub(super) fn steered<S: Simulation + Clone + Sync>(world: &S, shared: &Shared<'
     let mut all = Collected::new(S::MARKS, S::GRIDS, start, nothing_new);
     let mut corpus = Corpus::default();
     let (mut done, mut is_over) = (0, false);
-    while done < seeds && !is_over {
+    while done < seeds && !is_over && !is_to_stop() {
         let plan = |number: u64| {
+            // What is drawn may take long, or end the process, too.
+            let _ = shared.begin(0, start + number);
             let (document, is_drawn) = corpus.plan(&world, start + number, !number.is_multiple_of(DRAWN_OF));
             (start + number, Arc::new(document), is_drawn)
         };
         let round: Vec<(u64, Arc<Document>, bool)> = (done..seeds.min(done + ROUND)).map(plan).collect();
+        shared.watch.end(0);
         let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(round.len())));
         on_threads(jobs, |job| {
             while let Some((number, (seed, document, is_drawn))) = {

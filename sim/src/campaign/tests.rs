@@ -154,7 +154,7 @@ fn what_decides_without_being_a_decision_is_found() {
 fn a_run_that_takes_too_long_is_named_once() {
     struct Slow(Mutex<Vec<u64>>);
     impl Listener for Slow {
-        fn slow(&self, seed: u64) {
+        fn slow(&self, seed: u64, _: u64) {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(seed);
         }
     }

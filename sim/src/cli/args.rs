@@ -7,7 +7,11 @@ use clap_complete::Shell;
 use std::{num::NonZero, path::PathBuf, thread};
 
 const EXIT_CODES: &str = "Exit codes: 0: no law is broken; 1: a law is broken, or a run has no end; 2: what was asked for \
-                          cannot be done, or the output cannot be written.";
+                          cannot be done, or the output cannot be written; 130: it was interrupted before any of that \
+                          was known.";
+
+/// Seconds after which a run has no end, unless it is said.
+pub(super) const SLOW: u64 = 60;
 
 /// Deterministic simulation of durable objects: seeded time, seeded faults, laws that are looked at in each step.
 #[derive(Debug, Parser)]
@@ -76,15 +80,21 @@ pub(super) struct RunArgs {
     /// End when so many seeds in a row have reached nothing new.
     #[arg(long, value_name = "SEEDS", value_parser = value_parser!(u64).range(1..))]
     pub nothing_new: Option<u64>,
-    /// A run that takes longer than so many seconds has no end: its seed is told, and the campaign is over.
-    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
-    pub slow: u64,
+    #[command(flatten)]
+    pub slow: Slow,
     /// Write the first failing run, made small, to this file, as a scenario.
     #[arg(short, long, value_name = "FILE", conflicts_with = "json")]
     pub output: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Slow {
+    /// A run that takes longer than so many seconds has no end: it is told, and all is over.
+    #[arg(long, default_value_t = SLOW, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86_400))]
+    pub slow: u64,
 }
 
 impl RunArgs {
@@ -101,9 +111,11 @@ fn cores() -> usize {
 pub(super) struct ReplayArgs {
     /// The seed.
     pub seed: u64,
-    /// Stop after this step and print the state.
-    #[arg(long, value_parser = value_parser!(u64).range(1..))]
+    /// Stop after this step, 0: before the first, and print the state.
+    #[arg(long, value_name = "STEP")]
     pub at: Option<u64>,
+    #[command(flatten)]
+    pub slow: Slow,
     /// The profile that the seed was run with.
     #[arg(long)]
     pub profile: Option<String>,
@@ -128,6 +140,8 @@ pub(super) struct ShrinkArgs {
     /// Seconds that it may take.
     #[arg(long, default_value_t = 60, value_parser = value_parser!(u16).range(1..))]
     pub within: u16,
+    #[command(flatten)]
+    pub slow: Slow,
 }
 
 #[derive(Debug, clap::Args)]
@@ -137,6 +151,11 @@ pub(super) struct ScenarioArgs {
     /// Do not plant the mistake that the file names.
     #[arg(long)]
     pub without_bug: bool,
+    /// Stop after this step, 0: before the first, and print the state.
+    #[arg(long, value_name = "STEP")]
+    pub at: Option<u64>,
+    #[command(flatten)]
+    pub slow: Slow,
     /// Print one JSON object per line.
     #[arg(long)]
     pub json: bool,
@@ -156,6 +175,8 @@ pub(super) struct ExploreArgs {
     /// Write the first run that breaks a law to this file, as a scenario.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub slow: Slow,
 }
 
 #[derive(Debug, clap::Args)]

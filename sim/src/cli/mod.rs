@@ -8,13 +8,15 @@
 //! # }
 //! ```
 //!
-//! Exit codes: 0: no law is broken; 1: one is; 2: what was asked for cannot be done.
+//! Exit codes: 0: no law is broken; 1: one is; 2: what was asked for cannot be done; 130: it was interrupted before that
+//! was known.
 
 mod args;
 mod mutants;
 mod output;
 mod run;
 mod show;
+mod watched;
 
 pub use crate::finding::AnyWorld;
 pub use clap;
@@ -27,15 +29,15 @@ use crate::{
     nearest, panic_text,
     planter::{self, table::Mutant},
 };
-use args::{Args, Cli, Command};
+use args::{Args, Cli, Command, SLOW};
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use std::{
-    env, fs, io,
+    env,
     panic::{self, AssertUnwindSafe},
-    path::PathBuf,
-    process::{self, ExitCode, Stdio},
-    thread,
+    process::ExitCode,
+    time::Duration,
 };
+use watched::{Noted, Runs, watched};
 
 /// What a program is for which [`main`] is the whole command line.
 #[derive(Clone, Copy)]
@@ -86,12 +88,12 @@ pub struct Extra {
     pub command: fn() -> clap::Command,
     /// Does it.
     pub run: fn(&Tool<'_>, &clap::ArgMatches) -> Result<ExitCode, String>,
+    /// Whether it ends by itself when it is interrupted, with what it has found so far: it looks at
+    /// [`is_to_stop`](crate::is_to_stop).
+    pub stops: bool,
     /// With whose mistakes `--bug` may run it: worlds, as the tables name them. Without any it takes no `--bug`.
     pub worlds: &'static [&'static str],
 }
-
-/// The environment variable that tells a process that its parent watches it.
-const WATCHED: &str = "DURABLE_SIM_WATCHED";
 
 /// Parses the command line and does what it says.
 #[must_use]
@@ -130,8 +132,8 @@ fn done(tool: &Tool<'_>, matches: &clap::ArgMatches) -> Result<ExitCode, String>
         return mutants::elsewhere(tool, bug);
     }
     match &cli.command {
-        Command::Run(asked) => watched(&args, || run::run(&args, asked, run::Wanted::Verdict)),
-        Command::Coverage(asked) => watched(&args, || run::run(&args, asked, run::Wanted::Coverage)),
+        Command::Run(asked) => run::run(&args, asked, run::Wanted::Verdict),
+        Command::Coverage(asked) => run::run(&args, asked, run::Wanted::Coverage),
         Command::Replay(asked) => show::replay(&args, asked),
         Command::Shrink(asked) => show::shrink(&args, asked),
         Command::Scenario(asked) => show::scenario(&args, asked),
@@ -156,7 +158,7 @@ fn extra_done(tool: &Tool<'_>, extra: Extra, name: &str, matches: &clap::ArgMatc
     if matches.get_one::<String>("world").is_some() {
         return Err(format!("`{name}` takes no --world"));
     }
-    let Some(bug) = matches.get_one::<String>("bug") else { return (extra.run)(tool, matches) };
+    let Some(bug) = matches.get_one::<String>("bug") else { return run_extra(tool, extra, matches) };
     let bug = mutants::of_name(tool, bug)?;
     match extra.worlds {
         [] => return Err(format!("`{name}` takes no --bug")),
@@ -166,49 +168,16 @@ fn extra_done(tool: &Tool<'_>, extra: Extra, name: &str, matches: &clap::ArgMatc
         }
         _ => {}
     }
-    if planter::planted_name().is_some() { (extra.run)(tool, matches) } else { mutants::elsewhere(tool, &bug.name) }
+    if planter::planted_name().is_some() {
+        run_extra(tool, extra, matches)
+    } else {
+        mutants::elsewhere(tool, &bug.name)
+    }
 }
 
-/// Does it in a process that this one watches: when that ends without a word, the seeds that it was busy with are told.
-fn watched(args: &Args<'_>, task: impl FnOnce() -> Result<ExitCode, String>) -> Result<ExitCode, String> {
-    if env::var_os(WATCHED).is_some() {
-        // Whoever ends the parent means the campaign.
-        thread::spawn(|| {
-            let _ = io::copy(&mut io::stdin(), &mut io::sink());
-            process::exit(1);
-        });
-        return task();
-    }
-    let program = env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
-    let child = process::Command::new(program)
-        .args(env::args_os().skip(1))
-        .env(WATCHED, process::id().to_string())
-        .stdin(Stdio::piped())
-        .spawn();
-    let cannot = |error: io::Error| format!("this program cannot be started: {error}");
-    let mut child = child.map_err(cannot)?;
-    // It ends when this is closed.
-    let stdin = child.stdin.take();
-    let status = child.wait().map_err(cannot)?;
-    drop(stdin);
-    let folder = running()?;
-    let seeds = crate::campaign::left_running(&folder).seeds;
-    let _ = fs::remove_dir(folder);
-    if let Some(code) = status.code().and_then(|code| u8::try_from(code).ok()) {
-        return Ok(ExitCode::from(code));
-    }
-    say(&format!("the campaign ended with {status}"));
-    for seed in &seeds {
-        say(&format!("it was running seed {seed}: {}", args.repeat(*seed)?));
-    }
-    Ok(ExitCode::FAILURE)
-}
-
-/// Where the seeds stand that run: a folder for each process that watches one.
-fn running() -> Result<PathBuf, String> {
-    let program = env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
-    let watches = env::var(WATCHED).unwrap_or_else(|_| process::id().to_string());
-    Ok(program.with_extension(format!("{watches}.running")))
+fn run_extra(tool: &Tool<'_>, extra: Extra, matches: &clap::ArgMatches) -> Result<ExitCode, String> {
+    let noted = Noted::Nothing { stops: extra.stops };
+    watched(&Runs { seeds: None, noted, slow: Duration::from_secs(SLOW) }, || (extra.run)(tool, matches))
 }
 
 /// Shows help; a mistake on the command line, in one line.
@@ -340,6 +309,15 @@ impl<'a> Args<'a> {
         let is_usual = self.profile(None)? == profile;
         let profile = if is_usual { String::new() } else { format!(" --profile {profile}") };
         self.command(&format!("run --steer --seeds {seeds}{start}{profile}"))
+    }
+
+    /// How documents of this world are noted that run one after the other.
+    fn documents(&self, world: &dyn AnyWorld) -> Noted {
+        let Origin { world: name, bug, .. } = self.origin_of("a run", world);
+        let head = [("world", name.map(str::to_owned)), ("bug", bug.map(|(bug, _)| bug))];
+        let head = head.into_iter().filter_map(|(key, value)| Some(format!("{key} = {:?}\n", value?))).collect();
+        let file = format!("{}-ended.toml", world.name());
+        Noted::Document { head, file, scenario: format!("{} scenario", self.tool.command) }
     }
 
     /// Where the failing run of this seed comes from.

@@ -3,11 +3,11 @@
 use super::{
     args::{Args, RunArgs},
     output::{print, say},
-    running,
+    watched::{INTERRUPTED, Runs, folder, watched},
 };
 use crate::{
     campaign::{Campaign, Finding, Listener, Summary},
-    finding,
+    finding::{self, AnyWorld},
 };
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ pub(super) enum Wanted {
 struct Aloud<'a> {
     args: &'a Args<'a>,
     bar: ProgressBar,
+    is_steered: bool,
     told: AtomicUsize,
 }
 
@@ -55,18 +56,31 @@ impl Listener for Aloud<'_> {
         }
     }
 
-    fn slow(&self, seed: u64) {
+    fn slow(&self, seed: u64, step: u64) {
         let repeat = self.args.repeat(seed).unwrap_or_else(|error| error);
+        // What a seed has drawn alone can be run up to a step.
+        let repeat = if self.is_steered { repeat } else { format!("{repeat} --at {}", step.saturating_sub(1)) };
         self.bar.finish_and_clear();
-        say(&format!("seed {seed} takes too long, and may have no end\n  repeat it with: {repeat} --at 1000"));
+        say(&format!("seed {seed} takes too long, and may have no end: it is in step {step}"));
+        say(&format!("  {}: {repeat}", if self.is_steered { "repeat it with" } else { "what comes before" }));
         process::exit(1);
     }
 }
 
 pub(super) fn run(args: &Args<'_>, asked: &RunArgs, wanted: Wanted) -> Result<ExitCode, String> {
-    let world = args.world()?;
-    let profile = args.profile(asked.profile.as_deref())?;
-    let folder = running()?;
+    let (world, profile) = (args.world()?, args.profile(asked.profile.as_deref())?);
+    let slow = Duration::from_secs(asked.slow.slow);
+    let runs = Runs { seeds: Some(&|seed| args.repeat(seed)), noted: args.documents(world), slow };
+    watched(&runs, || campaign(args, asked, wanted, (world, profile), &runs))
+}
+
+fn campaign(
+    args: &Args<'_>,
+    asked: &RunArgs,
+    wanted: Wanted,
+    (world, profile): (&dyn AnyWorld, &'static str),
+    runs: &Runs<'_>,
+) -> Result<ExitCode, String> {
     let campaign = Campaign {
         start: asked.start,
         seeds: asked.seeds,
@@ -74,21 +88,25 @@ pub(super) fn run(args: &Args<'_>, asked: &RunArgs, wanted: Wanted) -> Result<Ex
         steer: asked.steer,
         fail_fast: asked.fail_fast,
         nothing_new: asked.nothing_new,
-        slow: Duration::from_secs(asked.slow),
-        running: Some(folder),
+        slow: runs.slow,
+        running: folder(),
     };
     // Only drawn on a terminal.
     let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} seeds, {per_sec}, {eta} left");
     let bar = ProgressBar::new(asked.seeds).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     #[expect(clippy::disallowed_methods, reason = "the campaign's own speed is measured, nothing simulated")]
     let began = Instant::now();
-    let aloud = Aloud { args, bar, told: AtomicUsize::new(0) };
+    let aloud = Aloud { args, bar, is_steered: asked.steer, told: AtomicUsize::new(0) };
     let found = world.campaign(profile, &campaign, &aloud)?;
     let wall = began.elapsed().max(Duration::from_micros(1));
     aloud.bar.finish_and_clear();
     let is_broken = !found.findings.is_empty();
+    let ends = |text: &str| match print(text, is_broken) {
+        exit if exit == ExitCode::SUCCESS && found.is_interrupted => ExitCode::from(INTERRUPTED),
+        exit => exit,
+    };
     if asked.json {
-        return Ok(print(&format!("{}\n", to_json(args, profile, &campaign, &found, wall)?), is_broken));
+        return Ok(ends(&format!("{}\n", to_json(args, profile, &campaign, &found, wall)?)));
     }
     let mut text = head(profile, &campaign, &found, wall);
     if wanted == Wanted::Coverage {
@@ -101,8 +119,13 @@ pub(super) fn run(args: &Args<'_>, asked: &RunArgs, wanted: Wanted) -> Result<Ex
         if let Some(path) = &asked.output {
             say(&format!("note: --output: there is nothing to write to {}", path.display()));
         }
-        return Ok(print(&text, is_broken));
+        return Ok(ends(&text));
     };
+    if found.is_interrupted {
+        text.push_str(&format!("repeat the first with: {}\n", args.repeat(first.seed)?));
+        return Ok(ends(&text));
+    }
+    runs.note()?;
     // What is known so far, in case the rest takes long.
     let _ = print(&format!("{text}\nThe first, made small.\n\n"), is_broken);
     let repeat = args.repeat(first.seed)?;
@@ -180,6 +203,9 @@ fn verdict(found: &Summary, with_coverage: bool) -> String {
         [] => String::new(),
         missing => format!("not covered  {}\n", missing.join(", ")),
     };
+    if found.is_interrupted {
+        text.push_str("ended        because it was interrupted\n");
+    }
     if found.nothing_new {
         text.push_str("ended        because nothing new was reached any more\n");
     }
@@ -188,6 +214,7 @@ fn verdict(found: &Summary, with_coverage: bool) -> String {
     laws.dedup();
     match found.proves() {
         Some(proves) => text.push_str(&format!("violations   none: {proves}\n")),
+        None if found.seeds == 0 => text.push_str("violations   no seed was run to its end\n"),
         None => text.push_str(&format!("violations   {} seeds: {}\n", found.findings.len(), laws.join(", "))),
     }
     text
@@ -227,6 +254,7 @@ fn to_json(
         "grids": cells,
         "not_covered": found.coverage.missing(),
         "nothing_new": found.nothing_new,
+        "interrupted": found.is_interrupted,
         "proves": found.proves(),
         "violations": violations.collect::<Result<Vec<_>, String>>()?,
     }))

@@ -1,22 +1,38 @@
 //! One run, shown: `replay`, `shrink`, `scenario`, `explore`; and `laws`.
 
 use super::{
-    args::{Args, ExploreArgs, LawsArgs, ReplayArgs, ScenarioArgs, ShrinkArgs},
+    args::{Args, ExploreArgs, LawsArgs, ReplayArgs, ScenarioArgs, ShrinkArgs, Slow},
     mutants,
     output::{print, say},
+    watched::{INTERRUPTED, Noted, Runs, watched},
 };
 use crate::{
     finding::{self, AnyWorld, Finding, Origin, Shown, folded, told},
     nearest,
     plan::{Document, NotMinimised, Searched, conflict_at, head_error, read, text_at},
+    watch::is_to_stop,
 };
 use indicatif::HumanCount;
 use serde_json::json;
 use std::{fs, path::Path, process::ExitCode, time::Duration};
 
+/// One run, which this command repeats.
+fn one(repeat: String, slow: &Slow) -> Runs<'static> {
+    Runs { seeds: None, noted: Noted::Step { repeat }, slow: Duration::from_secs(slow.slow) }
+}
+
+/// Runs of documents of this world, one after the other.
+fn many(args: &Args<'_>, world: &dyn AnyWorld, slow: &Slow) -> Runs<'static> {
+    Runs { seeds: None, noted: args.documents(world), slow: Duration::from_secs(slow.slow) }
+}
+
 pub(super) fn replay(args: &Args<'_>, asked: &ReplayArgs) -> Result<ExitCode, String> {
-    let world = args.world()?;
-    let profile = args.profile(asked.profile.as_deref())?;
+    let (world, profile) = (args.world()?, args.profile(asked.profile.as_deref())?);
+    let repeat = args.with_seed("replay", asked.seed, profile)?;
+    watched(&one(repeat, &asked.slow), || replayed(world, profile, asked))
+}
+
+fn replayed(world: &dyn AnyWorld, profile: &'static str, asked: &ReplayArgs) -> Result<ExitCode, String> {
     let shown = world.run(&world.draw(profile, asked.seed), asked.at);
     let is_broken = shown.breaks.is_some();
     if asked.json {
@@ -29,15 +45,19 @@ pub(super) fn replay(args: &Args<'_>, asked: &ReplayArgs) -> Result<ExitCode, St
     } else {
         text.extend(folded(&shown.lines).into_iter().map(|line| format!("{line}\n")));
     }
-    if let Some(at) = asked.at {
-        if shown.steps < at {
-            text.push_str(&format!("the run ends at step {}\n", shown.steps));
-        }
-        text.extend(shown.state.iter().map(|line| format!("after step {}: {line}\n", shown.steps)));
-    }
+    text.push_str(&state(&shown, asked.at));
     text.push_str(&shown.verdict());
     text.push_str(&format!("digest {:016x}\n", shown.digest));
     Ok(print(&text, is_broken))
+}
+
+/// The state after this step, if it is asked for.
+fn state(shown: &Shown, at: Option<u64>) -> String {
+    let Some(at) = at else { return String::new() };
+    let early = format!("the run ends at step {}, before step {at}\n", shown.steps);
+    let early = Some(early).filter(|_| shown.steps < at);
+    let state = shown.state.iter().map(|line| format!("after step {}: {line}\n", shown.steps));
+    early.into_iter().chain(state).collect()
 }
 
 fn to_json(shown: &Shown) -> String {
@@ -62,6 +82,15 @@ fn to_json(shown: &Shown) -> String {
 
 pub(super) fn shrink(args: &Args<'_>, asked: &ShrinkArgs) -> Result<ExitCode, String> {
     let (world, profile) = (args.world()?, args.profile(asked.profile.as_deref())?);
+    watched(&many(args, world, &asked.slow), || shrunk(args, world, profile, asked))
+}
+
+fn shrunk(
+    args: &Args<'_>,
+    world: &dyn AnyWorld,
+    profile: &'static str,
+    asked: &ShrinkArgs,
+) -> Result<ExitCode, String> {
     let origin = args.origin(asked.seed, profile, Some(args.with_seed("shrink", asked.seed, profile)?))?;
     let drawn = world.draw(profile, asked.seed);
     match finding::small(world, &drawn, origin, Duration::from_secs(asked.within.into())) {
@@ -170,19 +199,25 @@ pub(super) fn scenario(args: &Args<'_>, asked: &ScenarioArgs) -> Result<ExitCode
     if let Some(bug) = bug.filter(|_| args.planted.is_none()) {
         return mutants::elsewhere(args.tool, &bug.name);
     }
-    let shown = world.run(&document, None);
+    let repeat = args.command(&format!("scenario {name}"))?;
+    watched(&one(repeat, &asked.slow), || Ok(scenario_run(world, &document, &about, asked)))
+}
+
+fn scenario_run(world: &dyn AnyWorld, document: &Document, about: &str, asked: &ScenarioArgs) -> ExitCode {
+    let shown = world.run(document, asked.at);
     let is_broken = shown.breaks.is_some();
     if asked.json {
-        return Ok(print(&to_json(&shown), is_broken));
+        return print(&to_json(&shown), is_broken);
     }
     let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
     let about = if about.is_empty() { String::new() } else { format!("{about}\n") };
     let trace: String = shown.trace().iter().map(|line| format!("{line}\n")).collect();
-    let exit = print(&format!("{about}{trace}{}", shown.verdict()), is_broken);
+    let state = state(&shown, asked.at);
+    let exit = print(&format!("{about}{trace}{state}{}", shown.verdict()), is_broken);
     for note in &shown.notes {
         say(&format!("note: {note}"));
     }
-    Ok(exit)
+    exit
 }
 
 pub(super) fn explore(args: &Args<'_>, asked: &ExploreArgs) -> Result<ExitCode, String> {
@@ -205,13 +240,26 @@ pub(super) fn explore(args: &Args<'_>, asked: &ExploreArgs) -> Result<ExitCode, 
     if document.items() == 0 {
         return Err(format!("{name} has no items, so nothing would happen: --plan FILE says another one"));
     }
-    let (searched, broken) = world.deviations(&document, asked.deviations.into(), asked.runs);
-    let text = said(&searched, &name, &document, asked.deviations, broken.is_some());
+    watched(&many(args, world, &asked.slow), || explored(args, world, &document, &name, asked))
+}
+
+fn explored(
+    args: &Args<'_>,
+    world: &dyn AnyWorld,
+    document: &Document,
+    name: &str,
+    asked: &ExploreArgs,
+) -> Result<ExitCode, String> {
+    let (searched, broken) = world.deviations(document, asked.deviations.into(), asked.runs);
+    let text = said(&searched, name, document, asked.deviations, broken.is_some());
     let Some((found, _)) = broken else {
         if let Some(path) = &asked.output {
             say(&format!("note: --output: there is nothing to write to {}", path.display()));
         }
-        return Ok(print(&text, false));
+        return Ok(match print(&text, false) {
+            exit if exit == ExitCode::SUCCESS && is_to_stop() => ExitCode::from(INTERRUPTED),
+            exit => exit,
+        });
     };
     let origin =
         Origin { name: format!("{}-explored", world.name()), ..args.origin_of("the first of these runs", world) };
@@ -224,6 +272,7 @@ fn said(searched: &Searched, name: &str, document: &Document, most: u8, is_broke
     let verdict = match (is_broken, is_complete) {
         (true, _) => "a law is broken",
         (false, true) => "complete: every such run was made, and no law is broken",
+        (false, false) if is_to_stop() => "interrupted, and NOT complete; no law is broken so far",
         (false, false) => "NOT complete: there are more runs; no law is broken so far",
     };
     let (items, decisions) = (document.items(), HumanCount(decisions as u64));

@@ -3,9 +3,10 @@
 //! Whoever knows the plan says what may be removed from it or made plain; what is the same for every plan is here.
 
 use super::shrink::{try_ddmin, try_smallest};
+use crate::watch::is_to_stop;
 use std::time::{Duration, Instant};
 
-/// The time for making a plan small is up. What was found until then is kept.
+/// The time for making a plan small is up, or [the process is to end](is_to_stop). What was found until then is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeUp;
 
@@ -51,7 +52,7 @@ impl<'a, P: Clone + PartialEq> Minimiser<'a, P> {
     /// # Errors
     /// Time is up: it should not be made.
     pub fn begin_run(&mut self) -> Result<(), TimeUp> {
-        if now() >= self.deadline {
+        if now() >= self.deadline || is_to_stop() {
             return Err(TimeUp);
         }
         self.runs += 1;
@@ -115,7 +116,11 @@ impl<'a, P: Clone + PartialEq> Minimiser<'a, P> {
 #[must_use]
 pub fn effort(left: usize, of: usize, runs: u64, took: Duration, is_complete: bool) -> String {
     let verb = if left == 1 { "item is" } else { "items are" };
-    let more = if is_complete { "" } else { "; time was up, more may be possible with --within SECONDS" };
+    let more = match (is_complete, is_to_stop()) {
+        (true, _) => "",
+        (false, true) => "; it was interrupted, more may be possible",
+        (false, false) => "; time was up, more may be possible with --within SECONDS",
+    };
     format!("{left} {verb} left of {of}; {runs} runs in {} ms{more}", took.as_millis())
 }
 

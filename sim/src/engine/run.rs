@@ -41,7 +41,7 @@ impl<W: World> Sim<W> {
                 }
             }
             self.now = at;
-            self.recorder.steps += 1;
+            self.recorder.begin_step();
             self.recorder.mix(at);
             let quiet = self.recorder.wants_lines().then(|| happening.to_string());
             let lines = self.recorder.lines().len();

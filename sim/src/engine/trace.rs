@@ -1,10 +1,12 @@
 //! What a run leaves behind: a digest per step always, and readable lines if asked for.
 
 use super::Micros;
+use crate::watch::Steps;
 use rustc_hash::FxHasher;
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    sync::Arc,
 };
 
 /// A line of the trace.
@@ -37,6 +39,7 @@ pub struct Recorder {
     digest: u64,
     digests: Option<Vec<u64>>,
     lines: Option<Vec<Line>>,
+    watched_by: Option<Arc<dyn Steps>>,
 }
 
 impl Recorder {
@@ -52,6 +55,20 @@ impl Recorder {
     pub fn with_lines(mut self) -> Self {
         self.lines = Some(Vec::new());
         self
+    }
+
+    /// Tells this one of each step.
+    #[cfg(feature = "plans")]
+    pub(crate) fn watched_by(mut self, steps: Option<Arc<dyn Steps>>) -> Self {
+        self.watched_by = self.watched_by.or(steps);
+        self
+    }
+
+    pub(super) fn begin_step(&mut self) {
+        self.steps += 1;
+        if let Some(watcher) = &self.watched_by {
+            watcher.step(self.steps);
+        }
     }
 
     /// The digest of everything so far.

@@ -167,6 +167,14 @@ impl Finding {
     }
 }
 
+/// Keeps a text among the findings, in a file of this name: its path, as it is typed here.
+#[cfg(feature = "cli")]
+pub(crate) fn keep(file: &str, text: &str) -> io::Result<String> {
+    let path = folder().join(file);
+    put(&path, text)?;
+    Ok(typed(&path))
+}
+
 fn put(file: &Path, text: &str) -> io::Result<()> {
     file.parent().map_or(Ok(()), fs::create_dir_all)?;
     fs::write(file, text)

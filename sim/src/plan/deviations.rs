@@ -13,6 +13,7 @@ use super::{Document, Simulation};
 use crate::{
     decide::{Place, Script},
     engine::{Breaks, Recorder},
+    watch::is_to_stop,
 };
 use std::collections::BTreeSet;
 
@@ -77,7 +78,7 @@ struct Parent {
 }
 
 impl<S: Simulation, F: FnMut(&Document, &Breaks) -> bool> Search<'_, S, F> {
-    /// `None`: the budget is used up, or it was told to stop.
+    /// `None`: the budget is used up, or it was told to stop, or the process was.
     fn all(&mut self) -> Option<()> {
         let script = self.plain.script.clone();
         self.run(&script)?;
@@ -122,7 +123,7 @@ impl<S: Simulation, F: FnMut(&Document, &Breaks) -> bool> Search<'_, S, F> {
 
     /// Whether the run of these decisions was not had before, and broke no law.
     fn run(&mut self, script: &Script) -> Option<bool> {
-        if self.done.runs >= self.budget.runs {
+        if self.done.runs >= self.budget.runs || is_to_stop() {
             return None;
         }
         self.done.runs += 1;

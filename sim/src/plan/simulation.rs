@@ -1,10 +1,11 @@
 //! A world whose runs are documents: what is the same for all of them.
 
-use super::{Document, Feature, Fields, Minimised, Schema, Tried, decision_lines, minimise};
+use super::{Document, Feature, Fields, Minimised, Schema, Tried, decision_lines, minimise, write};
 use crate::{
     decide::{Decisions, MISUSE},
     engine::{Breaks, Faults, Grid, Law, Line, Mark, Recorder, Sim, Sizes, World, caught},
     time::START_MS,
+    watch::Begun,
 };
 use std::{fmt, time::Duration};
 
@@ -124,6 +125,8 @@ pub trait Simulation {
             }
             decisions.within(Self::SCHEMA.points(), Self::SCHEMA.subjects)
         };
+        let watched = Begun::new(&|| write(Self::SCHEMA, &[], &[], document));
+        let recorder = recorder.watched_by(watched.steps());
         let (sim, world) = self.begin(document, decisions, recorder);
         self.run_begun(sim, world, most)
     }

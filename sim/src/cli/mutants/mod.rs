@@ -9,9 +9,10 @@ pub use checks::{Copies, Ran};
 pub(super) use look::{look, planted};
 
 use super::{
-    Tool, WATCHED,
+    Tool,
     args::{Args, MutantsArgs},
     output::{code, print, say},
+    watched::VARIABLE,
 };
 use crate::{
     finding::AnyWorld,
@@ -165,7 +166,7 @@ pub(super) fn elsewhere(tool: &Tool<'_>, bug: &str) -> Result<ExitCode, String> 
     let mutants = of(tool)?;
     let name = of_name(tool, bug)?.name;
     let mut command = mutants.build()?.command(Some(&name));
-    let status = command.args(env::args_os().skip(1)).env_remove(WATCHED).status();
+    let status = command.args(env::args_os().skip(1)).env_remove(VARIABLE).status();
     let status = status.map_err(|error| format!("the planted copy: {error}"))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map(ExitCode::from).ok_or_else(|| format!("the planted copy ended with {status}"))

@@ -32,28 +32,33 @@ const EXTRAS: &[Extra] = &[
     Extra {
         command: || search::SearchArgs::augment_args(Command::new("search")),
         run: |tool, matches| search::run(tool, &args(matches)?),
+        stops: true,
         worlds: &["object"],
     },
     Extra {
         command: || story::StoryArgs::augment_args(Command::new("story")),
         run: |_, matches| story::run(&args(matches)?),
+        stops: false,
         worlds: &["object"],
     },
     Extra {
         command: || verify::VerifyArgs::augment_args(Command::new("verify")),
         run: |_, matches| verify::run(&args(matches)?),
+        stops: false,
         worlds: &["object"],
     },
     #[cfg(feature = "lenses")]
     Extra {
         command: || shell::ShellArgs::augment_args(Command::new("shell")),
         run: |_, matches| Ok(shell::run(&args(matches)?)),
+        stops: false,
         worlds: &["shell"],
     },
     #[cfg(feature = "lenses")]
     Extra {
         command: || survey::SurveyArgs::augment_args(Command::new("survey")),
         run: |_, matches| survey::run(&args(matches)?),
+        stops: false,
         worlds: &[],
     },
 ];

@@ -177,6 +177,7 @@ fn write_found<A, B>(out: &mut String, found: &Found<A, B>, wall: Duration) -> s
         End::Complete => "complete: every state of the scope was seen, and no law is broken",
         End::Depth => "NOT complete: there are longer paths; no law is broken so far",
         End::States => "NOT complete: there are more states; no law is broken so far",
+        End::Stopped => "interrupted, and NOT complete: no law is broken so far",
         End::Broken => "a law is broken",
     };
     writeln!(
