@@ -37,12 +37,22 @@ pub fn number(name: &str, default: u64, least: u64) -> u64 {
 /// `SIM_PROFILE`, or the world's usual one.
 fn profile<S: Simulation>() -> &'static str {
     let usual = S::PROFILES.first().copied().unwrap_or_default();
-    let Ok(wanted) = env::var("SIM_PROFILE") else { return usual };
+    let Some(wanted) = env::var_os("SIM_PROFILE") else { return usual };
+    let wanted = wanted.to_string_lossy();
     let known = S::PROFILES.iter().copied().find(|known| *known == wanted);
     known.unwrap_or_else(|| {
         let nearest = crate::nearest(&wanted, S::PROFILES.iter().copied());
         panic!("SIM_PROFILE={wanted}: there is no such profile{nearest}")
     })
+}
+
+/// What the tests look for in the environment.
+const VARIABLES: [&str; 4] = ["SIM_SEEDS", "SIM_START", "SIM_PROFILE", "SIM_SLOW"];
+
+/// What a variable was probably meant to be that nothing looks for.
+fn misspelt(name: &str) -> Option<&'static str> {
+    let is_near = |known: &&&str| matches!(strsim::damerau_levenshtein(name, known), 1 | 2);
+    VARIABLES.iter().find(is_near).copied().filter(|_| !VARIABLES.contains(&name))
 }
 
 /// Says it at once: a test's own output is kept until the test is over, and lost if its process ends.
@@ -79,6 +89,10 @@ pub type Ran = Result<Summary, String>;
 /// # Panics
 /// If the environment asks for what cannot be done.
 pub fn campaign<S: Simulation + Clone + Sync>(world: &S, seeds: u64, test: &str, command: Option<&str>) -> Ran {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    if let Some((name, meant)) = names.into_iter().find_map(|name| misspelt(&name).map(|meant| (name, meant))) {
+        panic!("{name} is in the environment and says nothing; is `{meant}` meant?");
+    }
     run_profile(world, profile::<S>(), number("SIM_SEEDS", seeds, 1), test, command)
 }
 
@@ -179,7 +193,8 @@ fn found<S: Simulation + Clone + Sync>(
         Ok(small) => small.tell(None, run.as_deref(), Some(&again)).unwrap_or_else(|error| error.to_string()),
         Err(why) => format!("{why}\n{again}"),
     };
-    let count = format!("{} of {} seeds break a law", summary.findings.len(), summary.seeds);
+    let verb = if summary.findings.len() == 1 { "breaks" } else { "break" };
+    let count = format!("{} of {} seeds {verb} a law", summary.findings.len(), summary.seeds);
     say(&format!("{count}\n\n{told}"));
     Err(count)
 }
@@ -251,6 +266,7 @@ fn trace_of(world: &dyn AnyWorld, path: &Path) -> (String, String) {
         panic!("{}: {}", path.display(), conflict_at(world.schema(), &text, &conflict));
     }
     let shown = world.run(&document, None);
+    assert!(shown.steps > 0, "{}: nothing happens in it: it has no items", path.display());
     let (trace, verdict) = (shown.trace().iter().map(|line| format!("{line}\n")).collect::<String>(), shown.verdict());
     assert!(shown.breaks.is_none(), "{}: {verdict}\n{trace}", path.display());
     assert!(shown.notes.is_empty(), "{}: {}\n{trace}", path.display(), shown.notes.join("; "));

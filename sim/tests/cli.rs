@@ -100,7 +100,7 @@ fn what_is_interrupted_says_what_it_has_found() {
     let (code, stdout, _) = ends(child, stderr);
     assert_eq!(code, Some(1));
     assert!(
-        stdout.contains("ended        because it was interrupted\nviolations   1 seeds: all is right\n"),
+        stdout.contains("ended        because it was interrupted\nviolations   1 seed: all is right\n"),
         "{stdout}"
     );
     assert!(stdout.ends_with("repeat the first with: broken replay 1\n"), "{stdout}");
@@ -191,7 +191,7 @@ fn replay_shrink_scenario_and_explore_show_the_same_run() {
         assert_eq!(stderr, "");
         let (code, stdout, _) = output("law", &format!("scenario {path}"));
         assert_eq!(code, Some(1));
-        assert!(stdout.starts_with("all is right: it went wrong\n"), "{stdout}");
+        assert!(stdout.starts_with("it broke \"all is right\": it went wrong\n"), "{stdout}");
         assert_eq!(output("", &format!("scenario {path}")).0, Some(0));
     }
     assert!(std::fs::remove_file(&file).is_ok());
@@ -203,9 +203,16 @@ fn replay_shrink_scenario_and_explore_show_the_same_run() {
 #[test]
 fn what_cannot_be_done_is_said_in_a_line() {
     for (arguments, what) in [
-        ("run --seeds 0", "error: invalid value '0' for '--seeds <SEEDS>': 0 is not in 1.."),
+        ("run --seeds 0", "error: invalid value '0' for '--seeds <SEEDS>': not a whole number from 1 on\n"),
+        ("rnu", "error: unrecognized subcommand 'rnu'; is `run` meant?\n"),
+        (
+            "run --seeds 9 --nothing-new 10",
+            "error: --nothing-new 10 is more than --seeds 9, so it would have no effect\n",
+        ),
+        ("run --start 2 --seeds 9", "error: nothing happens in the run of any of these seeds"),
+        ("run --seeds 9 --output /no/such/folder", "error: --output /no/such/folder: No such file"),
         ("run --start 18446744073709551615 --seeds 2", "error: there are no 2 seeds from 18446744073709551615 on"),
-        ("run --profile calm", "error: --profile: there is no \"calm\"; there are swarm"),
+        ("run --profile calm", "error: --profile: there is no \"calm\"; there is only swarm"),
         ("run --world brocken", "error: --world: there is no world \"brocken\"; is `broken` meant?"),
         ("replay x", "error: invalid value 'x' for '<SEED>': invalid digit found in string"),
         ("replay 1 --slow 0", "error: invalid value '0' for '--slow <SECONDS>': 0 is not in 1..=86400"),

@@ -23,6 +23,7 @@ impl Collected {
         let coverage = Coverage::of(marks, grids);
         let summary = Summary {
             seeds: 0,
+            drawn: 0,
             steps: 0,
             simulated: 0,
             coverage,
@@ -48,8 +49,9 @@ impl Collected {
     }
 
     fn take(&mut self, ran: Ran) {
-        let Ran { steps, simulated, coverage, finding, features: _ } = ran;
+        let Ran { is_drawn, steps, simulated, coverage, finding, features: _ } = ran;
         self.summary.seeds += 1;
+        self.summary.drawn += u64::from(is_drawn);
         self.summary.steps += steps;
         self.summary.simulated += simulated;
         self.row = if self.summary.coverage.add(&coverage) == 0 { self.row + 1 } else { 0 };

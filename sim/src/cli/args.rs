@@ -60,7 +60,7 @@ pub(super) enum Command {
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
     /// How many seeds.
-    #[arg(long, default_value_t = 1_000, value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 1_000, value_parser = from_one)]
     pub seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
@@ -78,7 +78,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub fail_fast: bool,
     /// End when so many seeds in a row have reached nothing new.
-    #[arg(long, value_name = "SEEDS", value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SEEDS", value_parser = from_one)]
     pub nothing_new: Option<u64>,
     #[command(flatten)]
     pub slow: Slow,
@@ -101,6 +101,11 @@ impl RunArgs {
     pub(super) fn jobs(&self) -> usize {
         self.jobs.map_or_else(cores, usize::from)
     }
+}
+
+/// A number that has no bound but this.
+fn from_one(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "not a whole number from 1 on".to_owned())
 }
 
 fn cores() -> usize {
@@ -170,7 +175,7 @@ pub(super) struct ExploreArgs {
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
     /// Runs at the most.
-    #[arg(long, default_value_t = 100_000, value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 100_000, value_parser = from_one)]
     pub runs: u64,
     /// Write the first run that breaks a law to this file, as a scenario.
     #[arg(short, long, value_name = "FILE")]
@@ -197,10 +202,10 @@ pub(super) struct MutantsArgs {
     #[arg(long, conflicts_with_all = ["names", "seeds", "small", "jobs", "json"])]
     pub check: bool,
     /// What each way to look may cost at the most, in its own unit: seeds, states, ...; then nothing is found too late.
-    #[arg(long, value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = from_one)]
     pub seeds: Option<u64>,
     /// It is wrong if more than a tenth of the seeds that find a mistake leave more than so many items.
-    #[arg(long, value_name = "ITEMS", value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "ITEMS", value_parser = from_one)]
     pub small: Option<u64>,
     /// Mistakes at a time; by default one per core.
     #[arg(long, value_parser = value_parser!(u16).range(1..))]

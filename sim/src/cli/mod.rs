@@ -22,6 +22,7 @@ pub use crate::finding::AnyWorld;
 pub use clap;
 pub use mutants::{Checks, Copies, Found, Kill, Lens, Mutants, Ran, each};
 pub use output::{code, print, say};
+pub use show::text_of;
 
 use crate::{
     decide::MISUSE,
@@ -30,11 +31,15 @@ use crate::{
     planter::{self, table::Mutant},
 };
 use args::{Args, Cli, Command, SLOW};
-use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+use clap::{
+    CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use std::{
     env,
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use watched::{Noted, Runs, watched};
@@ -99,13 +104,19 @@ pub struct Extra {
 #[must_use]
 pub fn main(tool: &Tool<'_>) -> ExitCode {
     let command = tool.extras.iter().fold(Cli::command(), |all, extra| all.subcommand((extra.command)()));
+    let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     let matches = match command.bin_name(tool.command).try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return explain(&error),
+        Err(error) => return explain(&error, &names),
     };
     // A panic of what is simulated is a finding; any other is a mistake in how a world is put together.
+    let place = misuse_is_quiet();
     let done = panic::catch_unwind(AssertUnwindSafe(|| done(tool, &matches)));
-    let done = done.unwrap_or_else(|panic| Err(panic_text(&*panic).trim_start_matches(MISUSE).to_owned()));
+    let done = done.unwrap_or_else(|panic| {
+        let what = panic_text(&*panic).trim_start_matches(MISUSE).to_owned();
+        let place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        Err(place.as_ref().map_or_else(|| what.clone(), |place| format!("{what} ({place})")))
+    });
     done.unwrap_or_else(|error| {
         say(&format!("error: {error}"));
         ExitCode::from(2)
@@ -180,8 +191,22 @@ fn run_extra(tool: &Tool<'_>, extra: Extra, matches: &clap::ArgMatches) -> Resul
     watched(&Runs { seeds: None, noted, slow: Duration::from_secs(SLOW) }, || (extra.run)(tool, matches))
 }
 
+/// A mistake in how a world is put together is told in one line at the end, with its place, which is noted here.
+fn misuse_is_quiet() -> Arc<Mutex<Option<String>>> {
+    let (others, place) = (panic::take_hook(), Arc::new(Mutex::new(None)));
+    let noted = place.clone();
+    panic::set_hook(Box::new(move |info| {
+        if !panic_text(info.payload()).starts_with(MISUSE) {
+            return others(info);
+        }
+        let place = info.location().map(|location| format!("{}:{}", location.file(), location.line()));
+        *noted.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }));
+    place
+}
+
 /// Shows help; a mistake on the command line, in one line.
-fn explain(error: &clap::Error) -> ExitCode {
+fn explain(error: &clap::Error, commands: &[String]) -> ExitCode {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return print(&text, false);
@@ -189,8 +214,17 @@ fn explain(error: &clap::Error) -> ExitCode {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         say(&text);
     } else {
-        let (what, _) = text.split_once("\n\nUsage").unwrap_or((&text, ""));
-        say(&what.split_whitespace().collect::<Vec<_>>().join(" "));
+        let end = ["\n\nUsage", "\n\nFor more"].into_iter().filter_map(|end| text.find(end)).min();
+        let what = &text[..end.unwrap_or(text.len())];
+        let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
+        // clap's own hint leaves out what is near for people.
+        let hint = match error.get(ContextKind::InvalidSubcommand) {
+            Some(ContextValue::String(said)) if !what.contains("tip:") => {
+                nearest(said, commands.iter().map(String::as_str))
+            }
+            Some(_) | None => String::new(),
+        };
+        say(&format!("{what}{hint}"));
     }
     ExitCode::from(2)
 }

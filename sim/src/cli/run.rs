@@ -2,7 +2,7 @@
 
 use super::{
     args::{Args, RunArgs},
-    output::{print, say},
+    output::{can_be_written, code, counted, print, say},
     watched::{INTERRUPTED, Runs, folder, watched},
 };
 use crate::{
@@ -69,6 +69,10 @@ impl Listener for Aloud<'_> {
 
 pub(super) fn run(args: &Args<'_>, asked: &RunArgs, wanted: Wanted) -> Result<ExitCode, String> {
     let (world, profile) = (args.world()?, args.profile(asked.profile.as_deref())?);
+    if let Some(most) = asked.nothing_new.filter(|most| *most > asked.seeds) {
+        return Err(format!("--nothing-new {most} is more than --seeds {}, so it would have no effect", asked.seeds));
+    }
+    can_be_written(asked.output.as_deref())?;
     let slow = Duration::from_secs(asked.slow.slow);
     let runs = Runs { seeds: Some(&|seed| args.repeat(seed)), noted: args.documents(world), slow };
     watched(&runs, || campaign(args, asked, wanted, (world, profile), &runs))
@@ -127,7 +131,10 @@ fn campaign(
     }
     runs.note()?;
     // What is known so far, in case the rest takes long.
-    let _ = print(&format!("{text}\nThe first, made small.\n\n"), is_broken);
+    let exit = print(&format!("{text}\nThe first, made small.\n\n"), is_broken);
+    if exit != code(is_broken) {
+        return Ok(exit);
+    }
     let repeat = args.repeat(first.seed)?;
     let made_by = if asked.steer { None } else { Some(args.with_seed("shrink", first.seed, profile)?) };
     let document = first.document.as_ref().map_or_else(|| world.draw(profile, first.seed), |it| (**it).clone());
@@ -147,21 +154,17 @@ fn campaign(
 fn head(profile: &str, campaign: &Campaign, found: &Summary, wall: Duration) -> String {
     let seconds = wall.as_secs_f64();
     let (seeds, steps) = (HumanCount(found.seeds), HumanCount(found.steps));
-    let (start, jobs) = (campaign.start, campaign.jobs);
+    let (start, jobs) = (campaign.start, counted(campaign.jobs as u64, "thread"));
     let days = found.simulated as f64 / 1e6 / 86_400.0;
     let speed = found.steps as f64 / seconds / 1e6;
-    let lists: String = found.coverage.lists().map(|(name, list)| format!("{name:<12} {}\n", after(&list))).collect();
-    let how = if campaign.steer { ", steered" } else { "" };
+    let lists: String = found.coverage.lists().map(|(name, list)| format!("{name:<12} {list}\n")).collect();
+    let varied = HumanCount(found.seeds - found.drawn);
+    let how = if campaign.steer { format!(", steered: {varied} of them varied from others") } else { String::new() };
     let ratio = HumanCount((found.simulated as f64 / 1e6 / seconds) as u64);
     format!(
-        "seeds        {seeds} from {start} on, {profile}{how}\nevents       {steps} in {seconds:.1} s on {jobs} threads: \
+        "seeds        {seeds} from {start} on, {profile}{how}\nevents       {steps} in {seconds:.1} s on {jobs}: \
          {speed:.2} million per second\nsimulated    {days:.1} days, {ratio} : 1 of wall time\n{lists}"
     )
-}
-
-/// What follows the name of a list.
-fn after(list: &str) -> &str {
-    list.split_once(": ").map_or(list, |(_, counts)| counts)
 }
 
 fn table(found: &Summary) -> String {
@@ -215,7 +218,13 @@ fn verdict(found: &Summary, with_coverage: bool) -> String {
     match found.proves() {
         Some(proves) => text.push_str(&format!("violations   none: {proves}\n")),
         None if found.seeds == 0 => text.push_str("violations   no seed was run to its end\n"),
-        None => text.push_str(&format!("violations   {} seeds: {}\n", found.findings.len(), laws.join(", "))),
+        None => {
+            let count = found.findings.len();
+            text.push_str(&format!("violations   {}: {}\n", counted(count as u64, "seed"), laws.join(", ")));
+            if count > TOLD {
+                text.push_str(&format!("told         the {TOLD} that were found first; --json has all\n"));
+            }
+        }
     }
     text
 }
@@ -246,6 +255,7 @@ fn to_json(
         "profile": profile,
         "start": campaign.start,
         "seeds": found.seeds,
+        "drawn": found.drawn,
         "jobs": campaign.jobs,
         "events": found.steps,
         "simulated_us": found.simulated,

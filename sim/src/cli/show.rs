@@ -3,7 +3,7 @@
 use super::{
     args::{Args, ExploreArgs, LawsArgs, ReplayArgs, ScenarioArgs, ShrinkArgs, Slow},
     mutants,
-    output::{print, say},
+    output::{can_be_written, counted, print, say},
     watched::{INTERRUPTED, Noted, Runs, watched},
 };
 use crate::{
@@ -82,6 +82,7 @@ fn to_json(shown: &Shown) -> String {
 
 pub(super) fn shrink(args: &Args<'_>, asked: &ShrinkArgs) -> Result<ExitCode, String> {
     let (world, profile) = (args.world()?, args.profile(asked.profile.as_deref())?);
+    can_be_written(asked.output.as_deref())?;
     watched(&many(args, world, &asked.slow), || shrunk(args, world, profile, asked))
 }
 
@@ -151,19 +152,27 @@ fn scenario_of(args: &Args<'_>, world: &dyn AnyWorld, text: &str) -> Result<Scen
     Ok(Scenario { about: head.remove("about").unwrap_or_default(), document })
 }
 
-fn text_of(path: &Path) -> Result<String, String> {
-    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+/// The text of a file.
+///
+/// # Errors
+/// It is not UTF-8: the line.
+pub fn text_of(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        format!("{}: line {line}: this is not UTF-8", path.display())
+        format!("line {line}: this is not UTF-8")
     })
+}
+
+fn text_in(path: &Path) -> Result<String, String> {
+    let text = fs::read(path).map_err(|error| error.to_string()).and_then(text_of);
+    text.map_err(|what| format!("{}: {what}", path.display()))
 }
 
 /// Runs a file, with the mistake that is asked for, or that it names.
 pub(super) fn scenario(args: &Args<'_>, asked: &ScenarioArgs) -> Result<ExitCode, String> {
     let name = asked.file.display().to_string();
-    let text = text_of(&asked.file)?;
+    let text = text_in(&asked.file)?;
     let in_file = |what: String| format!("{name}: {what}");
     if let Some(bug) = args.cli.bug.as_ref().filter(|_| asked.without_bug) {
         return Err(format!("--bug {bug} and --without-bug exclude each other"));
@@ -180,7 +189,8 @@ pub(super) fn scenario(args: &Args<'_>, asked: &ScenarioArgs) -> Result<ExitCode
     };
     let world = match (text_at(&text, "world"), args.cli.world.as_deref()) {
         (Some(of_file), Some(said)) if of_file != said => {
-            return Err(in_file(format!("world: it is of `{of_file}`, and --world says `{said}`")));
+            let what = format!("it is of `{of_file}`, and --world says `{said}`");
+            return Err(in_file(head_error(&text, "world", &what).to_string()));
         }
         (Some(of_file), _) => {
             let known = args.world_of(&of_file, "world").map_err(|what| {
@@ -200,16 +210,26 @@ pub(super) fn scenario(args: &Args<'_>, asked: &ScenarioArgs) -> Result<ExitCode
         return mutants::elsewhere(args.tool, &bug.name);
     }
     let repeat = args.command(&format!("scenario {name}"))?;
-    watched(&one(repeat, &asked.slow), || Ok(scenario_run(world, &document, &about, asked)))
+    watched(&one(repeat, &asked.slow), || scenario_run(world, &document, &about, asked))
 }
 
-fn scenario_run(world: &dyn AnyWorld, document: &Document, about: &str, asked: &ScenarioArgs) -> ExitCode {
+fn scenario_run(
+    world: &dyn AnyWorld,
+    document: &Document,
+    about: &str,
+    asked: &ScenarioArgs,
+) -> Result<ExitCode, String> {
     let shown = world.run(document, asked.at);
+    if shown.steps == 0 && shown.breaks.is_none() && asked.at != Some(0) {
+        return Err(format!("{}: nothing happens in it: it has no items", asked.file.display()));
+    }
     let is_broken = shown.breaks.is_some();
     if asked.json {
-        return print(&to_json(&shown), is_broken);
+        return Ok(print(&to_json(&shown), is_broken));
     }
     let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let about: String = about.chars().map(escaped).collect();
     let about = if about.is_empty() { String::new() } else { format!("{about}\n") };
     let trace: String = shown.trace().iter().map(|line| format!("{line}\n")).collect();
     let state = state(&shown, asked.at);
@@ -217,29 +237,32 @@ fn scenario_run(world: &dyn AnyWorld, document: &Document, about: &str, asked: &
     for note in &shown.notes {
         say(&format!("note: {note}"));
     }
-    exit
+    Ok(exit)
 }
 
 pub(super) fn explore(args: &Args<'_>, asked: &ExploreArgs) -> Result<ExitCode, String> {
     let (name, text) = match &asked.plan {
-        Some(path) => (path.display().to_string(), text_of(path)?),
+        Some(path) => (path.display().to_string(), text_in(path)?),
         None => ("the small plan".to_owned(), args.world()?.plan().to_owned()),
     };
+    let in_file = |what: &str| format!("{name}: {}", head_error(&text, "world", what));
     let world = match text_at(&text, "world") {
         Some(said) if args.cli.world.as_ref().is_some_and(|asked| *asked != said) => {
             let asked = args.cli.world.as_deref().unwrap_or_default();
-            return Err(format!("{name}: world: it is of `{said}`, and --world says `{asked}`"));
+            return Err(in_file(&format!("it is of `{said}`, and --world says `{asked}`")));
         }
-        Some(said) => args.world_with(args.planted.as_ref(), Some(&said), &name)?,
+        Some(said) => {
+            let known = args.world_of(&said, "world").map_err(|what| in_file(what.trim_start_matches("world: ")))?;
+            args.world_with(args.planted.as_ref(), Some(known.name()), "world").map_err(|what| in_file(&what))?
+        }
         None => args.world()?,
     };
     let Scenario { document, .. } = scenario_of(args, world, &text).map_err(|what| format!("{name}: {what}"))?;
     if document.seed.is_some() {
-        return Err(format!("{name}: seed: nothing is drawn in this search, so it has no meaning here"));
+        let what = "nothing is drawn in this search, so it has no meaning here";
+        return Err(format!("{name}: {}", head_error(&text, "seed", what)));
     }
-    if document.items() == 0 {
-        return Err(format!("{name} has no items, so nothing would happen: --plan FILE says another one"));
-    }
+    can_be_written(asked.output.as_deref())?;
     watched(&many(args, world, &asked.slow), || explored(args, world, &document, &name, asked))
 }
 
@@ -250,6 +273,10 @@ fn explored(
     name: &str,
     asked: &ExploreArgs,
 ) -> Result<ExitCode, String> {
+    let plain = world.run(&document.written_out(document.script.clone()), Some(1));
+    if plain.steps == 0 && plain.breaks.is_none() {
+        return Err(format!("{name}: nothing happens in it: it has no items; --plan FILE says another one"));
+    }
     let (searched, broken) = world.deviations(document, asked.deviations.into(), asked.runs);
     let text = said(&searched, name, document, asked.deviations, broken.is_some());
     let Some((found, _)) = broken else {
@@ -275,11 +302,12 @@ fn said(searched: &Searched, name: &str, document: &Document, most: u8, is_broke
         (false, false) if is_to_stop() => "interrupted, and NOT complete; no law is broken so far",
         (false, false) => "NOT complete: there are more runs; no law is broken so far",
     };
-    let (items, decisions) = (document.items(), HumanCount(decisions as u64));
-    let (runs, distinct, values) = (HumanCount(runs), HumanCount(distinct), HumanCount(values));
+    let items = counted(document.items() as u64, "item");
+    let (most, decisions) = (counted(most.into(), "decision"), counted(decisions as u64, "decision"));
+    let (runs, distinct, values) = (counted(runs, "run"), HumanCount(distinct), counted(values, "value"));
     format!(
-        "{name}: {items} items, and up to {most} decisions that differ from plain\n{runs} runs, {distinct} of them \
-         distinct: {decisions} decisions, {values} values tried\n{verdict}\n\n"
+        "{name}: {items}, and up to {most} other than plain\n{runs}, {distinct} of them distinct: {decisions}, {values} \
+         tried\n{verdict}\n\n"
     )
 }
 

@@ -27,8 +27,8 @@ const fn longest_wait(doublings: u32) -> Micros {
 
 impl<W: World> Sim<W> {
     /// The longest time until a stored alarm that is due by now runs, if nothing goes wrong from now on. A handler that threw waits
-    /// for its last retry at most, one that could not run or commit for the longest wait of all, and one that hangs is
-    /// killed before.
+    /// for its last retry at most, one that could not run or commit for the longest wait of all, one that a reset interrupted
+    /// for its next run, and one that hangs is killed before.
     pub(super) fn recovery(&self) -> Micros {
         let most_doublings = self.objects.iter().map(|hosted| hosted.alarm_backoff).max().unwrap_or(0);
         let retry = if self.has_retried {
@@ -39,6 +39,8 @@ impl<W: World> Sim<W> {
         // An alarm that was set by a clock that was ahead comes when the clock of now has caught up.
         let behind = self.objects.iter().map(|hosted| hosted.most_skew_ms.abs_diff(hosted.skew_ms)).max();
         let retry = retry + behind.unwrap_or(0) * 1_000;
+        let rerun = self.objects.iter().map(|hosted| hosted.alarm_reruns_at.saturating_sub(self.now)).max();
+        let retry = retry.max(rerun.unwrap_or(0));
         if self.has_hung { retry + HANDLER_LIMIT } else { retry }
     }
 
@@ -203,7 +205,9 @@ impl<W: World> Sim<W> {
             self.alarm_backs_off(object, &mut decide);
         } else {
             let rerun = decide.time(&FIRING.rerun, 0, 2 * SECOND - 1);
-            self.queue.push(self.now + rerun, Happening::Alarm { object, key, token });
+            let at = self.now + rerun;
+            self.objects[object as usize].alarm_reruns_at = at;
+            self.queue.push(at, Happening::Alarm { object, key, token });
         }
         world.fault(self, object, Fault::ALARM_TWICE);
     }

@@ -137,7 +137,8 @@ impl Coverage {
             .map(|(grid, counts)| (*grid, grid.rows.iter().copied().zip(counts.chunks(grid.columns.len()))))
     }
 
-    /// Each grid that has a single column, which is a list: its name, and the counts of its rows that are not 0, in words.
+    /// Each grid that has a single column, which is a list: its name, and the counts of its rows that are not 0, in words:
+    /// `2 evictions, 1 crash`.
     pub fn lists(&self) -> impl Iterator<Item = (&'static str, String)> {
         let lists = self.grids().filter(|(grid, _)| grid.columns.len() == 1);
         lists.map(|(grid, rows)| {
@@ -145,7 +146,7 @@ impl Coverage {
             let said: Vec<String> =
                 counts.filter(|(_, times)| *times > 0).map(|(row, times)| format!("{times} {row}")).collect();
             let said = if said.is_empty() { "none".to_owned() } else { said.join(", ") };
-            (grid.name, format!("{}: {said}", grid.name))
+            (grid.name, said)
         })
     }
 

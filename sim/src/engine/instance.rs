@@ -39,7 +39,7 @@ impl<W: World> Sim<W> {
             Err(error) => {
                 hosted.throws_in_a_row += 1;
                 self.has_retried = true;
-                self.say("object", || format!("constructor throws: {error}"));
+                self.object_says(object, || format!("constructor throws: {error}"));
                 world.fault(self, object, Fault::ISOLATE_KILLED);
                 return None;
             }
@@ -63,7 +63,11 @@ impl<W: World> Sim<W> {
             connections: 0,
             waiting: VecDeque::new(),
         });
-        self.say("object", || format!("constructed, incarnation {}", id.incarnation));
+        let clock = hosted.skew_ms;
+        self.object_says(object, || match clock {
+            0 => format!("constructed, incarnation {}", id.incarnation),
+            _ => format!("constructed, incarnation {}; its clock is {clock:+} ms off", id.incarnation),
+        });
         if went_back {
             world.fault(self, object, Fault::CLOCK_MOVES);
         }

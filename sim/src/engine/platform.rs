@@ -189,6 +189,17 @@ impl<W: World> Sim<W> {
         self.queue.push(self.now + delay, Happening::Message { message, cause });
     }
 
+    /// The object by its number, if there are several: so the trace names it.
+    pub(super) const fn named(&self, object: ObjectId) -> Option<ObjectId> {
+        if self.objects.len() > 1 { Some(object) } else { None }
+    }
+
+    /// The object says it.
+    pub(super) fn object_says(&mut self, object: ObjectId, what: impl FnOnce() -> String) {
+        let (now, named) = (self.now, self.named(object));
+        self.recorder.object_line(now, named, what);
+    }
+
     /// Lets something of the plan happen at `at` µs of true time, but not before now. What follows is due to `key`.
     pub fn plan(&mut self, at: Micros, key: Key, message: W::Message) {
         self.queue.push(at.max(self.now), Happening::Message { message, cause: key });

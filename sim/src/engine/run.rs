@@ -35,6 +35,8 @@ impl<W: World> Sim<W> {
                 continue;
             }
             if at > self.promised_until {
+                // It is the time that was promised, and not yet that of what comes next.
+                self.now = self.promised_until;
                 self.look_at_promises(Some(at));
                 if self.stopped {
                     break;
@@ -118,6 +120,7 @@ impl<W: World> Sim<W> {
             self.ghost(world, id, alarm);
             return;
         }
+        let named = self.named(id.object);
         let hosted = &mut self.objects[id.object as usize];
         let Some(instance) = &mut hosted.instance else { return };
         if alarm.is_some() {
@@ -129,11 +132,8 @@ impl<W: World> Sim<W> {
         if std::mem::take(&mut instance.is_new) {
             events.insert(0, W::Object::START);
         }
-        if self.recorder.wants_lines() {
-            for event in &events {
-                let text = format!("   < {event}");
-                self.recorder.line(self.now, "object", text);
-            }
+        for event in &events {
+            self.recorder.object_line(self.now, named, || format!("   < {event}"));
         }
         let mut commit = self.spare.pop().unwrap_or_default();
         commit.notes.extend(events.iter().map(W::Object::note));
@@ -322,10 +322,9 @@ impl<W: World> Sim<W> {
                 let ms = at.saturating_sub(start);
                 text.push_str(&format!(", alarm at {}.{:03}s", ms / 1_000, ms % 1_000));
             }
-            self.recorder.line(self.now, "object", text);
+            self.object_says(object, || text);
             for write in &commit.writes {
-                let text = format!("   | {write}");
-                self.recorder.line(self.now, "object", text);
+                self.object_says(object, || format!("   | {write}"));
             }
         }
         self.store_alarm(world, object, commit);
@@ -334,10 +333,7 @@ impl<W: World> Sim<W> {
     }
 
     fn release(&mut self, world: &mut W, id: InstanceId, effect: <W::Object as Object>::Effect) {
-        if self.recorder.wants_lines() {
-            let text = format!("   > {effect}");
-            self.recorder.line(self.now, "object", text);
-        }
+        self.object_says(id.object, || format!("   > {effect}"));
         world.perform(self, id, effect);
     }
 
@@ -353,7 +349,7 @@ impl<W: World> Sim<W> {
         let Some(instance) = &mut self.objects[object as usize].instance else { return };
         let id = InstanceId { object, incarnation: instance.incarnation };
         let pending = std::mem::take(&mut instance.pending);
-        self.say("object", || format!("LOST: {}", fault.says));
+        self.object_says(object, || format!("LOST: {}", fault.says));
         world.fault(self, object, fault);
         for mut commit in pending {
             let survives =
@@ -385,7 +381,7 @@ impl<W: World> Sim<W> {
             self.reset(world, object, Fault::COMMIT_FAILS);
             return;
         }
-        self.say("object", || format!("LOST: {}", Fault::GHOST_RESTART.says));
+        self.object_says(object, || format!("LOST: {}", Fault::GHOST_RESTART.says));
         world.fault(self, object, Fault::GHOST_RESTART);
         for mut commit in pending {
             commit.is_unconfirmed = true;

@@ -109,6 +109,8 @@ pub(super) struct Hosted<W: World> {
     pub alarm_backoff: u32,
     pub alarm_not_before: Micros,
     pub alarm_hangs_until: Micros,
+    /// When the alarm runs again that a reset interrupted last.
+    pub alarm_reruns_at: Micros,
     /// Whether a fault left the object without an alarm that will fire.
     pub alarm_lost: bool,
     pub skew_ms: i64,
@@ -139,6 +141,7 @@ impl<W: World> Hosted<W> {
             alarm_backoff: 0,
             alarm_not_before: 0,
             alarm_hangs_until: 0,
+            alarm_reruns_at: 0,
             alarm_lost: false,
             skew_ms: 0,
             most_skew_ms: 0,

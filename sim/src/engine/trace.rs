@@ -107,6 +107,14 @@ impl Recorder {
         }
     }
 
+    /// A line of an object's, which is named by its number where there are several.
+    pub(super) fn object_line(&mut self, at: Micros, object: Option<u32>, what: impl FnOnce() -> String) {
+        if self.wants_lines() {
+            let who = object.map_or_else(|| "object".to_owned(), |number| format!("object {number}"));
+            self.line(at, who, what());
+        }
+    }
+
     pub(super) fn line(&mut self, at: Micros, who: impl Into<String>, what: impl Into<String>) {
         let step = self.steps;
         if let Some(lines) = &mut self.lines {

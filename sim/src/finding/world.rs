@@ -112,7 +112,7 @@ impl<S: Simulation + Clone + Sync> AnyWorld for S {
             notes: run.sim.notes(),
             state,
             about: self.about(document),
-            ends: run.sim.coverage().lists().map(|(_, ends)| ends).collect(),
+            ends: run.sim.coverage().lists().map(|(name, ends)| format!("{name}: {ends}")).collect(),
         }
     }
 

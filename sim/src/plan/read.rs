@@ -121,7 +121,7 @@ impl Reader<'_> {
         if key == "decisions" {
             return self.decisions(value);
         }
-        let known = ["about", "seed", "decisions", "rates"].into_iter();
+        let known = ["seed", "decisions", "rates"].into_iter();
         let known = known.chain(HEAD.iter().map(|(name, _)| *name));
         let known = known.chain(self.schema.settings.iter().flat_map(|fields| fields.iter()).map(|field| field.name));
         let known = known.chain(self.schema.lists.iter().map(|list| list.name));
@@ -138,9 +138,10 @@ impl Reader<'_> {
             let place = self.schema.place(text);
             let place = place.ok_or_else(|| wrong(key.span(), self.no_place(text)))?;
             let table = table_of(|| place.point.fields.iter(), value)?;
-            if !table.is_empty() {
-                self.document.script.0.insert(place, table);
+            if table.is_empty() {
+                return Err(wrong(key.span(), format!("{text:?} says nothing: it is plain without it")));
             }
+            self.document.script.0.insert(place, table);
         }
         Ok(())
     }
@@ -158,6 +159,14 @@ impl Reader<'_> {
             });
             return format!("there is no place {text:?}{}", near.unwrap_or_else(|| nearest(text, names())));
         };
+        // Numbers stand in a subject where its text has {}.
+        let said =
+            text[point.len()..].trim().split(' ').map(|word| if word.parse::<u32>().is_ok() { "{}" } else { word });
+        let near =
+            nearest(&said.collect::<Vec<_>>().join(" "), self.schema.subjects.iter().map(|subject| subject.text));
+        if near.contains(" meant?") {
+            return format!("there is no place {text:?}{near}");
+        }
         let subjects: Vec<&str> = self.schema.subjects.iter().map(|subject| subject.text).collect();
         let subjects = subjects.join("; ");
         let of_alarm = self.schema.has_objects && text[point.len()..].contains("alarm");

@@ -83,9 +83,10 @@ fn is_ours(name: &str) -> bool {
     name.starts_with("proxy_fetch") || name.starts_with("proxy-fetch") || name == "xtask"
 }
 
-/// What a file of the engine uses of the rest of its package, or of any other of ours: it stands on decisions and time.
+/// What a file of the engine uses of the rest of its package, or of any other of ours: it stands on decisions and time,
+/// and tells whoever watches the process.
 fn beyond_the_engine(source: &Source) -> Vec<String> {
-    const BELOW: [&str; 3] = ["engine", "decide", "time"];
+    const BELOW: [&str; 4] = ["engine", "decide", "time", "watch"];
     let is_inside = |name: &&Name| match name.first().map(String::as_str) {
         Some("crate") => name.get(1).is_none_or(|module| {
             // What has no module is a macro of the declarations.

@@ -131,7 +131,7 @@ fn what_is_no_story_is_one_line_with_its_place() {
         assert_eq!(said, format!("error: {}: {why}\n", file.display()), "{to}");
     }
     for (name, text, why) in [
-        ("no_story.json", "", "line 1, column 0: EOF while parsing a value"),
+        ("no_story.json", "", "line 1, column 1: EOF while parsing a value"),
         ("no_story.json", "\n[1]", "line 2: [1] is not an object"),
     ] {
         let file = written(name, text);

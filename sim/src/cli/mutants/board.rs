@@ -135,7 +135,9 @@ impl Board<'_> {
 
     /// What each lens found, and each law.
     pub(super) fn tail(&self) -> String {
-        let mut text = String::from("\nOf each way to look: what it cost until a law was broken; - if none was.\n");
+        let mut text = String::from(
+            "\nOf each way to look: what it cost until a law was broken, so many seeds or runs, from 1; - if none was. `mutants NAME`\nsays the command that repeats it.\n",
+        );
         for (at, lens) in self.lenses.iter().enumerate() {
             let killed = self.found.iter().filter(|found| found.kills.get(at).is_some_and(Option::is_some)).count();
             text.push_str(&format!("{:<9} finds {killed} of {} ({})\n", lens.name, self.found.len(), lens.unit));

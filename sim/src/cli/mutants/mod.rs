@@ -22,6 +22,7 @@ use crate::{
 use board::Board;
 use serde_json::json;
 use std::{
+    collections::BTreeMap,
     env,
     path::{Path, PathBuf},
     process::{ExitCode, Stdio},
@@ -133,14 +134,15 @@ impl<'a> Mutants<'a> {
         }
     }
 
-    /// Builds the copy.
+    /// Builds the copy, without those mistakes whose text is no code where it stands: each of them by its name, with what
+    /// the compiler said of it.
     ///
     /// # Errors
     /// In one line: what cannot be planted or built.
-    pub fn build(&self) -> Result<PlantedCopy, String> {
+    pub fn build(&self) -> Result<(PlantedCopy, BTreeMap<String, String>), String> {
         let usual = ["--release", "--bin", self.program];
         let cargo = if self.cargo.is_empty() { &usual } else { self.cargo };
-        self.planter().build(&Build { program: self.program, cargo, rustflags: self.rustflags })
+        self.planter().build_what_compiles(&Build { program: self.program, cargo, rustflags: self.rustflags })
     }
 }
 
@@ -161,11 +163,22 @@ pub(super) fn of_name(tool: &Tool<'_>, name: &str) -> Result<Mutant, String> {
     named(&all, name).cloned()
 }
 
+fn no_code(name: &str, why: &str) -> String {
+    format!("the text of {name} is no code where it stands: {}", why.replace('\n', "; "))
+}
+
 /// `--bug`: the same command in the planted copy. Its end is ours.
 pub(super) fn elsewhere(tool: &Tool<'_>, bug: &str) -> Result<ExitCode, String> {
     let mutants = of(tool)?;
     let name = of_name(tool, bug)?.name;
-    let mut command = mutants.build()?.command(Some(&name));
+    let (copy, refused) = mutants.build()?;
+    if let Some(why) = refused.get(&name) {
+        return Err(no_code(&name, why));
+    }
+    for (name, why) in &refused {
+        say(&format!("note: {}", no_code(name, why)));
+    }
+    let mut command = copy.command(Some(&name));
     let status = command.args(env::args_os().skip(1)).env_remove(VARIABLE).status();
     let status = status.map_err(|error| format!("the planted copy: {error}"))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
@@ -200,12 +213,17 @@ pub(super) fn mutants(args: &Args<'_>, asked: &MutantsArgs) -> Result<ExitCode, 
             Err(problems) => print(&problems.iter().map(|problem| format!("{problem}\n")).collect::<String>(), true),
         });
     }
-    let copy = mutants.build()?;
+    let (copy, refused) = mutants.build()?;
     for world in args.tool.worlds {
         is_sound(&copy, &mutants, *world, asked.seeds)?;
     }
     let is_whole = asked.names.is_empty();
+    let is_refused = |mutant: &&Mutant| refused.contains_key(&mutant.name);
     let mut wrong: Vec<String> = Vec::new();
+    wrong.extend(
+        wanted.iter().filter(|mutant| is_refused(mutant)).map(|Mutant { name, .. }| no_code(name, &refused[name])),
+    );
+    let wanted: Vec<&Mutant> = wanted.into_iter().filter(|mutant| !is_refused(mutant)).collect();
     let mut found = Vec::new();
     for world in worlds_of(&wanted) {
         let board = looked(args, asked, &copy, world, &wanted)?;

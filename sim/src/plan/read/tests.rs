@@ -110,7 +110,7 @@ fn what_is_wrong_is_said_with_its_line_its_key_and_its_bound() {
         ("[decisions]\n\"lok at ask 1\" = {}", "line 2: there is no place \"lok at ask 1\"; is `look at` meant?"),
         (
             "[decisions]\n\"look at task 1\" = {}",
-            "line 2: there is no place \"look at task 1\", which is about one of: ask {}[ try {}]; thing {}#{}",
+            "line 2: there is no place \"look at task 1\"; is `ask {}[ try {}]` meant?",
         ),
         // What has another shape.
         ("asks = 1", "line 1: asks: not a table"),

@@ -12,7 +12,7 @@ mod verify;
 
 use durable_sim::cli::{
     Extra, Mutants, Tool,
-    clap::{ArgMatches, Args, Command, FromArgMatches},
+    clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource},
 };
 use proxy_fetch_sim::{bugs::MUTANTS, proxy::ProxyRuns, queue::QueueRuns};
 
@@ -31,7 +31,10 @@ pub const TOOL: Tool<'static> =
 const EXTRAS: &[Extra] = &[
     Extra {
         command: || search::SearchArgs::augment_args(Command::new("search")),
-        run: |tool, matches| search::run(tool, &args(matches)?),
+        run: |tool, matches| {
+            let says_kinds = matches.value_source("kinds") == Some(ValueSource::CommandLine);
+            search::run(tool, &args(matches)?, says_kinds)
+        },
         stops: true,
         worlds: &["object"],
     },

@@ -4,7 +4,7 @@ use durable_sim::{
     cli::{
         Tool,
         clap::{self, Args, FromArgMatches},
-        print, say,
+        print, say, text_of,
     },
     planter::planted_name,
     search::{Bounds, End, Found, search},
@@ -69,7 +69,7 @@ pub(super) struct SearchArgs {
     #[arg(long)]
     exact: bool,
     /// Stop at paths of this length.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     depth: Option<u32>,
     /// Stop at so many states.
     #[arg(long, default_value_t = 100_000_000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -127,7 +127,10 @@ impl SearchArgs {
     }
 }
 
-pub(super) fn run(tool: &Tool<'_>, args: &SearchArgs) -> Result<ExitCode, String> {
+pub(super) fn run(tool: &Tool<'_>, args: &SearchArgs, says_kinds: bool) -> Result<ExitCode, String> {
+    if says_kinds && args.faults == 0 {
+        return Err("--kinds: without --faults there is no fault of any kind".into());
+    }
     match &args.path {
         Some(file) => take_again(tool, args, file).map_err(|error| format!("{}: {error}", file.display())),
         None => explore(args, &ProxySpace::new(args.scope())),
@@ -219,7 +222,7 @@ fn said(broken: &Violation) -> String {
 
 /// Takes the path in a file again. Its first line says of which scope it is.
 fn take_again(tool: &Tool<'_>, args: &SearchArgs, file: &Path) -> Result<ExitCode, String> {
-    let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let text = text_of(fs::read(file).map_err(|error| error.to_string())?)?;
     let options = text.lines().next().and_then(|line| line.strip_prefix("# ")?.strip_prefix(COMMAND));
     let options = options.ok_or_else(|| format!("line 1: a path begins with `# {}`", COMMAND.trim_end()))?;
     let words = ["search"].into_iter().chain(options.split_whitespace());

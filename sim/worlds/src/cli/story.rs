@@ -1,6 +1,6 @@
 //! `cargo sim story`: plays a story file.
 
-use durable_sim::cli::{clap, print};
+use durable_sim::cli::{clap, print, text_of};
 use proxy_fetch_sim::{
     readable::readable,
     story::{SEEDS, Story, tell},
@@ -19,7 +19,7 @@ pub(super) fn run(args: &StoryArgs) -> Result<ExitCode, String> {
 }
 
 fn play(args: &StoryArgs) -> Result<ExitCode, String> {
-    let text = fs::read_to_string(&args.file).map_err(|error| error.to_string())?;
+    let text = text_of(fs::read(&args.file).map_err(|error| error.to_string())?)?;
     let story = Story::read(&text)?;
     if let Some(why) = &story.not_here {
         return Err(format!("only workerd can play it: {why}"));

@@ -1,5 +1,6 @@
 //! What a search contains: how many of everything. All of it is finite, so that the search can end.
 
+use durable_sim::nearest;
 use proxy_fetch::limits;
 use std::{fmt, str::FromStr};
 
@@ -95,8 +96,10 @@ impl FromStr for Kinds {
         let mut kinds = Self(0);
         for name in text.split(',') {
             let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == name) else {
-                let all = Kind::ALL.map(Kind::name).join(", ");
-                return Err(format!("{name:?} is none of {all}, all"));
+                let all = Kind::ALL.map(Kind::name);
+                let near = nearest(name, all.into_iter().chain(["all"]));
+                let near = Some(near).filter(|near| near.contains(" meant?")).unwrap_or_default();
+                return Err(format!("{name:?} is none of {}, all{near}", all.join(", ")));
             };
             kinds.0 |= 1 << kind as u8;
         }

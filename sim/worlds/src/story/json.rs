@@ -25,7 +25,7 @@ impl<'a> Item<'a> {
             Err(error) => {
                 let said = error.to_string();
                 let what = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
-                Err(format!("line {}, column {}: {what}", error.line(), error.column()))
+                Err(format!("line {}, column {}: {what}", error.line(), error.column().max(1)))
             }
         }
     }
