@@ -2,16 +2,16 @@
 
 use super::{DEVIATIONS, Found, Kill, Lens, Mutants, SMALL, WITHIN};
 use crate::{
-    campaign::{Campaign, Finding, Summary},
+    campaign::{Campaign, Finding, Listener, Summary},
     cli::{
         args::{Args, LookArgs},
-        output::print,
+        output::{print, say},
     },
     finding::AnyWorld,
     plan::Document,
     planter,
 };
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 /// Seeds that are run at once.
 const ROUND: u64 = 64;
@@ -37,6 +37,16 @@ pub(in crate::cli) fn look(args: &Args<'_>, asked: &LookArgs) -> Result<ExitCode
     Ok(print(&format!("{found}\n"), false))
 }
 
+/// A mistake can keep a run from ending.
+struct Impatient;
+
+impl Listener for Impatient {
+    fn slow(&self, seed: u64, step: u64) {
+        say(&format!("seed {seed} takes too long, and may have no end: it is in step {step}"));
+        process::exit(2);
+    }
+}
+
 struct Look<'a> {
     args: &'a Args<'a>,
     world: &'a dyn AnyWorld,
@@ -56,7 +66,7 @@ impl Look<'_> {
         while start < most && findings.len() < if self.is_small { SMALL } else { 1 } {
             let seeds = ROUND.min(most - start);
             let campaign = Campaign { start, seeds, jobs: 1, fail_fast: !self.is_small, ..Campaign::default() };
-            let Summary { findings: more, .. } = self.world.campaign(profile, &campaign, &())?;
+            let Summary { findings: more, .. } = self.world.campaign(profile, &campaign, &Impatient)?;
             findings.extend(more);
             start += seeds;
         }
@@ -78,7 +88,7 @@ impl Look<'_> {
             return Ok(None);
         }
         let campaign = Campaign { seeds: most, jobs: 1, steer: true, fail_fast: true, ..Campaign::default() };
-        let Summary { findings, .. } = self.world.campaign(self.usual()?, &campaign, &())?;
+        let Summary { findings, .. } = self.world.campaign(self.usual()?, &campaign, &Impatient)?;
         let Some(Finding { seed, breaks, .. }) = findings.into_iter().next() else { return Ok(None) };
         let repeat = self.args.command(&format!("run --steer --seeds {}", seed + 1))?;
         let items = Vec::new();

@@ -226,7 +226,8 @@ pub(super) fn mutants(args: &Args<'_>, asked: &MutantsArgs) -> Result<ExitCode, 
     let wanted: Vec<&Mutant> = wanted.into_iter().filter(|mutant| !is_refused(mutant)).collect();
     let mut found = Vec::new();
     for world in worlds_of(&wanted) {
-        let board = looked(args, asked, &copy, world, &wanted)?;
+        let (board, ended) = looked(args, asked, &copy, world, &wanted)?;
+        wrong.extend(ended);
         wrong.extend(board.survivors().map(|mutant| format!("survives: {}: {}", mutant.name, mutant.what)));
         wrong.extend(large(&board, asked.small));
         if is_whole {
@@ -277,14 +278,15 @@ fn worlds_of<'a>(wanted: &[&'a Mutant]) -> Vec<&'a str> {
     worlds
 }
 
-/// Looks for the mistakes of this world, and shows what is found of each.
+/// Looks for the mistakes of this world, and shows what is found of each; and those whose process ended before it said
+/// anything, or ran into a run without end.
 fn looked<'a>(
     args: &Args<'a>,
     asked: &MutantsArgs,
     copy: &PlantedCopy,
     name: &'a str,
     wanted: &[&Mutant],
-) -> Result<Board<'a>, String> {
+) -> Result<(Board<'a>, Vec<String>), String> {
     let mutants = of(args.tool)?;
     let world = args.tool.worlds.iter().find(|world| world.name() == name);
     let usual = world.map(|world| look::usual(&mutants, *world)).into_iter().flatten();
@@ -307,14 +309,20 @@ fn looked<'a>(
         }
         found
     });
-    board.found = found.into_iter().collect::<Result<_, String>>()?;
+    let mut ended = Vec::new();
+    for found in found {
+        match found {
+            Ok(found) => board.found.push(found),
+            Err(what) => ended.push(what),
+        }
+    }
     if let Some(found) = board.found.iter().find(|found| found.kills.len() != board.lenses.len()) {
         return Err(format!("{}: its process looked in other ways", found.mutant.name));
     }
     if !asked.json {
         let _ = print(&board.tail(), false);
     }
-    Ok(board)
+    Ok((board, ended))
 }
 
 /// Mistakes that more than a tenth of the seeds that find them show in too large a run.

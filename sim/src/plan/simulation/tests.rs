@@ -336,6 +336,21 @@ fn healing_takes_as_long_in_a_run_that_is_played() {
     }
 }
 
+/// A handler that a reset interrupted may come back much later than one that failed.
+#[test]
+fn healing_takes_as_long_as_an_interrupted_alarm() {
+    let runs = Runs { how: How::Postponed, ..Runs::default() };
+    let text = "[calls]\ncall0 = {}\n[decisions]\n\"turn of alarm 1 after call 0\" = { crash = true }\n\
+                \"firing of alarm 1 after call 0\" = { rerun_ms = 900000 }\n";
+    let Ok((_, document)) = read(&SCHEMA, text) else { panic!("it is a document") };
+    let whole = runs.run(&document, Recorder::default().with_lines());
+    assert_eq!(whole.sim.notes(), [""; 0]);
+    let lines = whole.sim.recorder.lines();
+    let Some(lost) = lines.iter().find(|line| line.what.starts_with("LOST")) else { panic!("it is interrupted") };
+    let mut cut_off = runs.run_until(&document, document.decisions(), Recorder::default(), lost.step);
+    assert_eq!(cut_off.sim.heal(), 900 * SECOND);
+}
+
 #[test]
 #[cfg(debug_assertions)]
 #[should_panic(expected = "\"commit of\" is the engine's")]
