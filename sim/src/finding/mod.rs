@@ -87,7 +87,7 @@ pub fn told(world: &dyn AnyWorld, document: &Document, origin: Origin, effort: S
     let comments = comments.map(|(name, says)| format!("{name}: {}", full_stop(&says))).collect();
     let about = what.split_whitespace().collect::<Vec<_>>().join(" ");
     // It is run when all is well again, too.
-    let about = [("about", format!("it broke \"{law}\": {about}"))].into_iter();
+    let about = [("about", format!("broke {law}: {about}"))].into_iter();
     let keys = about.chain(of.map(|world| ("world", world.to_owned()))).chain([("law", law.to_owned())]);
     let keys: Vec<(&str, String)> = keys.chain(bug.iter().map(|(name, _)| ("bug", name.clone()))).collect();
     let keys: Vec<(&str, &str)> = keys.iter().map(|(key, text)| (*key, text.as_str())).collect();
