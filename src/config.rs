@@ -16,8 +16,9 @@ pub struct Config {
     pub max_live: usize,
     /// Requests that may be in flight at once: 1 to [`MAX_IN_FLIGHT`](limits::MAX_IN_FLIGHT), which is the default.
     pub max_in_flight: usize,
-    /// Finished requests that are remembered; over it the oldest is forgotten before its window ends.
-    pub max_finished: usize,
+    /// Requests whose ids are known, 1 or more: live ones, and finished ones until the end of their dedupe window. Over it an
+    /// enqueue is refused as `queue_full`, with the time at which the first may be forgotten.
+    pub max_known: usize,
     /// Largest request body, in bytes.
     pub max_request_body_bytes: usize,
     /// Largest response body that the host may hand on, in bytes. The machine only carries this number.
@@ -33,7 +34,7 @@ impl Default for Config {
         Self {
             max_live: limits::DEFAULT_MAX_LIVE,
             max_in_flight: limits::MAX_IN_FLIGHT,
-            max_finished: limits::DEFAULT_MAX_FINISHED,
+            max_known: limits::DEFAULT_MAX_KNOWN,
             max_request_body_bytes: limits::DEFAULT_BODY_BYTES,
             max_response_body_bytes: limits::DEFAULT_BODY_BYTES,
             allow_private_addresses: false,

@@ -60,8 +60,10 @@ pub const DEFAULT_BODY_BYTES: usize = 1_024 * 1_024;
 pub const MAX_RESPONSE_HEAD_BYTES: usize = 64 * 1_024;
 /// Default bound on live requests in one object.
 pub const DEFAULT_MAX_LIVE: usize = 100_000;
-/// Default bound on remembered finished requests.
-pub const DEFAULT_MAX_FINISHED: usize = 10_000;
+/// Default bound on known request ids, of live and of remembered requests: 1,000 requests a second for the dedupe window.
+pub const DEFAULT_MAX_KNOWN: usize = 300_000;
+/// Requests that a consumer of the queue remembers between deliveries.
+pub const MAX_CONSUMER_MEMOS: usize = 10_000;
 
 const _: () = {
     assert!(HEARTBEAT_MS < 70_000);

@@ -12,6 +12,8 @@ pub struct Refusal {
     pub field: &'static str,
     /// What is wrong with it and what would be right, for people.
     pub problem: Cow<'static, str>,
+    /// After how many ms there may be room, if that is known.
+    pub retry_after_ms: Option<u64>,
 }
 
 /// The kinds of refusal.
@@ -23,7 +25,7 @@ pub enum RefusalKind {
     NotAllowed,
     /// The request id is in use for a different request (law S6).
     Conflict,
-    /// The object holds as many live requests as it may (law S15).
+    /// The object holds as many live requests, or knows as many names, as it may (laws S6, S15).
     QueueFull,
     /// No such request, or it is forgotten.
     NotFound,
@@ -33,7 +35,7 @@ pub enum RefusalKind {
 
 impl Refusal {
     fn new(kind: RefusalKind, field: &'static str, problem: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, field, problem: problem.into() }
+        Self { kind, field, problem: problem.into(), retry_after_ms: None }
     }
 
     /// The field is required.
@@ -72,6 +74,11 @@ impl Refusal {
 
     pub(crate) fn queue_full(max_live: usize) -> Self {
         Self::new(RefusalKind::QueueFull, "queue", format!("is full: {max_live} requests are waiting or under way"))
+    }
+
+    pub(crate) fn names_full(max_known: usize, retry_after_ms: Option<u64>) -> Self {
+        let problem = format!("is full: {max_known} request ids are known, none of which may be forgotten yet");
+        Self { retry_after_ms, ..Self::new(RefusalKind::QueueFull, "queue", problem) }
     }
 
     pub(crate) fn no_ulid_left() -> Self {

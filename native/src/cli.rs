@@ -54,6 +54,11 @@ struct Serve {
     #[arg(long, value_name = "COUNT", default_value_t = limits::DEFAULT_MAX_LIVE, value_parser = positive)]
     max_live: usize,
 
+    /// Request ids that may be known: of requests that wait or are under way, and of those that ended in the last five
+    /// minutes; beyond it callers are refused, and told when there is room.
+    #[arg(long, value_name = "COUNT", default_value_t = limits::DEFAULT_MAX_KNOWN, value_parser = positive)]
+    max_known: usize,
+
     /// Largest body of a request, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = limits::DEFAULT_BODY_BYTES, value_parser = body_bytes)]
     max_request_body: usize,
@@ -114,6 +119,7 @@ impl Serve {
     fn settings(self) -> Settings {
         let config = Config {
             max_live: self.max_live,
+            max_known: self.max_known,
             max_request_body_bytes: self.max_request_body,
             max_response_body_bytes: self.max_response_body,
             allow_private_addresses: self.allow_private_addresses,

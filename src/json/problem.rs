@@ -26,6 +26,8 @@ pub struct Problem {
     pub detail: String,
     /// The field at fault, where one is.
     pub field: Option<String>,
+    /// After how many ms it may be otherwise, if that is known.
+    pub retry_after_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -37,13 +39,15 @@ pub(super) struct ProblemJson<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
 }
 
 impl Problem {
     /// A problem without a field.
     #[must_use]
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None }
+        Self { status, code, detail: detail.into(), field: None, retry_after_ms: None }
     }
 
     /// What was sent is not of the expected form.
@@ -73,6 +77,7 @@ impl Problem {
             code: self.code,
             detail: &self.detail,
             field: self.field.as_deref(),
+            retry_after_ms: self.retry_after_ms,
         }
     }
 }
@@ -104,7 +109,10 @@ impl From<Refusal> for Problem {
             RefusalKind::QueueFull => 503,
             RefusalKind::NotFound => 404,
         };
-        let problem = Self::new(status, refusal.kind.name(), refusal.to_string());
+        let problem = Self {
+            retry_after_ms: refusal.retry_after_ms,
+            ..Self::new(status, refusal.kind.name(), refusal.to_string())
+        };
         // The queue is no field of the request.
         if refusal.kind == RefusalKind::QueueFull { problem } else { problem.of_field(refusal.field) }
     }

@@ -37,9 +37,7 @@ impl Machine {
         if let Some((id, fingerprint)) = self.known(now, &request_id) {
             return if fingerprint == accepted.fingerprint { Ok(id) } else { Err(Refusal::conflict()) };
         }
-        if self.live.len() + self.kept.len() >= self.config.max_live {
-            return Err(Refusal::queue_full(self.config.max_live));
-        }
+        self.check_room(now)?;
         let id = next_ulid(Ulid(self.meta.last_id), now, entropy).ok_or_else(Refusal::no_ulid_left)?;
         self.meta.last_id = id.0;
         let row = RequestRow {
@@ -53,6 +51,21 @@ impl Machine {
         self.insert(id, row);
         out.put(Record::Payload(id, Arc::new(accepted.payload)));
         Ok(id)
+    }
+
+    /// Room for one more request, and for its name until the end of its dedupe window: a name that is known must not be
+    /// forgotten early, so there must be room for it before it is known (law S6).
+    fn check_room(&self, now: Timestamp) -> Result<(), Refusal> {
+        let live = self.live.len() + self.kept.len();
+        if live >= self.config.max_live {
+            return Err(Refusal::queue_full(self.config.max_live));
+        }
+        let known = live + self.finished.len();
+        if known >= self.config.max_known {
+            let first = self.index.first_finished().map(|(at, _)| window_end(at).ms_since(now).max(1));
+            return Err(Refusal::names_full(self.config.max_known, first));
+        }
+        Ok(())
     }
 
     pub(super) fn cancel(&mut self, now: Timestamp, caller: Caller, request_id: &str, out: &mut Output) {

@@ -209,15 +209,11 @@ impl Machine {
         }
     }
 
-    /// Forgets finished requests whose window is over, and the oldest ones over the bound. Bounded per step like
-    /// everything else; more than that go with the next step that writes.
+    /// Forgets finished requests whose window is over, and none before (law S6). Bounded per step like everything else;
+    /// more than that go with the next step that writes.
     pub(super) fn forget(&mut self, now: Timestamp) {
         for _ in 0..limits::MAX_DUE_PER_STEP {
-            let Some((at, id)) = self.index.first_finished() else { return };
-            let over = now >= window_end(at);
-            if !over && self.finished.len() <= self.config.max_finished {
-                return;
-            }
+            let Some((at, id)) = self.index.first_finished().filter(|(at, _)| now >= window_end(*at)) else { return };
             self.index.remove_finished(at, id);
             if let Some(row) = self.finished.remove(&id) {
                 self.forget_name(id, &row.request_id);

@@ -107,7 +107,9 @@ impl Machine {
     /// # Errors
     /// [`RestoreError`]: the host must not go on, and nothing is lost.
     pub fn restore(config: Config, rows: impl IntoIterator<Item = Row>) -> Result<Self, RestoreError> {
-        for (field, bound) in [("max_live", config.max_live), ("max_in_flight", config.max_in_flight)] {
+        let bounds =
+            [("max_live", config.max_live), ("max_known", config.max_known), ("max_in_flight", config.max_in_flight)];
+        for (field, bound) in bounds {
             if bound == 0 {
                 return Err(RestoreError::EmptyBound(field));
             }

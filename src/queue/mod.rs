@@ -24,7 +24,7 @@
 //! let bytes = Message::new(&config, Ulid::from_parts(now.0, 42), request)?.to_bytes();
 //!
 //! // The consumer, kept across batches.
-//! let mut consumer = Consumer::new(config.max_finished);
+//! let mut consumer = Consumer::new(proxy_fetch::limits::MAX_CONSUMER_MEMOS);
 //! let mut effects = Vec::new();
 //!
 //! // A batch comes: its messages stay with the host, the machine gets their heads.

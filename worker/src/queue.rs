@@ -22,6 +22,7 @@ use js_sys::{Array, Reflect, Uint8Array};
 use proxy_fetch::{
     CallbackResult, Config, Failure, FetchResult, Hop, RowError, Ulid,
     json::{Problem, parse_request},
+    limits,
     queue::{BATCH_LIMIT_MS, Consumer, Delivery, Effect, Event, Handle, Message, Source},
 };
 use std::{cell::RefCell, collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
@@ -32,7 +33,7 @@ use worker::{Delay, Env, console_error, console_warn, wasm_bindgen_futures::JsFu
 const MARGIN_MS: u64 = 15_000;
 
 thread_local! {
-    static CONSUMER: RefCell<Consumer> = RefCell::new(Consumer::new(Config::default().max_finished));
+    static CONSUMER: RefCell<Consumer> = const { RefCell::new(Consumer::new(limits::MAX_CONSUMER_MEMOS)) };
     static LAST_BATCH: RefCell<u64> = const { RefCell::new(0) };
 }
 

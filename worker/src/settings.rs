@@ -5,6 +5,7 @@
 //! | `PROXY_FETCH_CALLBACKS` | none | where callbacks may go (law S18): `BINDING.method`, `BINDING./path` or `BINDING.*`, separated by spaces or commas |
 //! | `PROXY_FETCH_ALLOW_PRIVATE_ADDRESSES` | `false` | `true` lets URLs name private addresses: for tests |
 //! | `PROXY_FETCH_MAX_LIVE` | 100000 | live requests in one object |
+//! | `PROXY_FETCH_MAX_KNOWN` | 300000 | request ids that are known in one object: of live requests, and of those that ended in the last five minutes |
 //! | `PROXY_FETCH_MAX_REQUEST_BODY_BYTES` | 1048576 | up to what a row can hold: 1900000 |
 //! | `PROXY_FETCH_MAX_RESPONSE_BODY_BYTES` | 1048576 | up to 16777216: 64 of them may be held, in 128 MB of memory in the worst case |
 //! | `PROXY_FETCH_DEAD_LETTER_QUEUE` | `proxy-fetch-dead-letters` | the queue whose messages only get their outcome |
@@ -57,7 +58,7 @@ impl Settings {
         let config = Config {
             max_live: number("PROXY_FETCH_MAX_LIVE", default.max_live, 1_000_000)?,
             max_in_flight: default.max_in_flight,
-            max_finished: default.max_finished,
+            max_known: number("PROXY_FETCH_MAX_KNOWN", default.max_known, 1_000_000)?,
             max_request_body_bytes: number(
                 "PROXY_FETCH_MAX_REQUEST_BODY_BYTES",
                 default.max_request_body_bytes,

@@ -65,7 +65,9 @@ impl IntoResponse for Problem {
         let mut response = super::json(status, problem.to_json());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            // Whole seconds, not earlier than there may be room.
+            let seconds = problem.retry_after_ms.map_or(1, |ms| ms.div_ceil(1_000).max(1));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

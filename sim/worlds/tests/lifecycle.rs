@@ -16,10 +16,14 @@ const PAGE: &str = "docs/request.md";
 const SEEDS: u64 = 600;
 
 /// What is no step of a request, and happens all the same.
-const BESIDES: [Arrow; 3] = [
+const BESIDES: [Arrow; 2] = [
     // Handed in and cancelled in one turn.
     (Idle, Delivering),
     (Idle, Finished),
+];
+
+/// The same, and too rare for each campaign to see.
+const RARE: [Arrow; 1] = [
     // Its row was damaged, and the object's own: so nobody knows when it was accepted. Only its bytes are kept.
     (InFlight, Idle),
 ];
@@ -54,6 +58,6 @@ fn the_diagram_has_the_steps_that_requests_take_and_no_others() {
     let expected: BTreeSet<Arrow> = drawn.union(&besides).copied().collect();
     let never: Vec<_> = expected.difference(&seen).collect();
     assert!(never.is_empty(), "{SEEDS} runs never did what {PAGE} or this test says: {never:?}");
-    let unknown: Vec<_> = seen.difference(&expected).collect();
+    let unknown: Vec<_> = seen.difference(&expected).filter(|arrow| !RARE.contains(arrow)).collect();
     assert!(unknown.is_empty(), "{PAGE} lacks what runs did: {unknown:?}");
 }

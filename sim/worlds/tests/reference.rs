@@ -89,7 +89,7 @@ const REACHED: [(u64, &[&str]); 3] = [
             "failed from in flight",
             "first fetch",
             "forgotten in time",
-            "forgotten over the bound",
+            "refused: too many ids are known",
             "interrupted from in flight",
             "refused: conflict",
             "refused: invalid",

@@ -5,6 +5,7 @@ interface Parts {
   detail: string;
   status?: number | undefined;
   field?: string | undefined;
+  retryAfterMs?: number | undefined;
   requestId?: string | undefined;
   mayHaveBeenAccepted?: boolean;
   cause?: unknown;
@@ -24,17 +25,20 @@ export class ProxyFetchError extends Error {
   readonly status: number | undefined;
   /** The field at fault, as the JSON spells it: `options.timeout_ms`. */
   readonly field: string | undefined;
+  /** After how many ms there may be room (`queue_full`), if the proxy knows. */
+  readonly retryAfterMs: number | undefined;
   /** The request's id, once it has one. */
   readonly requestId: string | undefined;
   /** Its reply is lost (`lost`): repeat it with this `requestId`, and it is fetched once all the same. */
   readonly mayHaveBeenAccepted: boolean;
 
-  constructor({ code, detail, status, field, requestId, mayHaveBeenAccepted = false, cause }: Parts) {
+  constructor({ code, detail, status, field, retryAfterMs, requestId, mayHaveBeenAccepted = false, cause }: Parts) {
     super(`${code}: ${detail}`, cause === undefined ? undefined : { cause });
     this.code = code;
     this.detail = detail;
     this.status = status;
     this.field = field;
+    this.retryAfterMs = retryAfterMs;
     this.requestId = requestId;
     this.mayHaveBeenAccepted = mayHaveBeenAccepted;
   }
@@ -50,7 +54,9 @@ export function refused(status: number, said: unknown, requestId?: string): Prox
   const problem = typeof said === 'object' && said !== null ? (said as Record<string, unknown>) : {};
   const text = (name: string) => (typeof problem[name] === 'string' ? problem[name] : undefined);
   const detail = text('detail') ?? (typeof said === 'string' ? said : JSON.stringify(said));
-  return new ProxyFetchError({ code: text('code') ?? 'unusable', detail, status, field: text('field'), requestId });
+  const retryAfterMs = typeof problem.retry_after_ms === 'number' ? problem.retry_after_ms : undefined;
+  const code = text('code') ?? 'unusable';
+  return new ProxyFetchError({ code, detail, status, field: text('field'), retryAfterMs, requestId });
 }
 
 /** Nobody knows whether it was taken. */

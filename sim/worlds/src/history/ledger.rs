@@ -256,8 +256,8 @@ pub struct Ledger {
     pub max_live: usize,
     /// The object's bound on requests in flight; 0: the promised one.
     pub max_in_flight: usize,
-    /// The object's bound on remembered finished requests, if it was told.
-    pub max_finished: Option<usize>,
+    /// The object's bound on known requests, live and remembered; 0: it was not told.
+    pub max_known: usize,
     /// The object's own row was tampered with by a fault: epoch and time mark may have gone back.
     pub meta_tampered: bool,
     /// Whether a fault has left the object without an alarm that will fire; see `Sim::alarm_is_lost`.

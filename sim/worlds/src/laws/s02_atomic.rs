@@ -42,10 +42,9 @@ impl Law for Atomic {
                 ensure!(is_gone, "{} is finished, but its request row stays", Who(entry));
             }
             (Some(Stored::Live(_)), Stored::Forgotten) => {
-                // It may be forgotten by the commit that ends it, but never without an outcome.
                 ensure!(
-                    entry.outcome.is_some() && Self::may_be_over_bound(turn) || entry.tampered,
-                    "{} disappeared without an outcome; it was {}",
+                    entry.tampered,
+                    "{} disappeared without being remembered; it was {}",
                     Who(entry),
                     Shown(step.was)
                 );
@@ -53,7 +52,7 @@ impl Law for Atomic {
             (Some(Stored::Finished(row)), Stored::Forgotten) => {
                 let window_end = row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS);
                 ensure!(
-                    turn.time >= window_end || Self::may_be_over_bound(turn),
+                    turn.time >= window_end || Self::may_be_unreadable(turn),
                     "{} is forgotten at {}, before the end of its window at {window_end}",
                     Who(entry),
                     turn.time
@@ -69,11 +68,9 @@ impl Law for Atomic {
 }
 
 impl Atomic {
-    /// Whether the oldest of the remembered had to go to make room for the youngest.
-    fn may_be_over_bound(turn: &Turn<'_>) -> bool {
-        let is_over = |bound| turn.live.remembered_len() + turn.commit.changes.len() > bound;
-        // Which rows of a tampered request can be read is not for the ledger to say.
-        turn.ledger.max_finished.is_none_or(is_over) || turn.ledger.entries.iter().any(|entry| entry.tampered)
+    /// Which rows of a tampered request can be read is not for the ledger to say.
+    fn may_be_unreadable(turn: &Turn<'_>) -> bool {
+        turn.ledger.entries.iter().any(|entry| entry.tampered)
     }
 }
 
@@ -85,7 +82,6 @@ mod tests {
     #[test]
     fn a_whole_lifecycle() {
         let mut story = Story::<Atomic>::new();
-        story.ledger.max_finished = Some(9);
         story.in_flight(1, 1).commits().delivering(1, response(200)).commits().finished(1, response(200)).commits();
         story.at(limits::DEDUPE_WINDOW_MS).forgotten(1).commits();
     }
@@ -99,13 +95,12 @@ mod tests {
     #[test]
     fn a_live_request_does_not_disappear() {
         let mut story = Story::<Atomic>::new();
-        story.ledger.max_finished = Some(9);
         story.in_flight(1, 1).commits();
-        assert_broken(story.gone(1).commit(), "disappeared without an outcome");
+        assert_broken(story.gone(1).commit(), "disappeared without being remembered");
         let mut story = Story::<Atomic>::new();
-        story.ledger.max_finished = Some(1);
         story.in_flight(1, 1).in_flight(2, 1).commits();
-        story.finished(1, response(200)).forgotten(1).finished(2, response(200)).commits();
+        story.finished(1, response(200)).forgotten(1);
+        assert_broken(story.finished(2, response(200)).commit(), "disappeared without being remembered");
     }
 
     #[test]
@@ -139,7 +134,6 @@ mod tests {
     #[test]
     fn the_window_is_kept() {
         let mut story = Story::<Atomic>::new();
-        story.ledger.max_finished = Some(9);
         story.in_flight(1, 1).commits().finished(1, response(200)).commits();
         assert_broken(story.at(limits::DEDUPE_WINDOW_MS - 1).forgotten(1).commit(), "before the end of its window");
     }

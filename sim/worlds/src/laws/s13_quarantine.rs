@@ -51,10 +51,6 @@ impl Law for Quarantine {
                     && !entry.state_readable
                     && turn.live.is_first_of_incarnation()
                     && turn.time < row.finished_at.plus_ms(limits::DEDUPE_WINDOW_MS)
-                    && turn
-                        .ledger
-                        .max_finished
-                        .is_some_and(|most| turn.live.remembered_len() + turn.commit.changes.len() <= most)
             }
             (None | Some(Stored::Live(_) | Stored::Finished(_) | Stored::Forgotten), _) => false,
         };
@@ -88,7 +84,6 @@ mod tests {
 
     fn tampered() -> Story<Quarantine> {
         let mut story = Story::new();
-        story.ledger.max_finished = Some(9);
         story.in_flight(1, 1).in_flight(2, 1).commits().finished(2, response(200)).commits();
         for entry in &mut story.ledger.entries {
             entry.tampered = true;

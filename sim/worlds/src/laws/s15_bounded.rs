@@ -32,6 +32,12 @@ impl Law for Bounded {
             "{} was accepted as one of {live} live requests; the bound is {most}",
             Who(step.entry)
         );
+        let (known, most) = (live + turn.live.remembered_len(), turn.ledger.max_known);
+        ensure!(
+            step.was.is_some() || step.entry.row().is_none() || most == 0 || known <= most,
+            "{} was accepted as one of {known} known requests; the bound is {most}",
+            Who(step.entry)
+        );
         Ok(())
     }
 
@@ -48,13 +54,6 @@ impl Law for Bounded {
         ensure!(
             expired <= most || turn.live.is_first_of_incarnation(),
             "{expired} requests expired in {notes} events; the bound is {most}"
-        );
-        let (remembered, most) = (turn.live.remembered_len(), turn.ledger.max_finished);
-        // A step that ends more than it forgets leaves the rest to the next.
-        ensure!(
-            most.is_none_or(|most| remembered <= most + 2 * MAX_DUE_PER_STEP),
-            "{remembered} finished requests are remembered; the bound is {}",
-            most.unwrap_or_default()
         );
         let calls = turn.live.calling().len();
         ensure!(calls <= MAX_CALLBACKS, "{calls} callbacks are under way");
@@ -126,14 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn remembered_requests() {
+    fn known_requests() {
         let mut one = story();
-        one.ledger.max_finished = Some(1);
-        for planned in 1..=129 {
-            one.finished(planned, response(200));
-        }
-        one.note(Note::Call(2)).commits().note(Note::Call(2));
-        assert_broken(one.finished(130, response(200)).commit(), "130 finished requests are remembered");
+        one.ledger.max_known = 2;
+        one.in_flight(1, 1).commits().note(Note::Tick).finished(1, response(200)).commits();
+        one.note(Note::Call(2)).queued(2, 0, 0).commits();
+        assert_broken(one.note(Note::Call(3)).queued(3, 0, 0).commit(), "one of 3 known requests; the bound is 2");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Plan {
             plan.config.max_live = draw.between(1, 40) as usize;
         }
         if draw.below(4) == 0 {
-            plan.config.max_finished = draw.between(1, 10) as usize;
+            plan.config.max_known = draw.between(1, 60) as usize;
         }
         if draw.below(4) == 0 {
             plan.sizes.connections = draw.between(3, 6) as u32;

@@ -196,8 +196,8 @@ fields!(Plan {
     slot_until_head: flag "connection_until_head",
     /// Live requests at the most.
     config.max_live: whole "max_live" (1..=100_000),
-    /// Finished requests that are remembered at the most.
-    config.max_finished: whole "max_finished" (0..=100_000),
+    /// Requests, live and remembered ones, whose ids are known at the most.
+    config.max_known: whole "max_known" (1..=1_000_000),
 });
 
 fields!(WorldFaults {

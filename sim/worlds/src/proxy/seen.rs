@@ -43,7 +43,7 @@ impl Seen {
     pub fn new(plan: &Plan, laws: Option<Laws>) -> Self {
         let mut ledger = Ledger::default();
         ledger.calm = plan.profile == super::Profile::Calm;
-        (ledger.max_live, ledger.max_finished) = (plan.config.max_live, Some(plan.config.max_finished));
+        (ledger.max_live, ledger.max_known) = (plan.config.max_live, plan.config.max_known);
         Self {
             ledger,
             coverage: Coverage::default(),

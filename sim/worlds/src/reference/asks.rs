@@ -1,11 +1,11 @@
 //! What callers are answered: enqueue, cancel, status.
 
 use super::inputs::expires;
-use super::model::{Ended, Live, Model, Predicted, State};
+use super::model::{DEDUPE_WINDOW_MS, Ended, Live, Model, Predicted, State};
 use proxy_fetch::{Outcome, Refusal, RefusalKind, RequestId, Stage, Status, Timestamp, Ulid};
 
 fn refusal(kind: RefusalKind, field: &'static str) -> Refusal {
-    Refusal { kind, field, problem: "".into() }
+    Refusal { kind, field, problem: "".into(), retry_after_ms: None }
 }
 
 impl Model {
@@ -22,8 +22,14 @@ impl Model {
         if let Some((id, same)) = live.or(ended) {
             return if same == profile { Ok(id) } else { Err(refusal(RefusalKind::Conflict, "request_id")) };
         }
+        let full = refusal(RefusalKind::QueueFull, "queue");
         if self.live.len() >= self.setup.max_live {
-            return Err(refusal(RefusalKind::QueueFull, "queue"));
+            return Err(full);
+        }
+        if self.live.len() + self.finished.len() >= self.setup.max_known {
+            // The first that may be forgotten makes room (S6).
+            let first = self.finished.iter().map(|one| one.at + DEDUPE_WINDOW_MS).min();
+            return Err(Refusal { retry_after_ms: first.map(|end| end - now), ..full });
         }
         // Its timestamp is the age; greater than every earlier one (S17).
         let fresh = Ulid::from_parts(now, entropy);

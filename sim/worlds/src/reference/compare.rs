@@ -27,7 +27,8 @@ fn lanes(effects: &[Effect]) -> [Vec<String>; 3] {
         lanes[lane].push(match effect {
             // The words of a refusal are for people.
             Effect::Reply { caller, reply: Reply::Refused(refusal) } => {
-                format!("reply caller={} refused {} {}", caller.0, refusal.kind.name(), refusal.field)
+                let after = refusal.retry_after_ms;
+                format!("reply caller={} refused {} {} {after:?}", caller.0, refusal.kind.name(), refusal.field)
             }
             Effect::Reply { reply: Reply::Status(status), .. } => format!("{effect} of {}", status.request_id),
             Effect::Reply { .. }

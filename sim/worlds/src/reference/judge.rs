@@ -251,6 +251,9 @@ impl Judge {
                     Stage::Delivering { .. } => "status: delivering".into(),
                     Stage::Finished { .. } => "status: finished".into(),
                 },
+                Effect::Reply { reply: Reply::Refused(refusal), .. } if refusal.retry_after_ms.is_some() => {
+                    "refused: too many ids are known".to_owned()
+                }
                 Effect::Reply { reply: Reply::Refused(refusal), .. } => format!("refused: {}", refusal.kind.name()),
                 Effect::Report(_) => "report".into(),
             });
@@ -289,7 +292,7 @@ impl Judge {
         let forgotten = before.finished.iter().filter(|one| !after.finished.iter().any(|left| left.id == one.id));
         for one in forgotten {
             let is_due = one.at + 300_000 <= after.mark;
-            hits.push(if is_due { "forgotten in time" } else { "forgotten over the bound" }.into());
+            hits.push(if is_due { "forgotten in time" } else { "forgotten early" }.into());
         }
         if after.unread.len() > before.unread.len() {
             hits.push("unreadable payload".into());

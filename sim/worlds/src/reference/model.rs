@@ -13,7 +13,7 @@ use proxy_fetch::{Attempt, CallbackResult, Caller, Effect, Outcome, Refusal, Rep
 
 const CAPACITY_POLL_MS: u64 = 500;
 const HEARTBEAT_MS: u64 = 30_000;
-const DEDUPE_WINDOW_MS: u64 = 300_000;
+pub(super) const DEDUPE_WINDOW_MS: u64 = 300_000;
 
 /// Whoever asks.
 pub const CALLER: Caller = Caller(7);
@@ -52,7 +52,7 @@ pub enum Told {
 pub struct Setup {
     pub profiles: Vec<Profile>,
     pub max_live: usize,
-    pub max_finished: usize,
+    pub max_known: usize,
     /// Whether a host that starts reads the stored alarm, or does not know it.
     pub reads_alarm: bool,
     /// Of each fault, against 120 for a turn without one.
@@ -306,12 +306,10 @@ impl Model {
         self.live.iter().position(|one| one.id == id)
     }
 
-    /// The dedupe window (S6) and the bound on what is remembered (S15).
+    /// The dedupe window (S6).
     fn forget(&mut self, now: u64, out: &mut Predicted) {
         let before = self.finished.len();
         self.finished.retain(|one| now < one.at + DEDUPE_WINDOW_MS);
-        let over = self.finished.len().saturating_sub(self.setup.max_finished);
-        self.finished.drain(..over);
         out.changed |= self.finished.len() < before;
     }
 

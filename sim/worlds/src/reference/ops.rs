@@ -78,7 +78,7 @@ impl Wrong {
             Self::ShortDelay => (Invalid, "options.retry_delay_ms"),
             Self::LongDelay | Self::DelaysCrossed => (Invalid, "options.max_retry_delay_ms"),
         };
-        Refusal { kind, field, problem: "".into() }
+        Refusal { kind, field, problem: "".into(), retry_after_ms: None }
     }
 }
 
@@ -218,13 +218,13 @@ fn shifted(model: &Model, pick: u16, number: u8, epoch: u8, is_alone: bool) -> O
 
 fn setup() -> impl Strategy<Value = Setup> {
     let max_live = prop_oneof![2 => Just(100_000_usize), 1 => 2..9_usize];
-    let max_finished = prop_oneof![3 => Just(10_000_usize), 1 => 1..4_usize];
+    let max_known = prop_oneof![3 => Just(10_000_usize), 1 => 1..9_usize];
     let fault_weight = prop_oneof![1 => Just(0_u32), 2 => Just(1), 2 => Just(4)];
-    (prop::collection::vec(drawn_profile(), 3), max_live, max_finished, any::<bool>(), fault_weight).prop_map(
-        |(profiles, max_live, max_finished, reads_alarm, fault_weight)| Setup {
+    (prop::collection::vec(drawn_profile(), 3), max_live, max_known, any::<bool>(), fault_weight).prop_map(
+        |(profiles, max_live, max_known, reads_alarm, fault_weight)| Setup {
             profiles,
             max_live,
-            max_finished,
+            max_known,
             reads_alarm,
             fault_weight,
         },

@@ -110,12 +110,8 @@ pub struct Platform {
 
 impl Platform {
     pub fn new(setup: &Setup) -> Self {
-        let config = Config {
-            max_live: setup.max_live,
-            max_finished: setup.max_finished,
-            max_request_body_bytes: 100,
-            ..allowing()
-        };
+        let config =
+            Config { max_live: setup.max_live, max_known: setup.max_known, max_request_body_bytes: 100, ..allowing() };
         let store = Mem::default();
         let Ok(machine) = Machine::restore(config.clone(), []) else { panic!("nothing is stored") };
         Self {

@@ -97,7 +97,7 @@ impl Stage {
             }
         }
         let mut ledger = Ledger::default();
-        (ledger.max_live, ledger.max_finished) = (config.max_live, Some(config.max_finished));
+        (ledger.max_live, ledger.max_known) = (config.max_live, config.max_known);
         Self {
             story,
             requests,

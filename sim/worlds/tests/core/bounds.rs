@@ -214,24 +214,34 @@ fn s15_kept_rows_take_room() {
     assert_eq!((rig.machine.live_len(), rig.refused.as_slice()), (1, [RefusalKind::QueueFull].as_slice()));
 }
 
+/// No name is forgotten early, however many others come: they are refused, and told when there is room (S6).
 #[test]
-fn s15_remembered_requests_are_bounded_and_the_oldest_goes_first() {
-    let config = Config { max_finished: 20, ..allowing() };
+fn s15_known_requests_are_bounded_and_none_is_forgotten_early() {
+    let config = Config { max_known: 20, ..allowing() };
     let mut rig = Rig::new(&config);
     for n in 0..100 {
         rig.enqueue(&format!("n{n}"), QUIET);
-        // What ends in a step is remembered until the next one at least.
         let stored = rig.mem.rows.keys().filter(|key| key.table == proxy_fetch::Table::Finished).count();
         assert!(stored <= 20, "{stored} are remembered");
         rig.complete_all(&ANSWER);
         rig.now += 1;
     }
-    let status = |rig: &mut Rig, name: &str| {
-        let effects = rig.step(Event::Status { caller: Caller(0), request_id: name.into() });
-        effects[0].to_string()
-    };
-    assert!(status(&mut rig, "n79").contains("not_found"), "forgotten");
-    assert!(status(&mut rig, "n80").contains("finished response 200"), "remembered");
+    assert_eq!(rig.refused.len(), 80);
+    let reply = |effects: &[Effect]| effects[0].to_string();
+    let status =
+        |rig: &mut Rig, name: &str| reply(&rig.step(Event::Status { caller: Caller(0), request_id: name.into() }));
+    assert!(status(&mut rig, "n0").contains("finished response 200"), "remembered");
+    assert!(status(&mut rig, "n20").contains("not_found"), "refused");
+    // A repeat of what is known is no new request.
+    assert!(reply(&rig.enqueue("n0", QUIET)).contains("accepted"));
+    // The first may be forgotten five minutes after its end, which was 100 ms ago.
+    let full = rig.enqueue("more", QUIET);
+    let Effect::Reply { reply: Reply::Refused(refusal), .. } = &full[0] else { panic!("{full:?}") };
+    assert_eq!(refusal.retry_after_ms, Some(limits::DEDUPE_WINDOW_MS - 100));
+    rig.now += limits::DEDUPE_WINDOW_MS - 101;
+    assert!(reply(&rig.enqueue("more", QUIET)).contains("refused"));
+    rig.now += 1;
+    assert!(reply(&rig.enqueue("more", QUIET)).contains("accepted"), "there is room when it was promised");
 }
 
 #[test]

@@ -355,7 +355,7 @@ fn s13_an_unreadable_row_gives_up_its_place() {
 #[test]
 fn s6_a_name_is_free_when_its_window_ends() {
     let rows = || (0..100).map(|n| finished(Ulid::from_parts(TIME, n), &format!("r{n}"), TIME));
-    let config = proxy_fetch::Config { max_finished: 1_000, ..small() };
+    let config = proxy_fetch::Config { max_known: 1_000, ..small() };
     for (now, is_known) in [(TIME + 299_999, true), (TIME + 300_000, false)] {
         let all = rows().chain([meta(TIME, Ulid::from_parts(TIME, 999))]).collect();
         let mut rig = Rig::new(config.clone(), all).unwrap();

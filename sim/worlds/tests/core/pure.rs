@@ -250,7 +250,7 @@ fn the_numbers_of_the_design() {
     assert_eq!(limits::CAPACITY_POLL_MS, 500);
     assert_eq!(limits::HEARTBEAT_MS, 30_000);
     assert_eq!(limits::DEDUPE_WINDOW_MS, 300_000);
-    assert_eq!((limits::DEFAULT_MAX_LIVE, limits::DEFAULT_MAX_FINISHED), (100_000, 10_000));
+    assert_eq!((limits::DEFAULT_MAX_LIVE, limits::DEFAULT_MAX_KNOWN), (100_000, 300_000));
     let Options { timeout_ms, max_retries, retry_delay_ms, max_retry_delay_ms, retry_on_5xx, at_most_once } =
         Options::default();
     assert_eq!((timeout_ms, max_retries, retry_delay_ms, max_retry_delay_ms), (30_000, 3, 1_000, 10_000));

@@ -72,7 +72,7 @@ impl Rig {
 pub fn small() -> Config {
     Config {
         max_live: 12,
-        max_finished: 3,
+        max_known: 15,
         max_request_body_bytes: 100,
         callbacks: vec![
             AllowedCallback::origin("https://a.example").unwrap(),
