@@ -4,13 +4,14 @@ pub use insta;
 
 use crate::{
     campaign::{Campaign, Finding, Listener, Summary, left_running, run},
-    engine::Recorder,
+    engine::{Recorder, panic_text},
     finding::{AnyWorld, Origin, small},
     plan::{Simulation, conflict_at, read, write},
 };
 use std::{
     env, fs,
     io::{self, Write},
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     process,
     time::Duration,
@@ -86,9 +87,15 @@ pub type Ran = Result<Summary, String>;
 /// Runs `SIM_SEEDS` seeds from `SIM_START` (0) on, in the way of `SIM_PROFILE`. If one breaks a law, the first one is made
 /// small and told.
 ///
-/// # Panics
-/// If the environment asks for what cannot be done.
+/// # Errors
+/// Also if the environment asks for what cannot be done.
 pub fn campaign<S: Simulation + Clone + Sync>(world: &S, seeds: u64, test: &str, command: Option<&str>) -> Ran {
+    // Several tests look at the result; each of them should fail for the reason.
+    let ran = panic::catch_unwind(AssertUnwindSafe(|| campaign_of(world, seeds, test, command)));
+    ran.unwrap_or_else(|panic| Err(panic_text(&*panic)))
+}
+
+fn campaign_of<S: Simulation + Clone + Sync>(world: &S, seeds: u64, test: &str, command: Option<&str>) -> Ran {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     if let Some((name, meant)) = names.into_iter().find_map(|name| misspelt(&name).map(|meant| (name, meant))) {
         panic!("{name} is in the environment and says nothing; is `{meant}` meant?");
@@ -221,6 +228,19 @@ pub fn covered(ran: &Ran, seeds: u64) {
     }
 }
 
+/// Every run of the world's small plan that differs from plain in two decisions, or so many runs: no law is broken.
+///
+/// # Panics
+/// If one breaks one, or the plan is none.
+pub fn explored<S: Simulation + Clone + Sync>(world: &S, runs: u64) {
+    let (_, plan) = read(S::SCHEMA, S::PLAN).unwrap_or_else(|error| panic!("PLAN: {error}"));
+    let (_, first) = AnyWorld::deviations(world, &plan, 2, runs);
+    if let Some((document, breaks)) = first {
+        let file = write(S::SCHEMA, &[], &[], &document);
+        panic!("\"{}\" is broken: {}\n\n{file}", breaks.law, breaks.what);
+    }
+}
+
 /// Seeds written out as texts and read again give the digests that they gave.
 ///
 /// # Panics
@@ -275,13 +295,14 @@ fn trace_of(world: &dyn AnyWorld, path: &Path) -> (String, String) {
 }
 
 /// Makes the tests of a world: a campaign (`SIM_SEEDS`, `SIM_START`, `SIM_PROFILE`; `SIM_SLOW` is the number of seconds
-/// after which a run has no end), its coverage, seeds written out, and the scenario files of the folder `scenarios` of the
+/// after which a run has no end), its coverage, seeds written out, the first 20,000 runs of the exhaustive search of its
+/// small plan, and the scenario files of the folder `scenarios` of the
 /// package with their snapshots in `snapshots`. A share of all seeds is run twice.
 ///
 /// `seeds` is how many seeds the campaign has unless the environment says so, and after which everything must have been come
 /// to; 1,000 unless it is said. `command` is how the program is called whose command line is `cli::main`: a failure says how
-/// it is repeated. `profiles` are others besides the usual one, each with a number of seeds. `scenarios` and `snapshots` are other folders than those, from the package. With `mutants`, each mistake of
-/// its tables must be one that can be planted.
+/// it is repeated. `profiles` are others besides the usual one, each with a number of seeds. `scenarios` and `snapshots` are
+/// other folders than those, from the package. With `mutants`, each mistake of its tables must be one that can be planted.
 ///
 /// ```text
 /// durable_sim::tests! { Counters::default(), command: "cargo run --" }
@@ -321,6 +342,11 @@ macro_rules! tests {
         #[test]
         fn written_out() {
             $crate::testing::written_out(&$world, SEEDS);
+        }
+
+        #[test]
+        fn explored() {
+            $crate::testing::explored(&$world, 20_000);
         }
 
         #[test]

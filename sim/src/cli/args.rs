@@ -2,7 +2,7 @@
 
 use super::Tool;
 use crate::planter::table::Mutant;
-use clap::{Parser, Subcommand, value_parser};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::{num::NonZero, path::PathBuf, thread};
 
@@ -33,11 +33,12 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Run one seed again and print its trace.
     Replay(ReplayArgs),
-    /// Make the failing run of a seed small: as few items as break the same law, as early and as plain as can be.
+    /// Make the failing run of a seed small: as few items as can be found that break the same law, early and plain.
     Shrink(ShrinkArgs),
     /// Run a scenario file and print its trace.
     Scenario(ScenarioArgs),
-    /// Go through every run of a small plan that differs from its plain one in a few decisions.
+    /// Go through every run of a small plan that differs from its plain one in a few decisions, each with the values that its
+    /// declaration tries: both ends of a range, and what it says itself (`tries`).
     Explore(ExploreArgs),
     /// Run a campaign, and show what it reached and what it did not.
     Coverage(RunArgs),
@@ -63,13 +64,13 @@ pub(super) struct RunArgs {
     #[arg(long, default_value_t = 1_000, value_parser = from_one)]
     pub seeds: u64,
     /// The first seed.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = from_zero)]
     pub start: u64,
     /// How runs are drawn; the world's first profile unless it is said.
     #[arg(long)]
     pub profile: Option<String>,
     /// Threads; by default one per core.
-    #[arg(long, value_parser = value_parser!(u16).range(1..))]
+    #[arg(long, value_parser = |text: &str| whole(text, 1, u16::MAX.into()).map(|number| number as u16))]
     jobs: Option<u16>,
     /// Vary runs that reached something rare, in every second run.
     #[arg(long)]
@@ -93,7 +94,7 @@ pub(super) struct RunArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct Slow {
     /// A run that takes longer than so many seconds has no end: it is told, and all is over.
-    #[arg(long, default_value_t = SLOW, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86_400))]
+    #[arg(long, default_value_t = SLOW, value_name = "SECONDS", value_parser = |text: &str| whole(text, 1, 86_400))]
     pub slow: u64,
 }
 
@@ -103,9 +104,19 @@ impl RunArgs {
     }
 }
 
-/// A number that has no bound but this.
+/// A whole number within these bounds; what it is not is said with them.
+fn whole(text: &str, low: u64, high: u64) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| (low..=high).contains(number));
+    let high = if high == u64::MAX { "2^64 - 1".to_owned() } else { high.to_string() };
+    number.ok_or_else(|| format!("not a whole number from {low} to {high}"))
+}
+
+fn from_zero(text: &str) -> Result<u64, String> {
+    whole(text, 0, u64::MAX)
+}
+
 fn from_one(text: &str) -> Result<u64, String> {
-    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "not a whole number from 1 on".to_owned())
+    whole(text, 1, u64::MAX)
 }
 
 fn cores() -> usize {
@@ -115,9 +126,10 @@ fn cores() -> usize {
 #[derive(Debug, clap::Args)]
 pub(super) struct ReplayArgs {
     /// The seed.
+    #[arg(value_parser = from_zero)]
     pub seed: u64,
     /// Stop after this step, 0: before the first, and print the state.
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", value_parser = from_zero)]
     pub at: Option<u64>,
     #[command(flatten)]
     pub slow: Slow,
@@ -135,6 +147,7 @@ pub(super) struct ReplayArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct ShrinkArgs {
     /// The seed.
+    #[arg(value_parser = from_zero)]
     pub seed: u64,
     /// The profile that the seed was run with.
     #[arg(long)]
@@ -143,7 +156,7 @@ pub(super) struct ShrinkArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Seconds that it may take.
-    #[arg(long, default_value_t = 60, value_parser = value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 60, value_parser = |text: &str| whole(text, 1, u16::MAX.into()).map(|number| number as u16))]
     pub within: u16,
     #[command(flatten)]
     pub slow: Slow,
@@ -157,7 +170,7 @@ pub(super) struct ScenarioArgs {
     #[arg(long)]
     pub without_bug: bool,
     /// Stop after this step, 0: before the first, and print the state.
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", value_parser = from_zero)]
     pub at: Option<u64>,
     #[command(flatten)]
     pub slow: Slow,
@@ -169,7 +182,7 @@ pub(super) struct ScenarioArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct ExploreArgs {
     /// In how many decisions a run may differ from the plain one.
-    #[arg(long, default_value_t = 2, value_name = "K", value_parser = value_parser!(u8).range(1..=9))]
+    #[arg(long, default_value_t = 2, value_name = "K", value_parser = |text: &str| whole(text, 1, 9).map(|number| number as u8))]
     pub deviations: u8,
     /// The plan: a scenario file without a seed; the world's small plan unless it is said.
     #[arg(long, value_name = "FILE")]
@@ -198,7 +211,7 @@ pub(super) struct MutantsArgs {
     /// Only list them.
     #[arg(long, conflicts_with_all = ["check", "seeds", "small", "jobs", "json"])]
     pub list: bool,
-    /// Only look whether each can be planted.
+    /// Only look whether each can be planted; whether it compiles is known when the copy is built.
     #[arg(long, conflicts_with_all = ["names", "seeds", "small", "jobs", "json"])]
     pub check: bool,
     /// What each way to look may cost at the most, in its own unit: seeds, states, ...; then nothing is found too late.
@@ -208,7 +221,7 @@ pub(super) struct MutantsArgs {
     #[arg(long, value_name = "ITEMS", value_parser = from_one)]
     pub small: Option<u64>,
     /// Mistakes at a time; by default one per core.
-    #[arg(long, value_parser = value_parser!(u16).range(1..))]
+    #[arg(long, value_parser = |text: &str| whole(text, 1, u16::MAX.into()).map(|number| number as u16))]
     jobs: Option<u16>,
     /// Print one JSON object per line.
     #[arg(long)]

@@ -213,8 +213,12 @@ fn explain(error: &clap::Error, commands: &[String]) -> ExitCode {
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         say(&text);
+    } else if error.kind() == ErrorKind::MissingSubcommand {
+        say("error: a command is missing; --help lists them");
     } else {
-        let end = ["\n\nUsage", "\n\nFor more"].into_iter().filter_map(|end| text.find(end)).min();
+        // Nothing here takes a value that begins with a dash.
+        let end =
+            ["\n\nUsage", "\n\nFor more", "\n\n  tip: to pass"].into_iter().filter_map(|end| text.find(end)).min();
         let what = &text[..end.unwrap_or(text.len())];
         let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
         // clap's own hint leaves out what is near for people.
@@ -350,7 +354,7 @@ impl<'a> Args<'a> {
         let Origin { world: name, bug, .. } = self.origin_of("a run", world);
         let head = [("world", name.map(str::to_owned)), ("bug", bug.map(|(bug, _)| bug))];
         let head = head.into_iter().filter_map(|(key, value)| Some(format!("{key} = {:?}\n", value?))).collect();
-        let file = format!("{}-ended.toml", world.name());
+        let file = format!("{}-ended", world.name());
         Noted::Document { head, file, scenario: format!("{} scenario", self.tool.command) }
     }
 

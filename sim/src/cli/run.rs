@@ -3,7 +3,8 @@
 use super::{
     args::{Args, RunArgs},
     output::{can_be_written, code, counted, print, say},
-    watched::{INTERRUPTED, Runs, folder, watched},
+    show::tell,
+    watched::{self, INTERRUPTED, Runs, folder, watched},
 };
 use crate::{
     campaign::{Campaign, Finding, Listener, Summary},
@@ -12,13 +13,17 @@ use crate::{
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     fmt::Write,
     process::{self, ExitCode},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-/// Findings that are told; the others are counted.
+/// Findings that are told, besides the first of each law; the others are counted.
 const TOLD: usize = 10;
 /// The first of them is made small within this.
 const SHRINK_WITHIN: Duration = Duration::from_secs(10);
@@ -39,11 +44,15 @@ struct Aloud<'a> {
     bar: ProgressBar,
     is_steered: bool,
     told: AtomicUsize,
+    /// Those that were told as broken.
+    laws: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Listener for Aloud<'_> {
     fn found(&self, Finding { seed, breaks, .. }: &Finding) {
-        if self.told.fetch_add(1, Ordering::Relaxed) < TOLD {
+        watched::note_found();
+        let is_new = self.laws.lock().unwrap_or_else(PoisonError::into_inner).insert(breaks.law);
+        if self.told.fetch_add(1, Ordering::Relaxed) < TOLD || is_new {
             let text = format!("seed {seed} breaks \"{}\" at step {}: {}", breaks.law, breaks.step, breaks.what);
             let repeat = self.args.repeat(*seed).unwrap_or_else(|error| error);
             self.bar.suspend(|| say(&format!("{text}\n  repeat it with: {repeat}")));
@@ -69,8 +78,8 @@ impl Listener for Aloud<'_> {
 
 pub(super) fn run(args: &Args<'_>, asked: &RunArgs, wanted: Wanted) -> Result<ExitCode, String> {
     let (world, profile) = (args.world()?, args.profile(asked.profile.as_deref())?);
-    if let Some(most) = asked.nothing_new.filter(|most| *most > asked.seeds) {
-        return Err(format!("--nothing-new {most} is more than --seeds {}, so it would have no effect", asked.seeds));
+    if let Some(most) = asked.nothing_new.filter(|most| *most >= asked.seeds) {
+        return Err(format!("--nothing-new {most} is not below --seeds {}, so it would have no effect", asked.seeds));
     }
     can_be_written(asked.output.as_deref())?;
     let slow = Duration::from_secs(asked.slow.slow);
@@ -100,7 +109,7 @@ fn campaign(
     let bar = ProgressBar::new(asked.seeds).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     #[expect(clippy::disallowed_methods, reason = "the campaign's own speed is measured, nothing simulated")]
     let began = Instant::now();
-    let aloud = Aloud { args, bar, is_steered: asked.steer, told: AtomicUsize::new(0) };
+    let aloud = Aloud { args, bar, is_steered: asked.steer, told: AtomicUsize::new(0), laws: Mutex::default() };
     let found = world.campaign(profile, &campaign, &aloud)?;
     let wall = began.elapsed().max(Duration::from_micros(1));
     aloud.bar.finish_and_clear();
@@ -127,6 +136,9 @@ fn campaign(
     };
     if found.is_interrupted {
         text.push_str(&format!("repeat the first with: {}\n", args.repeat(first.seed)?));
+        if let Some(path) = &asked.output {
+            say(&format!("note: --output: it was interrupted, so nothing is written to {}", path.display()));
+        }
         return Ok(ends(&text));
     }
     runs.note()?;
@@ -139,16 +151,13 @@ fn campaign(
     let made_by = if asked.steer { None } else { Some(args.with_seed("shrink", first.seed, profile)?) };
     let document = first.document.as_ref().map_or_else(|| world.draw(profile, first.seed), |it| (**it).clone());
     let origin = args.origin(first.seed, profile, made_by)?;
-    let text = match finding::small(world, &document, origin, SHRINK_WITHIN) {
+    match finding::small(world, &document, origin, SHRINK_WITHIN) {
         Ok(small) => {
-            let scenario = format!("{} scenario", args.tool.command);
             let repeat = format!("repeat the whole seed with: {repeat}");
-            let told = small.tell(asked.output.as_deref(), Some(&scenario), Some(&repeat));
-            told.map_err(|error| format!("--output {}: {error}", asked.output.clone().unwrap_or_default().display()))?
+            Ok(tell(args, "", &small, asked.output.as_deref(), Some(&repeat)))
         }
-        Err(why) => format!("seed {}: {why}\nrepeat it with: {repeat}\n", first.seed),
-    };
-    Ok(print(&text, is_broken))
+        Err(why) => Ok(print(&format!("seed {}: {why}\nrepeat it with: {repeat}\n", first.seed), is_broken)),
+    }
 }
 
 fn head(profile: &str, campaign: &Campaign, found: &Summary, wall: Duration) -> String {
@@ -222,7 +231,9 @@ fn verdict(found: &Summary, with_coverage: bool) -> String {
             let count = found.findings.len();
             text.push_str(&format!("violations   {}: {}\n", counted(count as u64, "seed"), laws.join(", ")));
             if count > TOLD {
-                text.push_str(&format!("told         the {TOLD} that were found first; --json has all\n"));
+                text.push_str(&format!(
+                    "told         the {TOLD} that were found first, and the first of each law; --json has all\n"
+                ));
             }
         }
     }

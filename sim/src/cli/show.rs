@@ -3,11 +3,11 @@
 use super::{
     args::{Args, ExploreArgs, LawsArgs, ReplayArgs, ScenarioArgs, ShrinkArgs, Slow},
     mutants,
-    output::{can_be_written, counted, print, say},
+    output::{can_be_written, code, counted, print, say},
     watched::{INTERRUPTED, Noted, Runs, watched},
 };
 use crate::{
-    finding::{self, AnyWorld, Finding, Origin, Shown, folded, told},
+    finding::{self, AnyWorld, Finding, Origin, Shown, folded, told, typed},
     nearest,
     plan::{Document, NotMinimised, Searched, conflict_at, head_error, read, text_at},
     watch::is_to_stop,
@@ -48,7 +48,11 @@ fn replayed(world: &dyn AnyWorld, profile: &'static str, asked: &ReplayArgs) -> 
     text.push_str(&state(&shown, asked.at));
     text.push_str(&shown.verdict());
     text.push_str(&format!("digest {:016x}\n", shown.digest));
-    Ok(print(&text, is_broken))
+    let exit = print(&text, is_broken);
+    if exit != code(is_broken) {
+        say(shown.verdict().trim_end());
+    }
+    Ok(exit)
 }
 
 /// The state after this step, if it is asked for.
@@ -97,25 +101,40 @@ fn shrunk(
     match finding::small(world, &drawn, origin, Duration::from_secs(asked.within.into())) {
         Ok(small) => {
             let repeat = format!("repeat the whole seed with: {}", args.with_seed("replay", asked.seed, profile)?);
-            tell(args, "", &small, asked.output.as_deref(), Some(&repeat))
+            Ok(tell(args, "", &small, asked.output.as_deref(), Some(&repeat)))
         }
         Err(why) => Ok(nothing(&format!("seed {}: {why}\n", asked.seed), asked.output.as_deref(), why)),
     }
 }
 
-/// Prints the finding, and writes it to the file that is asked for.
-fn tell(
+/// Prints the finding, and writes it to the file that is asked for. If one of the two cannot be done, it is told all the
+/// same.
+pub(super) fn tell(
     args: &Args<'_>,
     before: &str,
     finding: &Finding,
     output: Option<&Path>,
     repeat: Option<&str>,
-) -> Result<ExitCode, String> {
+) -> ExitCode {
     let command = format!("{} scenario", args.tool.command);
-    let text = finding.tell(output, Some(&command), repeat);
-    let file = output.map_or(String::new(), |path| path.display().to_string());
-    let text = text.map_err(|error| format!("--output {file}: {error}"))?;
-    Ok(print(&format!("{before}{text}"), true))
+    let tell = |file| finding.tell(file, Some(&command), repeat);
+    let (text, failed) = match tell(output) {
+        Ok(text) => (text, None),
+        // Among the other findings nothing is an error.
+        Err(error) => (tell(None).unwrap_or_default(), Some(error)),
+    };
+    let exit = print(&format!("{before}{text}"), true);
+    if exit != code(true) {
+        say(&finding.headline);
+        say(repeat.unwrap_or_default());
+    }
+    match (failed, output) {
+        (Some(error), Some(path)) => {
+            say(&format!("error: --output {}: {error}", path.display()));
+            ExitCode::from(2)
+        }
+        (Some(_) | None, _) => exit,
+    }
 }
 
 /// There is no finding to write.
@@ -209,7 +228,7 @@ pub(super) fn scenario(args: &Args<'_>, asked: &ScenarioArgs) -> Result<ExitCode
     if let Some(bug) = bug.filter(|_| args.planted.is_none()) {
         return mutants::elsewhere(args.tool, &bug.name);
     }
-    let repeat = args.command(&format!("scenario {name}"))?;
+    let repeat = args.command(&format!("scenario {}", typed(&asked.file)))?;
     watched(&one(repeat, &asked.slow), || scenario_run(world, &document, &about, asked))
 }
 
@@ -220,7 +239,8 @@ fn scenario_run(
     asked: &ScenarioArgs,
 ) -> Result<ExitCode, String> {
     let shown = world.run(document, asked.at);
-    if shown.steps == 0 && shown.breaks.is_none() && asked.at != Some(0) {
+    let is_nothing = |shown: &Shown| shown.steps == 0 && shown.breaks.is_none();
+    if is_nothing(&shown) && (asked.at != Some(0) || is_nothing(&world.run(document, Some(1)))) {
         return Err(format!("{}: nothing happens in it: it has no items", asked.file.display()));
     }
     let is_broken = shown.breaks.is_some();
@@ -291,14 +311,16 @@ fn explored(
     let origin =
         Origin { name: format!("{}-explored", world.name()), ..args.origin_of("the first of these runs", world) };
     let small = told(world, &found, origin, "no run that differs in fewer decisions breaks a law".to_owned());
-    tell(args, &text, &small, asked.output.as_deref(), None)
+    Ok(tell(args, &text, &small, asked.output.as_deref(), None))
 }
 
 fn said(searched: &Searched, name: &str, document: &Document, most: u8, is_broken: bool) -> String {
     let Searched { runs, distinct, decisions, values, is_complete } = *searched;
     let verdict = match (is_broken, is_complete) {
         (true, _) => "a law is broken",
-        (false, true) => "complete: every such run was made, and no law is broken",
+        (false, true) => {
+            "complete: no law is broken in any such run, with the values that the declarations try: both ends of a range, and its `tries`"
+        }
         (false, false) if is_to_stop() => "interrupted, and NOT complete; no law is broken so far",
         (false, false) => "NOT complete: there are more runs; no law is broken so far",
     };

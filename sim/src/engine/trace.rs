@@ -9,6 +9,29 @@ use std::{
     sync::Arc,
 };
 
+/// Shows these types as their `Debug` does: events, effects and messages need a [`Display`](fmt::Display) for the trace.
+///
+/// ```
+/// #[derive(Debug)]
+/// enum Event {
+///     Call { credits: u64 },
+/// }
+/// durable_sim::show_as_debug!(Event);
+/// assert_eq!(Event::Call { credits: 5 }.to_string(), "Call { credits: 5 }");
+/// ```
+#[macro_export]
+macro_rules! show_as_debug {
+    ($($shown:ty),+ $(,)?) => {
+        $(
+            impl ::core::fmt::Display for $shown {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    ::core::fmt::Debug::fmt(self, f)
+                }
+            }
+        )+
+    };
+}
+
 /// A line of the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {

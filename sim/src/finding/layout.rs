@@ -19,13 +19,16 @@ pub(super) fn page(head: &[String], plan: &[String], trace: &[String], tail: &[S
     let trace = middle_cut(trace, MAX_LINES.saturating_sub(used));
     let tail: Vec<String> = place.map(str::to_owned).into_iter().chain(tail.iter().cloned()).collect();
     let mut text = String::new();
-    for (number, part) in [head, &plan, &trace, &tail].into_iter().filter(|part| !part.is_empty()).enumerate() {
+    // What comes last, and comments, are commands: they are there to be run.
+    let parts = [(head, false), (&plan, false), (&trace, false), (&tail, true)];
+    for (number, (part, is_last)) in parts.into_iter().filter(|(part, _)| !part.is_empty()).enumerate() {
         if number > 0 {
             text.push('\n');
         }
         for line in part {
+            let is_whole = is_last || line.starts_with("# ");
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{}", end_cut(line));
+            let _ = writeln!(text, "{}", if is_whole { line.clone() } else { end_cut(line) });
         }
     }
     text

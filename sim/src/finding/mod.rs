@@ -13,6 +13,10 @@ use crate::{
     engine::{Line, effort},
     plan::{Document, NotMinimised, write},
 };
+#[cfg(feature = "cli")]
+use rustc_hash::FxHasher;
+#[cfg(feature = "cli")]
+use std::hash::{Hash, Hasher};
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
@@ -63,10 +67,14 @@ pub fn folder() -> PathBuf {
     target.or(program.parent()).unwrap_or(Path::new("")).join("findings")
 }
 
-/// A path as it is typed here.
-fn typed(path: &Path) -> String {
+/// A path as it is typed here, in a shell.
+pub(crate) fn typed(path: &Path) -> String {
     let here = env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    let path = path.strip_prefix(here).unwrap_or(path);
+    // A command would take it for an option.
+    let path = if path.to_string_lossy().starts_with('-') { Path::new(".").join(path) } else { path.to_owned() };
+    let text = path.to_string_lossy();
+    shlex::try_quote(&text).unwrap_or_else(|_| text.clone()).into_owned()
 }
 
 /// The run of this document, which breaks a law; `effort` says how small it is.
@@ -87,7 +95,7 @@ pub fn told(world: &dyn AnyWorld, document: &Document, origin: Origin, effort: S
     let comments = comments.map(|(name, says)| format!("{name}: {}", full_stop(&says))).collect();
     let about = what.split_whitespace().collect::<Vec<_>>().join(" ");
     // It is run when all is well again, too.
-    let about = [("about", format!("broke {law}: {about}"))].into_iter();
+    let about = [("about", format!("once broke {law}: {about}"))].into_iter();
     let keys = about.chain(of.map(|world| ("world", world.to_owned()))).chain([("law", law.to_owned())]);
     let keys: Vec<(&str, String)> = keys.chain(bug.iter().map(|(name, _)| ("bug", name.clone()))).collect();
     let keys: Vec<(&str, &str)> = keys.iter().map(|(key, text)| (*key, text.as_str())).collect();
@@ -168,10 +176,13 @@ impl Finding {
     }
 }
 
-/// Keeps a text among the findings, in a file of this name: its path, as it is typed here.
+/// Keeps a scenario among the findings, in a file whose name begins so: its path, as it is typed here.
 #[cfg(feature = "cli")]
-pub(crate) fn keep(file: &str, text: &str) -> io::Result<String> {
-    let path = folder().join(file);
+pub(crate) fn keep(name: &str, text: &str) -> io::Result<String> {
+    // The same run has the same file, and no other one.
+    let mut hasher = FxHasher::default();
+    text.hash(&mut hasher);
+    let path = folder().join(format!("{name}-{:016x}.{SCENARIO}", hasher.finish()));
     put(&path, text)?;
     Ok(typed(&path))
 }
@@ -196,6 +207,7 @@ impl Shown {
         let ends: String = self.ends.iter().map(|ends| format!("; {ends}")).collect();
         match &self.breaks {
             Some(breaks) => format!("VIOLATION of \"{}\" at step {}: {}\n", breaks.law, breaks.step, breaks.what),
+            None if self.steps == 1 => format!("no law is broken in 1 step{ends}\n"),
             None => format!("no law is broken in {} steps{ends}\n", self.steps),
         }
     }

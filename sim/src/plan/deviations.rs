@@ -108,11 +108,14 @@ impl<S: Simulation, F: FnMut(&Document, &Breaks) -> bool> Search<'_, S, F> {
         let is_said = parent.script.0.get(place).is_some_and(|table| table.contains_key(name));
         let is_fixed = is_said || self.budget.but_for.contains(&name);
         let Some(field) = place.field(name).filter(|_| !is_fixed) else { return Some(()) };
-        self.asked.insert((*place, name));
         for value in field.values() {
-            self.done.values += 1;
             let mut script = parent.script.clone();
             script.0.entry(*place).or_default().insert(name, value);
+            if self.is_over() {
+                return None;
+            }
+            self.asked.insert((*place, name));
+            self.done.values += 1;
             let is_new_and_sound = self.run(&script)?;
             if let Some(children) = children.as_mut().filter(|_| is_new_and_sound) {
                 children.push(Parent { script, from: at + 1 });
@@ -121,9 +124,13 @@ impl<S: Simulation, F: FnMut(&Document, &Breaks) -> bool> Search<'_, S, F> {
         Some(())
     }
 
+    fn is_over(&self) -> bool {
+        self.done.runs >= self.budget.runs || is_to_stop()
+    }
+
     /// Whether the run of these decisions was not had before, and broke no law.
     fn run(&mut self, script: &Script) -> Option<bool> {
-        if self.done.runs >= self.budget.runs || is_to_stop() {
+        if self.is_over() {
             return None;
         }
         self.done.runs += 1;

@@ -48,7 +48,8 @@ pub trait Simulation {
     /// What an exhaustive search goes through unless it is told another plan: the text of a small scenario file.
     const PLAN: &'static str = "";
 
-    /// Names of decisions that stay plain in such a search: what the object need not survive.
+    /// Names of decisions, as files have them, that stay plain in such a search, and that a campaign does not make up when
+    /// it steers: what the object need not survive. For most objects that have an alarm: `&["alarm_stuck", "abandoned"]`.
     const NOT_SURVIVED: &'static [&'static str] = &[];
 
     /// Draws in this way from now on, one of [`Simulation::PROFILES`].
@@ -119,6 +120,10 @@ pub trait Simulation {
         let decisions = {
             if let Err(what) = Self::SCHEMA.check_itself() {
                 panic!("{MISUSE}{what}");
+            }
+            let known = || Self::SCHEMA.points().into_iter().flat_map(|point| point.fields).map(|field| field.name);
+            if let Some(name) = Self::NOT_SURVIVED.iter().find(|name| !known().any(|known| known == **name)) {
+                panic!("{MISUSE}NOT_SURVIVED: there is no decision `{name}`{}", crate::nearest(name, known()));
             }
             if let Err(what) = Self::SCHEMA.check(document) {
                 panic!("{MISUSE}the document has what its schema has not: {what}");

@@ -44,7 +44,7 @@ fn the_command_lists_and_checks_without_a_build() {
     assert!(list.contains("SixthSlot                    object     six requests may be in flight\n"), "{list}");
     let (out, _, code) = command(&["mutants", "--check"], None);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.starts_with(&format!("each of {} mistakes can be planted, in ", list.lines().count())), "{out}");
+    assert_eq!(out, format!("{} mistakes can be planted\n", list.lines().count()));
 }
 
 /// What cannot be meant is said before anything is built.

@@ -11,7 +11,7 @@ pub(super) use look::{look, planted};
 use super::{
     Tool,
     args::{Args, MutantsArgs},
-    output::{code, print, say},
+    output::{code, counted, print, say},
     watched::VARIABLE,
 };
 use crate::{
@@ -22,10 +22,10 @@ use crate::{
 use board::Board;
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
-    env,
+    collections::{BTreeMap, BTreeSet},
+    env, io,
     path::{Path, PathBuf},
-    process::{ExitCode, Stdio},
+    process::{Command, ExitCode, Stdio},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -179,10 +179,21 @@ pub(super) fn elsewhere(tool: &Tool<'_>, bug: &str) -> Result<ExitCode, String> 
         say(&format!("note: {}", no_code(name, why)));
     }
     let mut command = copy.command(Some(&name));
-    let status = command.args(env::args_os().skip(1)).env_remove(VARIABLE).status();
-    let status = status.map_err(|error| format!("the planted copy: {error}"))?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    code.map(ExitCode::from).ok_or_else(|| format!("the planted copy ended with {status}"))
+    in_place_of_this(command.args(env::args_os().skip(1)).env_remove(VARIABLE))
+        .map_err(|error| format!("the planted copy: {error}"))
+}
+
+/// The program in the place of this process, so that a signal to it is one to that.
+#[cfg(unix)]
+fn in_place_of_this(command: &mut Command) -> io::Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    Err(command.exec())
+}
+
+#[cfg(not(unix))]
+fn in_place_of_this(command: &mut Command) -> io::Result<ExitCode> {
+    let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());
+    code.map(ExitCode::from).ok_or_else(|| io::Error::other("it ended without a code"))
 }
 
 pub(super) fn mutants(args: &Args<'_>, asked: &MutantsArgs) -> Result<ExitCode, String> {
@@ -190,12 +201,18 @@ pub(super) fn mutants(args: &Args<'_>, asked: &MutantsArgs) -> Result<ExitCode, 
     let all = mutants.planter().mutants()?;
     let wanted: Vec<&Mutant> = match asked.names.as_slice() {
         [] => all.iter().collect(),
-        names => names.iter().map(|name| named(&all, name)).collect::<Result<_, _>>()?,
+        names => {
+            let mut wanted: Vec<&Mutant> = names.iter().map(|name| named(&all, name)).collect::<Result<_, _>>()?;
+            let mut had = BTreeSet::new();
+            wanted.retain(|mutant| had.insert(&mutant.name));
+            wanted
+        }
     };
     let is_of = |mutant: &&Mutant| args.cli.world.as_ref().is_none_or(|world| *world == mutant.world);
     let wanted: Vec<&Mutant> = wanted.into_iter().filter(is_of).collect();
     if let Some(world) = args.cli.world.as_ref().filter(|_| wanted.is_empty()) {
-        return Err(format!("--world: there is no mistake of {world:?}"));
+        let near = nearest(world, worlds_of(&all.iter().collect::<Vec<_>>()).into_iter());
+        return Err(format!("--world: there is no mistake of {world:?}{near}"));
     }
     if wanted.is_empty() {
         return Err("there is no mistake in the tables".into());
@@ -206,10 +223,7 @@ pub(super) fn mutants(args: &Args<'_>, asked: &MutantsArgs) -> Result<ExitCode, 
     }
     if asked.check {
         return Ok(match mutants.planter().plant() {
-            Ok(planted) => {
-                let (count, files) = (planted.mutants, planted.files.len());
-                print(&format!("each of {count} mistakes can be planted, in {files} files\n"), false)
-            }
+            Ok(planted) => print(&format!("{} can be planted\n", counted(planted.mutants as u64, "mistake")), false),
             Err(problems) => print(&problems.iter().map(|problem| format!("{problem}\n")).collect::<String>(), true),
         });
     }

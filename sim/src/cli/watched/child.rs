@@ -1,6 +1,6 @@
 //! The process that runs worlds: it notes what it runs, sees what takes too long, and heeds the process that watches it.
 
-use super::{INTERRUPTED, Noted, Runs, noted::FILE};
+use super::{INTERRUPTED, Noted, Runs, VARIABLE, noted::FILE};
 use crate::{
     cli::output::say,
     watch::{Steps, Watcher, stop, watched_by},
@@ -114,7 +114,7 @@ impl Watcher for Guard {
 
 /// From now on this process is one that its parent watches.
 pub(super) fn watched_by_parent(folder: &Path, runs: &Runs<'_>) -> Result<(), String> {
-    let cannot = |error: io::Error| format!("{}: {error}", folder.display());
+    let cannot = |error: io::Error| format!("{VARIABLE}={}: {error}", folder.display());
     let parents = folder.to_owned();
     let parent_ends = move || {
         // Whoever ended it meant this too.

@@ -20,7 +20,7 @@ use std::{
     fs::File,
     io,
     path::PathBuf,
-    process::{self, ExitCode},
+    process::{self, ExitCode, ExitStatus},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -34,6 +34,9 @@ pub(super) const VARIABLE: &str = "DURABLE_SIM_WATCHED";
 
 /// The exit code of what was interrupted and had found nothing: 128 and SIGINT.
 pub(super) const INTERRUPTED: u8 = 130;
+
+/// The file that is there once a law is broken.
+const FOUND: &str = "found";
 
 /// How often the parent looks.
 const EVERY: Duration = Duration::from_millis(5);
@@ -124,11 +127,13 @@ pub(super) fn watched(runs: &Runs<'_>, task: impl FnOnce() -> Result<ExitCode, S
         thread::sleep(EVERY);
     };
     drop((lives, goes_on));
+    let is_interrupted = signals > 0 || signal.load(Ordering::Relaxed) || by_signal_of_people(status);
     if let Some(code) = status.code().and_then(|code| u8::try_from(code).ok()) {
         return Ok(ExitCode::from(code));
     }
-    let exit = if signals > 0 {
-        ExitCode::from(INTERRUPTED)
+    let exit = if is_interrupted {
+        let has_found = folder.path().join(FOUND).exists();
+        if has_found { ExitCode::FAILURE } else { ExitCode::from(INTERRUPTED) }
     } else {
         say(&format!("the process ended with {status}"));
         ExitCode::FAILURE
@@ -144,6 +149,26 @@ pub(super) fn watched(runs: &Runs<'_>, task: impl FnOnce() -> Result<ExitCode, S
         say(&noted);
     }
     Ok(exit)
+}
+
+/// Whether somebody has ended it, by Ctrl-C or as one ends processes.
+#[cfg(unix)]
+fn by_signal_of_people(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().is_some_and(|signal| [SIGINT, SIGTERM].contains(&signal))
+}
+
+#[cfg(not(unix))]
+const fn by_signal_of_people(_: ExitStatus) -> bool {
+    false
+}
+
+/// Notes that a law is broken, for the process that watches this one.
+pub(super) fn note_found() {
+    if let Some(folder) = folder() {
+        // It is told on stderr in any case.
+        let _ = File::create(folder.join(FOUND));
+    }
 }
 
 /// The folder that this process and the one that watches it know, if one does.
