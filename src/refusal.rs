@@ -77,7 +77,8 @@ impl Refusal {
     }
 
     pub(crate) fn names_full(max_known: usize, retry_after_ms: Option<u64>) -> Self {
-        let problem = format!("is full: {max_known} request ids are known, none of which may be forgotten yet");
+        let problem =
+            format!("is full: as many request ids are known as may be, {max_known}, and none may be forgotten yet");
         Self { retry_after_ms, ..Self::new(RefusalKind::QueueFull, "queue", problem) }
     }
 

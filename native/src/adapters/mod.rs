@@ -1,6 +1,7 @@
 //! The real world behind the shell's [`Platform`](crate::shell::Platform).
 
 mod client;
+mod data_file;
 mod deliver;
 mod fetch;
 mod sqlite;

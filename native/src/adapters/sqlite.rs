@@ -3,10 +3,12 @@
 //! Keeps S2 (a commit is one transaction, on disk before it returns: WAL, `synchronous=FULL`), S24 (a file of another
 //! program or of a newer version is left as it is), and F31 (a second process is refused).
 
+use super::data_file::{self, Files};
 use crate::shell::Database;
 use proxy_fetch::{Key, Row, Store, Table, Timestamp, Ulid, Write};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use std::{
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -46,6 +48,17 @@ pub enum StoreError {
         /// Its layout.
         version: i32,
     },
+    /// The file, or its log, is not the one that was opened: what is written to it is lost with the process.
+    #[error("{} was removed or replaced while it was in use; nothing is taken any more", .0.display())]
+    Replaced(PathBuf),
+    /// Nobody can tell whether the file is the one that was opened.
+    #[error("{} cannot be looked at: {error}", path.display())]
+    NotSeen {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// SQLite failed.
     #[error("{}: {error}", path.display())]
     Sqlite {
@@ -60,6 +73,7 @@ pub enum StoreError {
 #[derive(Debug)]
 pub struct Sqlite {
     path: PathBuf,
+    files: Files,
     connection: Connection,
 }
 
@@ -70,6 +84,7 @@ impl Sqlite {
     /// [`StoreError`]. A file that is not ours is not changed.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let fail = |error| classify(path, error);
+        data_file::make(path).map_err(|_| StoreError::CannotOpen(path.to_owned()))?;
         let connection = Connection::open(path).map_err(fail)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
         // Before anything is written, and before the first use of the log, so that the lock is for good.
@@ -80,11 +95,21 @@ impl Sqlite {
         connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES).map_err(fail)?;
         connection.pragma_update(None, "journal_size_limit", WAL_BYTES).map_err(fail)?;
         connection.set_prepared_statement_cache_capacity(4 * ALL_TABLES.len());
-        let mut database = Self { path: path.to_owned(), connection };
+        let mut database = Self { path: path.to_owned(), files: Files::of(path), connection };
         if is_new {
             database.create().map_err(fail)?;
         }
+        database.look()?;
         Ok(database)
+    }
+
+    /// Whether what is written here is still what others find under its name.
+    fn look(&mut self) -> Result<(), StoreError> {
+        match self.files.replaced() {
+            Ok(None) => Ok(()),
+            Ok(Some(path)) => Err(StoreError::Replaced(path.to_owned())),
+            Err(error) => Err(StoreError::NotSeen { path: self.path.clone(), error }),
+        }
     }
 
     fn create(&mut self) -> rusqlite::Result<()> {
@@ -151,11 +176,16 @@ impl Store for Sqlite {
         if writes.is_empty() {
             return Ok(());
         }
+        self.look()?;
         self.write(writes).map_err(|error| classify(&self.path, error))
     }
 }
 
 impl Database for Sqlite {
+    fn ends_all(error: &StoreError) -> bool {
+        matches!(error, StoreError::Replaced(_))
+    }
+
     fn rows(&mut self) -> Result<Vec<Row>, StoreError> {
         self.read_rows().map_err(|error| classify(&self.path, error))
     }

@@ -165,6 +165,9 @@ impl<P: Platform> Desk<P> {
             // First of all, so that the database can be opened again.
             drop(incarnation);
             self.reset();
+            if P::Database::ends_all(&error) {
+                return Err(GaveUp(error.to_string()));
+            }
             incarnation = self.restore(error.to_string()).await?;
         }
         Ok(())

@@ -49,6 +49,11 @@ pub trait Database: Store<Error: fmt::Display + Send> + Send {
     /// The database's; the shell then opens it anew.
     fn rows(&mut self) -> Result<Vec<Row>, Self::Error>;
 
+    /// Whether the database must not be opened again after this error: another one would be found there.
+    fn ends_all(_error: &Self::Error) -> bool {
+        false
+    }
+
     /// The bytes of a payload row, if there is one.
     ///
     /// # Errors

@@ -101,6 +101,22 @@ async fn one_file_serves_one_process() {
     assert_eq!(server.get("/healthz").await.0, 200, "the first one goes on");
 }
 
+/// Whatever it acknowledged then would be lost.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_data_file_that_is_removed_ends_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.db");
+    let mut server = Server::start(&data, PRIVATE).await;
+    std::fs::remove_file(&data).unwrap();
+    let (status, problem) = server.post(&json!({"url": "http://127.0.0.1:9/"})).await;
+    // The server's own first commit may have been before it.
+    let code = problem["code"].as_str().unwrap();
+    assert!(status == 503 && ["store_failed", "stopping"].contains(&code), "{problem}");
+    assert_eq!(server.end().await, Some(1));
+    assert!(!data.exists(), "no other file took its place");
+}
+
 #[tokio::test]
 async fn wrong_flags_are_one_line() {
     let folder = tempfile::tempdir().unwrap();

@@ -98,6 +98,38 @@ async fn at_most_five_at_once() {
     assert!(upstream.most_running() <= 5, "{} at once", upstream.most_running());
 }
 
+/// However many others come, an id is known until the end of its window: they are refused, and told when there is room.
+#[tokio::test]
+async fn a_known_id_is_not_forgotten_for_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--allow-private-addresses", "--max-known", "3"];
+    let server = Server::start(&folder.path().join("data.db"), &flags).await;
+    let mut upstream = Upstream::start().await;
+    let request = |id: &str| {
+        json!({
+            "url": upstream.at("/echo"),
+            "callback_url": upstream.at("/done"),
+            "request_id": id,
+            "options": {"at_most_once": true},
+        })
+    };
+    let (first, others) = (request("first"), [request("b"), request("c")]);
+    let more: Vec<Value> = (0..20).map(|number| request(&format!("more-{number}"))).collect();
+    for one in [&first].into_iter().chain(&others) {
+        assert_eq!(server.post(one).await.0, 202);
+        upstream.callback().await;
+    }
+    for one in &more {
+        let (status, problem) = server.post(one).await;
+        assert_eq!((status, &problem["code"]), (503, &json!("queue_full")));
+        let after = problem["retry_after_ms"].as_u64().unwrap();
+        assert!((200_000..=300_000).contains(&after), "{problem}");
+    }
+    assert_eq!(server.post(&first).await, (202, json!({"request_id": "first"})), "a repeat");
+    assert_eq!(server.get("/v1/fetches/first").await.1["outcome"], "response");
+    assert_eq!(upstream.seen().len(), 3, "it is not sent again");
+}
+
 #[tokio::test]
 async fn a_cancelled_fetch_is_stopped() {
     let (_folder, server, mut upstream) = start().await;

@@ -104,6 +104,41 @@ fn nobody_else_gets_in() {
     Sqlite::open(&path).unwrap();
 }
 
+#[cfg(unix)]
+#[test]
+fn the_data_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.db");
+    let mut database = Sqlite::open(&path).unwrap();
+    let mut machine = restore(&mut database);
+    step(&mut machine, &mut database, vec![enqueue(0)]).unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+    }
+}
+
+/// What is written to a file that has no name any more is lost with the process.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_removed_or_replaced_takes_nothing_more() {
+    for (name, is_replaced) in [("data.db", false), ("data.db", true), ("data.db-wal", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Sqlite::open(&folder.path().join("data.db")).unwrap();
+        let mut machine = restore(&mut database);
+        step(&mut machine, &mut database, vec![enqueue(0)]).unwrap();
+        let file = folder.path().join(name);
+        let copy = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        if is_replaced {
+            fs::write(&file, copy).unwrap();
+        }
+        let error = step(&mut machine, &mut database, vec![enqueue(1)]).unwrap_err();
+        assert!(matches!(&error, StoreError::Replaced(path) if *path == file), "{error}");
+    }
+}
+
 /// Opening it fails, and leaves every byte as it was.
 fn refused(path: &Path) -> StoreError {
     let before = fs::read(path).unwrap();

@@ -126,6 +126,20 @@ describe('what is stored', { concurrency: true }, () => {
     assert.match(json.detail, /3 requests/);
   }));
 
+  it('forgets no id early: it refuses others, and says when there is room', withBench({ PROXY_FETCH_MAX_KNOWN: '2' }, async (bench) => {
+    const url = bench.upstream.on('/quick', (_, response) => void response.writeHead(200).end());
+    const options = { at_most_once: true };
+    for (const request_id of ['a', 'b']) assert.equal((await bench.submit({ url, request_id, options })).status, 202);
+    await bench.itemsOf(['a', 'b']);
+    for (const request_id of ['c', 'd', 'e']) {
+      const { status, json } = await bench.submit({ url, request_id, options });
+      assert.deepEqual([status, json.code], [503, 'queue_full']);
+      assert.ok(json.retry_after_ms > 200_000 && json.retry_after_ms <= 300_000, JSON.stringify(json));
+    }
+    assert.equal((await bench.submit({ url, request_id: 'a', options })).status, 202);
+    assert.equal(bench.upstream.hitsOf('/quick').length, 2);
+  }));
+
   it('refuses private addresses, literal and named', withBench({ PROXY_FETCH_ALLOW_PRIVATE_ADDRESSES: 'false' }, async (bench) => {
     for (const host of ['127.0.0.1', '[::1]', 'localhost', '10.1.2.3', '169.254.169.254', '0x7f.1', 'a.internal']) {
       const { status, json } = await bench.submit({ url: `http://${host}:${bench.upstream.port}/` });
