@@ -306,7 +306,10 @@ fn looked<'a>(
     let usual = world.map(|world| look::usual(&mutants, *world)).into_iter().flatten();
     let lenses: Vec<Lens<'a>> = usual.chain(mutants.lenses.iter().filter(|lens| lens.world == name).copied()).collect();
     if lenses.is_empty() {
-        return Err(format!("a table says world = {name:?}: there is neither such a world nor a way to look at it"));
+        let known =
+            args.tool.worlds.iter().map(|world| world.name()).chain(mutants.lenses.iter().map(|lens| lens.world));
+        let near = nearest(name, known);
+        return Err(format!("a table says world = {name:?}: there is no world of this `NAME`{near}"));
     }
     let laws = world.map_or(Vec::new(), |world| world.laws().into_iter().map(|(law, _)| law).collect());
     let mut board = Board { world: name, lenses, laws, found: Vec::new() };
