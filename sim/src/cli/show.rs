@@ -55,6 +55,13 @@ fn replayed(world: &dyn AnyWorld, profile: &'static str, asked: &ReplayArgs) -> 
     Ok(exit)
 }
 
+/// Whether this run says nothing: its document does not, though there is much that it could say, or it has no step.
+fn is_nothing(world: &dyn AnyWorld, document: &Document, shown: &Shown) -> bool {
+    let is_empty = document.items() == 0 && document.seed.is_none() && !world.schema().lists.is_empty();
+    let has_no_step = || shown.steps == 0 && world.run(document, Some(1)).steps == 0;
+    shown.breaks.is_none() && (is_empty || has_no_step())
+}
+
 /// The state after this step, if it is asked for.
 fn state(shown: &Shown, at: Option<u64>) -> String {
     let Some(at) = at else { return String::new() };
@@ -239,8 +246,7 @@ fn scenario_run(
     asked: &ScenarioArgs,
 ) -> Result<ExitCode, String> {
     let shown = world.run(document, asked.at);
-    let is_nothing = |shown: &Shown| shown.steps == 0 && shown.breaks.is_none();
-    if is_nothing(&shown) && (asked.at != Some(0) || is_nothing(&world.run(document, Some(1)))) {
+    if is_nothing(world, document, &shown) {
         return Err(format!("{}: nothing happens in it: it has no items", asked.file.display()));
     }
     let is_broken = shown.breaks.is_some();
@@ -293,8 +299,8 @@ fn explored(
     name: &str,
     asked: &ExploreArgs,
 ) -> Result<ExitCode, String> {
-    let plain = world.run(&document.written_out(document.script.clone()), Some(1));
-    if plain.steps == 0 && plain.breaks.is_none() {
+    let plain = document.written_out(document.script.clone());
+    if is_nothing(world, &plain, &world.run(&plain, Some(1))) {
         return Err(format!("{name}: nothing happens in it: it has no items; --plan FILE says another one"));
     }
     let (searched, broken) = world.deviations(document, asked.deviations.into(), asked.runs);

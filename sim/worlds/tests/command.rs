@@ -94,6 +94,7 @@ fn wrong_input_is_one_line_and_exit_code_2() {
         (&["verify", "--world", "object", "-"], "`verify` takes no --world"),
         (&["replay"], "SEED"),
         (&["scenario", "none.toml"], "none.toml"),
+        (&["scenario", "/dev/null"], "/dev/null: nothing happens in it: it has no items"),
     ] {
         let output = run(arguments);
         let said = text(&output.stderr);
@@ -120,6 +121,7 @@ fn a_search_of_deviations_says_whether_it_is_complete() {
     for (arguments, why) in [
         (&["--plan", &file][..], "seed: nothing is drawn in this search, so it has no meaning here"),
         (&["--plan", "no such file"], "no such file: "),
+        (&["--plan", "/dev/null"], "/dev/null: nothing happens in it: it has no items"),
     ] {
         let refused = run(&[&["explore"], arguments].concat());
         assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(2), ""), "{arguments:?}");
