@@ -119,7 +119,7 @@ impl Failed {
                 for error in &errors {
                     eprintln!("{}", error.rendered.as_ref().unwrap_or(&error.message));
                 }
-                format!("the planted copy in {} does not build, for no mistake in particular", folder.display())
+                format!("the planted copy in {} does not build: the compiler has said why", folder.display())
             }
         }
     }

@@ -45,7 +45,6 @@ struct Guard {
     under_way: AtomicUsize,
     /// When that changed last, in ms since it began.
     since: AtomicU64,
-    step: AtomicU64,
 }
 
 impl Guard {
@@ -81,7 +80,6 @@ impl Guard {
 
 impl Steps for Guard {
     fn step(&self, step: u64) {
-        self.step.store(step, Ordering::Relaxed);
         match &self.noted {
             Noted::Step { .. } => {
                 // Always as long as the last one, so it need not be cut.
@@ -149,7 +147,6 @@ pub(super) fn note(folder: &Path, runs: &Runs<'_>) -> Result<(), String> {
         prepares: AtomicBool::new(prepares),
         under_way: AtomicUsize::new(prepares.into()),
         since: AtomicU64::new(0),
-        step: AtomicU64::new(0),
     };
     let (guard, folder) = (Arc::new(guard), folder.to_owned());
     watched_by(guard.clone());

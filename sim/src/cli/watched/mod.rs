@@ -60,7 +60,7 @@ pub(super) enum Noted {
     Document {
         /// The head of its scenario.
         head: String,
-        /// The name of its file.
+        /// What the name of its file begins with.
         file: String,
         /// How it is run, up to the name of the file.
         scenario: String,
